@@ -1,0 +1,5 @@
+//! The engine of barun: tensors, the graph, gradients, the compiler and the CPU executor.
+//!
+//! It knows nothing of layers. See the module docs for each room.
+
+pub mod random;
