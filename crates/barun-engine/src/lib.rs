@@ -2,4 +2,5 @@
 //!
 //! It knows nothing of layers. See the module docs for each room.
 
+pub mod cpu;
 pub mod random;

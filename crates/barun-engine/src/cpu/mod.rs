@@ -1,0 +1,3 @@
+//! The CPU device: run-time choice of instruction set, the thread team, and the kernels.
+
+pub mod kernel;
