@@ -1,3 +1,4 @@
 //! The CPU device: run-time choice of instruction set, the thread team, and the kernels.
 
 pub mod kernel;
+pub mod memory;

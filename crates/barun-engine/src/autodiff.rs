@@ -1,0 +1,474 @@
+//! Gradients: one table from primitive to rule, each rule built from primitives again, so that gradients are graph
+//! nodes and gradients of gradients need nothing more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::graph::{Binary, Graph, Leaves, Primitive, Scan, Unary};
+use crate::tensor::{Shape, Tensor, project_scan};
+
+impl Tensor {
+    /// The gradients of this scalar with respect to `wrt`, as graph nodes. A tensor it does not depend on gets zeros.
+    ///
+    /// ```
+    /// use barun_engine::{DType, Tensor};
+    /// let x = Tensor::from(3.0f64).variable();
+    /// let first = (x.square() * &x).grad(&[&x])?.remove(0);     // 3 x^2
+    /// let second = first.grad(&[&x])?.remove(0);                // 6 x
+    /// assert_eq!((first.item::<f64>()?, second.item::<f64>()?), (27.0, 18.0));
+    /// # Ok::<(), barun_engine::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn grad(&self, wrt: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let shape = self.shape()?;
+        if shape.elements() != 1 {
+            let requirement = format!("a gradient starts at a scalar, this has shape {shape}");
+            Tensor::error("grad", &[self], requirement, "reduce it with .sum(..) or .mean(..) first")
+                .check()?;
+        }
+        vector_jacobian(std::slice::from_ref(self), &[Some(self.like(1.0))], wrt)
+    }
+
+    /// The product of `upstream` (of this tensor's shape) with the Jacobian of this tensor, for each of `wrt`.
+    #[track_caller]
+    pub fn vjp(&self, upstream: &Tensor, wrt: &[&Tensor]) -> Result<Vec<Tensor>> {
+        if self.shape()? != upstream.shape()? {
+            Tensor::error("vjp", &[self, upstream], "both must have the same shape", "").check()?;
+        }
+        vector_jacobian(std::slice::from_ref(self), &[Some(upstream.clone())], wrt)
+    }
+}
+
+/// Gradients of `sum_i <outputs_i, upstream_i>` with respect to `wrt`.
+pub(crate) fn vector_jacobian(
+    outputs: &[Tensor],
+    upstream: &[Option<Tensor>],
+    wrt: &[&Tensor],
+) -> Result<Vec<Tensor>> {
+    let wanted: HashMap<u64, usize> =
+        wrt.iter().enumerate().map(|(index, tensor)| (tensor.node().id, index)).collect();
+    let order = dependent_nodes(outputs, &wanted)?;
+    let mut pending: HashMap<u64, Cotangent> = HashMap::new();
+    for (output, upstream) in outputs.iter().zip(upstream) {
+        if let Some(upstream) = upstream {
+            add(&mut pending, output, None, upstream.clone());
+        }
+    }
+    let mut found: HashMap<u64, Tensor> = HashMap::new();
+    for tensor in order.iter().rev() {
+        let node = tensor.node();
+        let Some(cotangent) = pending.remove(&node.id) else { continue };
+        if let (true, Cotangent::One(gradient)) = (wanted.contains_key(&node.id), &cotangent) {
+            found.insert(node.id, gradient.clone());
+        }
+        let operands = node.operands();
+        if let Primitive::Project { index } = node.op {
+            if let Cotangent::One(gradient) = cotangent {
+                add(&mut pending, &operands[0], Some(index), gradient);
+            }
+            continue;
+        }
+        let gradients = match (&node.op, cotangent) {
+            (Primitive::Scan(scan), Cotangent::Many(upstream)) => scan_gradients(scan, &operands, &upstream)?,
+            (_, Cotangent::One(gradient)) => gradients(tensor, &operands, &gradient),
+            _ => Vec::new(),
+        };
+        for (operand, gradient) in operands.iter().zip(gradients) {
+            if let Some(gradient) = gradient {
+                gradient.check()?;
+                add(&mut pending, operand, None, gradient);
+            }
+        }
+    }
+    Ok(wrt
+        .iter()
+        .map(|tensor| found.get(&tensor.node().id).cloned().unwrap_or_else(|| tensor.like(0.0)))
+        .collect())
+}
+
+/// What has flowed back to a node: one gradient, or one per result of a scan.
+enum Cotangent {
+    One(Tensor),
+    Many(HashMap<usize, Tensor>),
+}
+
+fn add(pending: &mut HashMap<u64, Cotangent>, to: &Tensor, result: Option<usize>, gradient: Tensor) {
+    let id = to.node().id;
+    match (result, pending.get_mut(&id)) {
+        (None, Some(Cotangent::One(sum))) => *sum = &*sum + gradient,
+        (Some(index), Some(Cotangent::Many(sums))) => {
+            let sum = sums.remove(&index).map_or(gradient.clone(), |sum| sum + gradient);
+            sums.insert(index, sum);
+        }
+        (None, _) => drop(pending.insert(id, Cotangent::One(gradient))),
+        (Some(index), _) => drop(pending.insert(id, Cotangent::Many(HashMap::from([(index, gradient)])))),
+    }
+}
+
+/// The nodes between `wanted` and `outputs`, operands first.
+fn dependent_nodes(outputs: &[Tensor], wanted: &HashMap<u64, usize>) -> Result<Vec<Tensor>> {
+    let mut depends: HashMap<u64, bool> = HashMap::new();
+    let mut order = Vec::new();
+    let mut stack: Vec<(Tensor, bool)> = outputs.iter().rev().map(|tensor| (tensor.clone(), false)).collect();
+    while let Some((tensor, operands_done)) = stack.pop() {
+        let node = tensor.node();
+        if depends.contains_key(&node.id) {
+            continue;
+        }
+        if let Some(error) = &node.error {
+            return Err(Error::Op(Arc::clone(error)));
+        }
+        let operands = node.operands();
+        if !operands_done {
+            stack.push((tensor.clone(), true));
+            stack.extend(operands.into_iter().rev().map(|operand| (operand, false)));
+            continue;
+        }
+        let through = !matches!(node.op, Primitive::Detach)
+            && operands.iter().any(|operand| depends[&operand.node().id]);
+        let depends_here = through || wanted.contains_key(&node.id);
+        depends.insert(node.id, depends_here);
+        if depends_here {
+            order.push(tensor.clone());
+        }
+    }
+    Ok(order)
+}
+
+/// The gradient rules: `gradient` of `output` to each of its operands, or `None` where none flows.
+fn gradients(output: &Tensor, operands: &[Tensor], gradient: &Tensor) -> Vec<Option<Tensor>> {
+    let g = gradient;
+    let shape_of = |index: usize| operands[index].node().shape.clone();
+    let none = || vec![None; operands.len()];
+    let float = |index: usize| operands[index].dtype().is_float();
+    match &output.node().op {
+        Primitive::Data
+        | Primitive::Placeholder { .. }
+        | Primitive::Feed { .. }
+        | Primitive::Slot { .. }
+        | Primitive::Full { .. }
+        | Primitive::Iota { .. }
+        | Primitive::Random { .. }
+        | Primitive::ArgMax { .. }
+        | Primitive::Detach => none(),
+        // Taken care of by the caller.
+        Primitive::Scan(_) | Primitive::Project { .. } => none(),
+
+        Primitive::Unary(op) => {
+            let x = &operands[0];
+            let local = match op {
+                Unary::Not | Unary::Sign | Unary::Floor => return none(),
+                Unary::Neg => return vec![Some(-g)],
+                Unary::Abs => g * x.sign(),
+                Unary::Sqrt => g / (output * 2.0),
+                Unary::Exp => g * output,
+                Unary::Ln => g / x,
+                Unary::Sin => g * x.cos(),
+                Unary::Cos => -(g * x.sin()),
+                Unary::Tanh => g * (1.0 - output.square()),
+                Unary::Sigmoid => g * (output * (1.0 - output)),
+            };
+            vec![Some(local)]
+        }
+        Primitive::Binary(op) => {
+            let (a, b) = (&operands[0], &operands[1]);
+            match op {
+                Binary::Add => vec![Some(g.clone()), Some(g.clone())],
+                Binary::Sub => vec![Some(g.clone()), Some(-g)],
+                Binary::Mul => vec![Some(g * b), Some(g * a)],
+                Binary::Div => vec![Some(g / b), Some(-(g * output / b))],
+                Binary::Pow => vec![Some(g * b * a.pow(&(b - 1.0))), Some(g * output * a.ln())],
+                // Read off the result, so that the operands need not be kept: at a tie all goes to `b`. [ACT-04]
+                Binary::Max => route(&b.less(output), g),
+                Binary::Min => route(&output.less(b), g),
+                Binary::Less | Binary::Equal | Binary::And | Binary::Or => none(),
+            }
+        }
+        Primitive::Where => {
+            let zero = g.like(0.0);
+            vec![None, Some(operands[0].where_(g, &zero)), Some(operands[0].where_(&zero, g))]
+        }
+        Primitive::Cast { .. } if float(0) && output.dtype().is_float() => {
+            vec![Some(g.cast(operands[0].dtype()))]
+        }
+        Primitive::Cast { .. } => none(),
+
+        Primitive::Sum { axes } => vec![Some(spread(g, axes, &shape_of(0)))],
+        Primitive::Max { axes } => {
+            let is_max = operands[0].equal(&spread(output, axes, &shape_of(0))).cast(g.dtype());
+            let ties = is_max.sum(&*axes.iter().map(|&axis| axis as i64).collect::<Vec<_>>());
+            vec![Some(is_max * spread(&(g / ties), axes, &shape_of(0)))]
+        }
+
+        Primitive::Reshape => vec![Some(g.reshape(shape_of(0)))],
+        Primitive::Broadcast => {
+            let own = shape_of(0);
+            let axes: Vec<i64> = (0..own.rank())
+                .filter(|&axis| own[axis] != output.node().shape[axis])
+                .map(|axis| axis as i64)
+                .collect();
+            vec![Some(g.sum_keep(&*axes))]
+        }
+        Primitive::Permute { order } => {
+            let mut inverse = vec![0; order.len()];
+            order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+            vec![Some(g.permute(&inverse))]
+        }
+        Primitive::Slice { start, step } => {
+            let (own, taken) = (shape_of(0), &output.node().shape);
+            let interior: Vec<usize> = step.iter().map(|step| step - 1).collect();
+            let high: Vec<usize> = (0..own.rank())
+                .map(|axis| {
+                    own[axis]
+                        - start[axis]
+                        - if taken[axis] == 0 { 0 } else { (taken[axis] - 1) * step[axis] + 1 }
+                })
+                .collect();
+            vec![Some(g.pad(start, &high, &interior))]
+        }
+        Primitive::Pad { low, interior, .. } => {
+            let step: Vec<usize> = interior.iter().map(|gap| gap + 1).collect();
+            vec![Some(g.slice(low, &shape_of(0), &step))]
+        }
+        Primitive::Concat { axis } => {
+            let mut from = 0;
+            let mut part = |operand: &Tensor| {
+                let to = from + operand.node().shape[*axis];
+                let piece = g.narrow(*axis as i64, from, to);
+                from = to;
+                Some(piece)
+            };
+            operands.iter().map(&mut part).collect()
+        }
+        Primitive::Flip { axes } => vec![Some(g.flip(axes))],
+        Primitive::Gather => vec![float(0).then(|| g.scatter_add(&operands[1], shape_of(0)[0])), None],
+        Primitive::ScatterAdd { .. } => vec![Some(g.gather(&operands[1])), None],
+
+        Primitive::MatMul => {
+            vec![Some(g.matmul(&operands[1].transpose())), Some(operands[0].transpose().matmul(g))]
+        }
+        Primitive::Conv2d(conv) => {
+            let (x, w) = (&operands[0], &operands[1]);
+            vec![
+                Some(Tensor::build(Primitive::Conv2dInputGrad(*conv), &[g, w], Some(x.kind()))),
+                Some(Tensor::build(Primitive::Conv2dWeightGrad(*conv), &[x, g], Some(w.kind()))),
+            ]
+        }
+        Primitive::Conv2dInputGrad(conv) => {
+            let (dy, w) = (&operands[0], &operands[1]);
+            vec![
+                Some(g.conv2d(w, *conv)),
+                Some(Tensor::build(Primitive::Conv2dWeightGrad(*conv), &[g, dy], Some(w.kind()))),
+            ]
+        }
+        Primitive::Conv2dWeightGrad(conv) => {
+            let (x, dy) = (&operands[0], &operands[1]);
+            vec![
+                Some(Tensor::build(Primitive::Conv2dInputGrad(*conv), &[dy, g], Some(x.kind()))),
+                Some(x.conv2d(g, *conv)),
+            ]
+        }
+        Primitive::MaxPool2d(pool) => {
+            vec![Some(Tensor::build(Primitive::MaxPool2dScatter(*pool), &[&operands[0], g], None))]
+        }
+        Primitive::MaxPool2dScatter(pool) => {
+            vec![None, Some(Tensor::build(Primitive::MaxPool2dPick(*pool), &[&operands[0], g], None))]
+        }
+        Primitive::MaxPool2dPick(pool) => {
+            vec![None, Some(Tensor::build(Primitive::MaxPool2dScatter(*pool), &[&operands[0], g], None))]
+        }
+        Primitive::AvgPool2d(pool) => {
+            vec![Some(Tensor::build(Primitive::AvgPool2dScatter(*pool), &[g], Some(operands[0].kind())))]
+        }
+        Primitive::AvgPool2dScatter(pool) => vec![Some(g.avg_pool2d(*pool))],
+    }
+}
+
+/// The gradient to the first operand where `to_first`, to the second elsewhere.
+fn route(to_first: &Tensor, g: &Tensor) -> Vec<Option<Tensor>> {
+    let zero = g.like(0.0);
+    vec![Some(to_first.where_(g, &zero)), Some(to_first.where_(&zero, g))]
+}
+
+/// A reduced value back over the axes that were reduced.
+fn spread(reduced: &Tensor, axes: &[usize], shape: &Shape) -> Tensor {
+    reduced.reshape(shape.reduced(axes, true)).broadcast_to(shape.clone())
+}
+
+/// A scan's gradient is a scan in the other direction over the saved carries.
+fn scan_gradients(
+    scan: &Arc<Scan>,
+    operands: &[Tensor],
+    upstream: &HashMap<usize, Tensor>,
+) -> Result<Vec<Option<Tensor>>> {
+    let (constants, rest) = operands.split_at(scan.constants);
+    let (carries, sequences) = rest.split_at(scan.carries);
+    let is_float = |tensor: &Tensor| tensor.dtype().is_float();
+
+    // Forward again, giving also the carry each turn began with. Simplification merges it with the first.
+    let saved = saving_carries(scan)?;
+    let results = project_scan(saved, &operands.iter().collect::<Vec<_>>());
+    let first_saved = scan.body.outputs.len();
+
+    // One turn backwards: what the body was given, and gradients of what it gave; gives gradients of what it was given.
+    let input = |tensor: &Tensor, leading: bool| {
+        let shape = &tensor.node().shape;
+        Tensor::placeholder(
+            "scan",
+            if leading { Shape::from(&shape[1..]) } else { shape.clone() },
+            tensor.dtype(),
+        )
+    };
+    let constant_inputs: Vec<Tensor> = constants.iter().map(|tensor| input(tensor, false)).collect();
+    let carry_inputs: Vec<Tensor> = carries.iter().map(|tensor| input(tensor, false)).collect();
+    let element_inputs: Vec<Tensor> = sequences.iter().map(|tensor| input(tensor, true)).collect();
+    let body_inputs: Vec<Tensor> =
+        constant_inputs.iter().chain(&carry_inputs).chain(&element_inputs).cloned().collect();
+    let body_outputs = scan.body.replay(&body_inputs);
+
+    let float_outputs: Vec<usize> =
+        (0..body_outputs.len()).filter(|&index| is_float(&body_outputs[index])).collect();
+    let float_carries: Vec<usize> =
+        float_outputs.iter().copied().filter(|&index| index < scan.carries).collect();
+    let upstream_inputs: Vec<Tensor> =
+        float_outputs.iter().map(|&index| input(&body_outputs[index], false)).collect();
+    let mut body_upstream = vec![None; body_outputs.len()];
+    float_outputs
+        .iter()
+        .zip(&upstream_inputs)
+        .for_each(|(&index, given)| body_upstream[index] = Some(given.clone()));
+
+    let float_constants: Vec<usize> =
+        (0..constants.len()).filter(|&index| is_float(&constants[index])).collect();
+    let float_elements: Vec<usize> =
+        (0..sequences.len()).filter(|&index| is_float(&sequences[index])).collect();
+    let wrt: Vec<&Tensor> = float_constants
+        .iter()
+        .map(|&index| &constant_inputs[index])
+        .chain(float_carries.iter().map(|&index| &carry_inputs[index]))
+        .chain(float_elements.iter().map(|&index| &element_inputs[index]))
+        .collect();
+    let gradients = vector_jacobian(&body_outputs, &body_upstream, &wrt)?;
+    let (to_constants, others) = gradients.split_at(float_constants.len());
+    let (to_carries, to_elements) = others.split_at(float_carries.len());
+
+    // Carried backwards: sums for the constants, gradients of the carries.
+    let sum_inputs: Vec<Tensor> =
+        float_constants.iter().map(|&index| input(&constants[index], false)).collect();
+    let sums: Vec<Tensor> =
+        sum_inputs.iter().zip(to_constants).map(|(sum, gradient)| sum + gradient).collect();
+    let carry_upstream = &upstream_inputs[..float_carries.len()];
+    let output_upstream = &upstream_inputs[float_carries.len()..];
+    let new_inputs = constant_inputs
+        .iter()
+        .chain(&sum_inputs)
+        .chain(carry_upstream)
+        .chain(&carry_inputs)
+        .chain(&element_inputs)
+        .chain(output_upstream);
+    let leaves = Leaves {
+        bound: new_inputs.enumerate().map(|(index, tensor)| (tensor.node().id, index)).collect(),
+        ..Leaves::default()
+    };
+    let body_results: Vec<Tensor> = sums.iter().chain(to_carries).chain(to_elements).cloned().collect();
+    let (body, _) = Graph::trace(&body_results, &leaves)?;
+    let backward = Scan {
+        body,
+        constants: constants.len(),
+        carries: float_constants.len() + float_carries.len(),
+        length: scan.length,
+        reverse: !scan.reverse,
+    };
+    let given = |index: usize| upstream.get(&index).cloned().unwrap_or_else(|| results[index].like(0.0));
+    let first_carries: Vec<Tensor> = float_constants
+        .iter()
+        .map(|&index| constants[index].like(0.0))
+        .chain(float_carries.iter().map(|&index| given(index)))
+        .collect();
+    let saved_carries = &results[first_saved..];
+    let outer: Vec<Tensor> = float_outputs[float_carries.len()..].iter().map(|&index| given(index)).collect();
+    let backward_operands: Vec<&Tensor> =
+        constants.iter().chain(&first_carries).chain(saved_carries).chain(sequences).chain(&outer).collect();
+    let backward = project_scan(Arc::new(backward), &backward_operands);
+
+    let mut gradients = vec![None; operands.len()];
+    let places = float_constants
+        .iter()
+        .copied()
+        .chain(float_carries.iter().map(|index| scan.constants + index))
+        .chain(float_elements.iter().map(|index| scan.constants + scan.carries + index));
+    places.zip(backward).for_each(|(place, gradient)| gradients[place] = Some(gradient));
+    Ok(gradients)
+}
+
+/// The same scan with the carries at the beginning of each turn as further output sequences.
+fn saving_carries(scan: &Scan) -> Result<Arc<Scan>> {
+    let mut body = scan.body.clone();
+    for index in scan.constants..scan.constants + scan.carries {
+        let feed = Primitive::Feed { index };
+        let position = match body.nodes.iter().position(|inst| inst.op == feed) {
+            Some(position) => position,
+            None => {
+                // A carry the body does not read: give it a node so that it can be an output.
+                let output = &body.nodes[body.outputs[index - scan.constants]];
+                let inst = crate::graph::Inst { op: feed, operands: Vec::new(), ..output.clone() };
+                body.nodes.push(inst);
+                body.nodes.len() - 1
+            }
+        };
+        body.outputs.push(position);
+    }
+    Ok(Arc::new(Scan { body, ..Scan { body: Graph::default(), ..*scan } }))
+}
+
+/// Gradients that add up over several backward passes until cleared, as in the define-by-run frameworks. [TENSOR-13]
+///
+/// ```
+/// use barun_engine::{Gradients, Tensor};
+/// let w = Tensor::from([1.0f32, 2.0]).variable();
+/// let mut gradients = Gradients::new(&[&w]);
+/// gradients.backward(&w.square().sum(..))?;
+/// gradients.backward(&w.square().sum(..))?;
+/// assert_eq!(gradients.get(&w).unwrap().to_vec::<f32>()?, [4.0, 8.0]);
+/// gradients.zero();
+/// assert!(gradients.get(&w).is_none());
+/// # Ok::<(), barun_engine::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Gradients {
+    wrt: Vec<Tensor>,
+    sums: HashMap<u64, Tensor>,
+}
+
+impl Gradients {
+    /// For these leaves; anything else stays without a gradient. [TENSOR-14]
+    pub fn new(wrt: &[&Tensor]) -> Self {
+        Gradients { wrt: wrt.iter().map(|&tensor| tensor.clone()).collect(), sums: HashMap::new() }
+    }
+
+    /// Adds the gradients of `loss`.
+    #[track_caller]
+    pub fn backward(&mut self, loss: &Tensor) -> Result<()> {
+        let gradients = loss.grad(&self.wrt.iter().collect::<Vec<_>>())?;
+        for (tensor, gradient) in self.wrt.iter().zip(gradients) {
+            let id = tensor.node().id;
+            let sum = match self.sums.remove(&id) {
+                Some(sum) => sum + gradient,
+                None => gradient,
+            };
+            self.sums.insert(id, sum);
+        }
+        Ok(())
+    }
+
+    /// The sum so far, or `None` before the first backward pass and for tensors not asked for.
+    pub fn get(&self, tensor: &Tensor) -> Option<&Tensor> {
+        self.sums.get(&tensor.node().id)
+    }
+
+    /// Forgets the sums.
+    pub fn zero(&mut self) {
+        self.sums.clear();
+    }
+}
