@@ -1,3 +1,5 @@
 //! The CPU device: run-time choice of instruction set, the thread team, and the kernels.
 
+pub mod isa;
 pub mod kernel;
+pub mod multiversion;
