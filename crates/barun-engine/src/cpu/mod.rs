@@ -1,4 +1,6 @@
 //! The CPU device: run-time choice of instruction set, the thread team, and the kernels.
 
+pub mod isa;
 pub mod kernel;
 pub mod memory;
+pub mod multiversion;
