@@ -3,3 +3,4 @@
 pub mod isa;
 pub mod kernel;
 pub mod multiversion;
+pub mod team;
