@@ -2,5 +2,6 @@
 
 pub mod isa;
 pub mod kernel;
+pub mod math;
 pub mod multiversion;
 pub mod team;
