@@ -5,8 +5,8 @@ use std::sync::Arc;
 use barun_engine::cpu::isa::Isa;
 use barun_engine::random::Stream;
 use barun_engine::{
-    Buffer, Conv2d, DType, Device, DeviceOptions, Error, Fleet, Gradients, Layout, Options, Program, ProgramSpec,
-    ScanOptions, Session, State, Tensor, scan,
+    Buffer, Conv2d, DType, Device, DeviceOptions, Error, Fleet, Gradients, Layout, Options, Program,
+    ProgramSpec, ScanOptions, Session, State, Tensor, scan,
 };
 
 fn random(seed: u64, shape: &[usize]) -> Buffer {
@@ -40,7 +40,8 @@ fn training(batch: usize) -> Training {
     let params: Vec<Tensor> = (0..4).map(|index| layout.tensor(3 * index)).collect();
     let hidden = (x.matmul(&params[0]) + &params[1]).relu();
     let seed = Tensor::from(42i64);
-    let keep = Tensor::random(9, [batch, 300], DType::F32, &seed, &step).greater(&Tensor::scalar(0.3, DType::F32));
+    let keep =
+        Tensor::random(9, [batch, 300], DType::F32, &seed, &step).greater(&Tensor::scalar(0.3, DType::F32));
     let hidden = keep.where_(&(&hidden / 0.7), &hidden.like(0.0));
     let logits = hidden.matmul(&params[2]) + &params[3];
     let loss = -(y.one_hot(10, DType::F32) * logits.log_softmax(-1)).sum(..) / batch as f64;
@@ -101,7 +102,8 @@ fn on(threads: usize, isa: Option<Isa>) -> Options {
 fn train(training: &Training, options: &Options, steps: &[(Buffer, Buffer)]) -> (State, Vec<f64>) {
     let program = training.compile(options);
     let mut state = training.init(1);
-    let losses = steps.iter().map(|(x, y)| program.run(&mut state, &[x, y]).unwrap()[0].to_f64()[0]).collect();
+    let losses =
+        steps.iter().map(|(x, y)| program.run(&mut state, &[x, y]).unwrap()[0].to_f64()[0]).collect();
     (state, losses)
 }
 
@@ -148,7 +150,10 @@ fn a_forked_state_goes_on_as_the_original_does() {
     steps[..3].iter().for_each(|(x, y)| drop(program.run(&mut state, &[x, y]).unwrap()));
     let mut fork = state.clone();
     for (x, y) in &steps[3..] {
-        assert_eq!(program.run(&mut state, &[x, y]).unwrap()[0].to_f64(), program.run(&mut fork, &[x, y]).unwrap()[0].to_f64());
+        assert_eq!(
+            program.run(&mut state, &[x, y]).unwrap()[0].to_f64(),
+            program.run(&mut fork, &[x, y]).unwrap()[0].to_f64()
+        );
     }
     assert!(state.bytes() == fork.bytes());
 }
@@ -241,7 +246,8 @@ fn a_chain_of_a_million_nodes_is_built_and_dropped_without_recursion() {
 #[test]
 fn a_scan_of_a_thousand_steps_is_one_node_and_has_gradients() {
     let w = Tensor::from([[0.5f64, 0.1], [-0.2, 0.4]]).variable();
-    let xs = Tensor::new(Buffer::new(&(0..2000).map(|i| (i as f64 * 0.1).sin()).collect::<Vec<_>>(), [1000, 2]));
+    let xs =
+        Tensor::new(Buffer::new(&(0..2000).map(|i| (i as f64 * 0.1).sin()).collect::<Vec<_>>(), [1000, 2]));
     let h0 = Tensor::zeros([1, 2], DType::F64);
     let run = |length: usize| {
         let xs = xs.narrow(0, 0, length);
@@ -270,7 +276,9 @@ fn a_scan_of_a_thousand_steps_is_one_node_and_has_gradients() {
     }
     // Second order through the loop.
     let second = |loss: &Tensor| gradient(&gradient(loss).square().sum(..));
-    for (a, b) in second(&short).to_vec::<f64>().unwrap().iter().zip(second(&unrolled).to_vec::<f64>().unwrap()) {
+    for (a, b) in
+        second(&short).to_vec::<f64>().unwrap().iter().zip(second(&unrolled).to_vec::<f64>().unwrap())
+    {
         assert!((a - b).abs() < 1e-8 * b.abs().max(1.0), "{a} {b}");
     }
     let long = run(1000);
@@ -329,7 +337,9 @@ fn tensor_05_a_node_used_twice_sums_its_gradients() {
 
 #[test]
 fn states_swapped_by_updates_are_swapped() {
-    let layout = Layout::new(vec![("a".into(), [3].into(), DType::F32), ("b".into(), [3].into(), DType::F32)]).unwrap();
+    let layout =
+        Layout::new(vec![("a".into(), [3].into(), DType::F32), ("b".into(), [3].into(), DType::F32)])
+            .unwrap();
     let (a, b) = (layout.tensor(0), layout.tensor(1));
     let spec = ProgramSpec {
         layout: &layout,

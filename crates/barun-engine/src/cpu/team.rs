@@ -131,7 +131,7 @@ impl Drop for Team {
 }
 
 impl Member<'_> {
-    fn alone() -> Self {
+    pub(crate) fn alone() -> Self {
         Member { index: 0, threads: 1, barrier: None, opens: Cell::new(0), not_send: PhantomData }
     }
 
