@@ -97,9 +97,9 @@ impl Wave {
 
 impl Hand {
     fn new(random: &mut Stream) -> Self {
-        let height = random.between(17.0, 22.0);
+        let height = random.between(16.0, 22.0);
         let width = height * random.between(0.7, 1.1);
-        let (sin, cos) = (0.12 * random.normal()).clamp(-0.35, 0.35).sin_cos();
+        let (sin, cos) = (0.14 * random.normal()).clamp(-0.4, 0.4).sin_cos();
         let slant = (0.08 + 0.18 * random.normal()).clamp(-0.4, 0.55);
         // turn * slant * stretch
         let matrix = [
@@ -213,7 +213,7 @@ impl Pen {
 
 /// Ink to bytes, with a grain whose strength differs from image to image.
 fn develop(ink: &[f32; SIZE * SIZE], random: &mut Stream) -> [u8; SIZE * SIZE] {
-    let grain = random.between(0.0, 0.12) as f32;
+    let grain = random.between(0.0, 0.1) as f32;
     ink.map(|ink| {
         let bytes = random.next_u32().to_le_bytes();
         // Four bytes' sum is nearly normal, with a deviation of about 148.

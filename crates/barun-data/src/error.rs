@@ -202,6 +202,9 @@ pub enum Error {
     #[error("batch size 0; choose at least 1")]
     ZeroBatch,
 
+    #[error("there is nothing to load: the split left no {part} part; give it a fraction above 0")]
+    NothingToLoad { part: &'static str },
+
     #[error(
         "batch size {batch} is larger than the {samples} samples of the {part} part; choose at most {samples}"
     )]

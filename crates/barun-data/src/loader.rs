@@ -75,6 +75,9 @@ impl Loader {
         if options.batch == 0 {
             return Err(Error::ZeroBatch);
         }
+        if part.is_empty() {
+            return Err(Error::NothingToLoad { part: part.name() });
+        }
         if options.batch > part.len() {
             return Err(Error::BatchTooLarge {
                 batch: options.batch,
@@ -470,6 +473,7 @@ mod tests {
         let message = part(5).loader(options(6)).unwrap_err().to_string();
         assert!(message.contains('6') && message.contains("5 samples of the train part"), "{message}");
         assert!(matches!(part(5).loader(options(0)), Err(Error::ZeroBatch)));
+        assert!(matches!(part(5).first(0).loader(options(1)), Err(Error::NothingToLoad { part: "train" })));
         let mut batches = part(5).batches(6);
         assert!(matches!(batches.next(), Some(Err(Error::BatchTooLarge { batch: 6, samples: 5, .. }))));
         assert!(batches.next().is_none());

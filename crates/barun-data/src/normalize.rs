@@ -101,6 +101,17 @@ impl From<MinMax> for Scaling {
 /// A scaling with its numbers: `y = (x - shift) * scale`. Part of the model file.
 ///
 /// `shift` and `scale` have one value a feature, or a single one for all.
+///
+/// ```
+/// use barun_data::{Fitted, ScalingKind};
+/// let fitted = Fitted { kind: ScalingKind::MinMax, shift: vec![10.0], scale: vec![0.05] };
+/// let mut values = [10.0, 20.0, 30.0];
+/// fitted.apply(&mut values)?;
+/// assert_eq!(values, [0.0, 0.5, 1.0]);
+/// fitted.inverse(&mut values)?;
+/// assert_eq!(values, [10.0, 20.0, 30.0]);
+/// # Ok::<(), barun_data::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
     /// What is done to the values.
@@ -119,15 +130,8 @@ impl Fitted {
 
     /// Fits `kind` on rows of values: per feature when `width` is the length of a row, globally when it is 1.
     ///
-    /// ```
-    /// use barun_data::{Fitted, ScalingKind};
-    /// let fitted = Fitted::on_rows(ScalingKind::MinMax, 1, [[10.0_f32, 20.0, 40.0]].iter().map(|row| row.as_slice()));
-    /// let mut values = [10.0, 20.0, 40.0];
-    /// fitted.apply(&mut values)?;
-    /// assert_eq!(values, [0.0, 1.0 / 3.0, 1.0]);
-    /// # Ok::<(), barun_data::Error>(())
-    /// ```
-    pub fn on_rows<'a, T>(
+    /// Not public: whoever wants to fit goes through a split.
+    pub(crate) fn on_rows<'a, T>(
         kind: ScalingKind,
         width: usize,
         rows: impl Iterator<Item = &'a [T]> + Clone,

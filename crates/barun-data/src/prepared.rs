@@ -21,28 +21,16 @@ pub struct PreparedData {
 
 impl PreparedData {
     pub(crate) fn fit(dataset: Dataset, parts: [Vec<usize>; 3], scaling: Scaling) -> Result<Self> {
-        let width = dataset.features().width();
-        let (scaling, features) = match dataset.features() {
-            Features::Images { pixels, .. } => {
-                let width = if scaling.scope == Scope::PerFeature { width } else { 1 };
-                let rows = parts[0]
-                    .iter()
-                    .map(|&i| &pixels[i * dataset.features().width()..][..dataset.features().width()]);
-                (Fitted::on_rows(scaling.kind, width, rows), None)
-            }
+        let scaling = fit_on(dataset.features(), &parts[0], scaling);
+        let scaled = match dataset.features() {
+            Features::Images { .. } => None,
             Features::Rows { values, names } => {
-                let rows = parts[0].iter().map(|&i| &values[i * width..][..width]);
-                let fitted = Fitted::on_rows(
-                    scaling.kind,
-                    if scaling.scope == Scope::Global { 1 } else { width },
-                    rows,
-                );
                 let mut values = values.clone();
-                fitted.apply(&mut values)?;
-                (fitted, Some(Features::Rows { values, names: names.clone() }))
+                scaling.apply(&mut values)?;
+                Some(Features::Rows { values, names: names.clone() })
             }
         };
-        let dataset = dataset.replaced(features, None);
+        let dataset = dataset.replaced(scaled, None);
         Ok(PreparedData { dataset, parts: parts.map(Arc::from), scaling, target_scaling: None })
     }
 
@@ -160,6 +148,22 @@ impl Part {
         match self.loader(LoaderOptions { batch, ..LoaderOptions::default() }) {
             Ok(loader) => loader.epoch(0),
             Err(error) => Batches::failed(error),
+        }
+    }
+}
+
+fn fit_on(features: &Features, train: &[usize], Scaling { kind, scope }: Scaling) -> Fitted {
+    let width = features.width();
+    let columns = match (scope, features) {
+        (Scope::Global, _) | (Scope::Auto, Features::Images { .. }) => 1,
+        (Scope::PerFeature, _) | (Scope::Auto, Features::Rows { .. }) => width,
+    };
+    match features {
+        Features::Images { pixels, .. } => {
+            Fitted::on_rows(kind, columns, train.iter().map(|&i| &pixels[i * width..][..width]))
+        }
+        Features::Rows { values, .. } => {
+            Fitted::on_rows(kind, columns, train.iter().map(|&i| &values[i * width..][..width]))
         }
     }
 }
