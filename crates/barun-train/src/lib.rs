@@ -1,0 +1,8 @@
+//! Training: from a recipe to a run folder with a trained model in it.
+
+pub mod error;
+pub mod nearest;
+pub mod recipe;
+
+pub use error::{Error, Result};
+pub use recipe::{Draft, Recipe};
