@@ -94,7 +94,7 @@ pub enum Error {
         message: String,
     },
     /// A layer that does not fit what comes before it.
-    #[error("`{path}` ({layer}) {requires}, but gets {got}; {fix}")]
+    #[error("`{path}` ({layer}) {requires}, but {got}; {fix}")]
     Shape {
         /// The layer's place in the recipe.
         path: String,
@@ -102,7 +102,7 @@ pub enum Error {
         layer: &'static str,
         /// What it needs, with the shape.
         requires: String,
-        /// The shape it gets.
+        /// What it gets or gives instead.
         got: String,
         /// What to do.
         fix: String,
