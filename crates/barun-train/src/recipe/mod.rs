@@ -67,6 +67,11 @@ impl Recipe {
         self.write().map(|root| tree::to_toml(&root)).unwrap_or_default()
     }
 
+    /// The recipe as JSON with every default written out.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.write().map_or(serde_json::Value::Null, |root| root.to_json())
+    }
+
     /// `digits-mlp`: the data's name without folder and ending, and the model's.
     pub fn short_name(&self) -> String {
         let stem = Path::new(&self.data.source).file_stem().unwrap_or_default().to_string_lossy();

@@ -134,6 +134,19 @@ impl Node {
         }
     }
 
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Text(text) | Value::Time(text) => text.as_str().into(),
+            Value::Whole(number) => (*number).into(),
+            Value::Number(number) => (*number).into(),
+            Value::Switch(switch) => (*switch).into(),
+            Value::List(items) => items.iter().map(Node::to_json).collect(),
+            Value::Table(entries) => {
+                entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect()
+            }
+        }
+    }
+
     /// The value as one line of TOML.
     pub fn inline(&self) -> String {
         match &self.value {
