@@ -1,8 +1,8 @@
 //! `[data]`: what to train on, and how it is divided and scaled.
 
+use super::declare::{names, section};
 use super::rules::{NOT_EMPTY, POSITIVE_SHARE, SHARE};
 use super::setting::Fallback::{Inside, Is, Required};
-use super::setting::{names, section};
 
 section! {
     /// `[data]`: what to train on.

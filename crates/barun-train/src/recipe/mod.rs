@@ -17,6 +17,7 @@
 //! what it comes to: a draft takes changes (`--set`), resolving it checks everything and fills in the defaults.
 
 mod data;
+mod declare;
 pub mod defaults;
 mod model;
 mod rules;
@@ -35,8 +36,9 @@ pub use tree::Place;
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
+use declare::section;
 use setting::Fallback::Inside;
-use setting::{Setting, bad_value, section};
+use setting::{Setting, bad_value};
 use tree::{Node, Value};
 
 section! {

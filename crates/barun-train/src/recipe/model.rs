@@ -1,9 +1,10 @@
 //! `[model]`: the network, by name or as a list of layers.
 
+use super::declare::{names, tagged};
 use super::defaults::Defaults;
 use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE};
 use super::setting::Fallback::{Is, Required};
-use super::setting::{Setting, names, tagged, wrong_type};
+use super::setting::{Setting, wrong_type};
 use super::tree::{Node, Value};
 use crate::error::Result;
 

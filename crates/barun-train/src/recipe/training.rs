@@ -1,8 +1,8 @@
 //! `[train]`: how the network learns.
 
+use super::declare::{names, section, tagged};
 use super::rules::{AT_LEAST_ONE, BELOW_ONE, NOT_NEGATIVE, POSITIVE};
 use super::setting::Fallback::{Inside, Is};
-use super::setting::{names, section, tagged};
 
 section! {
     /// `[train]`: how the network learns. `train.lr` is short for `train.optimizer.lr`.
