@@ -4,4 +4,5 @@ pub mod isa;
 pub mod kernel;
 pub mod math;
 pub mod multiversion;
+pub mod pool;
 pub mod team;
