@@ -267,9 +267,10 @@ macro_rules! by_block {
     ($channels:expr, |$c:ident, $lanes:ident| $body:block) => {{
         let channels = $channels;
         let mut $c = 0;
-        by_block!(@ 32, channels, $c, $lanes, $body);
+        by_block!(@ 16, channels, $c, $lanes, $body);
         by_block!(@ 8, channels, $c, $lanes, $body);
         by_block!(@ 4, channels, $c, $lanes, $body);
+        by_block!(@ 2, channels, $c, $lanes, $body);
         by_block!(@ 1, channels, $c, $lanes, $body);
     }};
     (@ $width:literal, $channels:ident, $c:ident, $lanes:ident, $body:block) => {
