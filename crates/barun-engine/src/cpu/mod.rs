@@ -1,4 +1,17 @@
-//! The CPU device: run-time choice of instruction set, the thread team, and the kernels.
+//! The CPU device: run-time choice of instruction set, the thread team, the kernels, and the executor.
 
+pub mod conv;
+pub mod execute;
+pub mod fused;
+pub mod gemm;
+pub mod indexed;
+pub mod isa;
 pub mod kernel;
+pub mod math;
 pub mod memory;
+pub mod multiversion;
+pub mod pool;
+pub mod team;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tile;

@@ -319,6 +319,11 @@ impl Primitive {
         }
     }
 
+    /// Whether it has neither operands nor memory.
+    pub fn is_constant(&self) -> bool {
+        matches!(self, Primitive::Full { .. } | Primitive::Iota { .. })
+    }
+
     /// Whether each element of the result depends on the same element of the operands alone.
     pub fn is_elementwise(&self) -> bool {
         matches!(

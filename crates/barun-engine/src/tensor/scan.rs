@@ -137,12 +137,10 @@ fn captured(results: &[Tensor], inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         }
     }
     // Constants that need no memory are cheaper inside the body than handed in.
-    let is_constant =
-        |tensor: &Tensor| matches!(tensor.node().op, Primitive::Full { .. } | Primitive::Iota { .. });
     let mut border = Vec::new();
     let mut taken = std::collections::HashSet::new();
     let mut take = |tensor: &Tensor, border: &mut Vec<Tensor>| {
-        if !depends[&tensor.node().id] && !is_constant(tensor) && taken.insert(tensor.node().id) {
+        if !depends[&tensor.node().id] && !tensor.node().op.is_constant() && taken.insert(tensor.node().id) {
             border.push(tensor.clone());
         }
     };

@@ -1,0 +1,303 @@
+//! Fusion: which nodes run together.
+//!
+//! Element-wise nodes of one shape join the loop of the operand they read; a reduction ends a loop; a loop without
+//! reductions that reads a contraction nobody else reads becomes its epilogue. Joining never makes two units wait for
+//! each other.
+
+use super::view::{Viewed, is_inline};
+use crate::graph::Primitive;
+use crate::tensor::Shape;
+
+/// What runs as one kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// A node with a kernel of its own (contraction, pooling, scan ...).
+    pub anchor: Option<usize>,
+    /// The nodes of the loop, operands first; the anchor's epilogue if there is one.
+    pub members: Vec<usize>,
+}
+
+/// The most nodes a loop takes.
+const MAX_MEMBERS: usize = 48;
+
+/// Groups the nodes of a viewed graph into units, operands first. Views, leaves and inlined constants have none.
+pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
+    let nodes = &viewed.graph.nodes;
+    let mut groups = Groups::new(nodes.len());
+    for (index, inst) in nodes.iter().enumerate() {
+        if viewed.views[index].source != index || is_leaf(&inst.op) || is_inline(&inst.op) {
+            continue;
+        }
+        let ancestors = inst.operands.iter().map(|&operand| viewed.views[operand].source);
+        groups.open(index, ancestors, loop_kind(viewed, index));
+        if !enabled || groups.of[index].is_none_or(|own| groups.all[own].kind.is_none()) {
+            continue;
+        }
+        for &operand in &inst.operands {
+            let reads_directly = viewed.views[operand].source == operand;
+            if reads_directly && iteration(viewed, operand, index) {
+                groups.try_join(index, operand, viewed);
+            }
+        }
+    }
+    let mut units = groups.into_units();
+    if enabled {
+        attach_epilogues(viewed, &mut units);
+    }
+    order(viewed, units)
+}
+
+/// Whether a loop over `user` walks `operand` element by element.
+fn iteration(viewed: &Viewed, operand: usize, user: usize) -> bool {
+    let nodes = &viewed.graph.nodes;
+    is_reduction(&nodes[user].op) || nodes[operand].shape == nodes[user].shape
+}
+
+/// Leaves have their memory elsewhere.
+pub fn is_leaf(op: &Primitive) -> bool {
+    matches!(op, Primitive::Feed { .. } | Primitive::Slot { .. })
+}
+
+/// Whether a node is a reduction a loop can end in.
+pub fn is_reduction(op: &Primitive) -> bool {
+    matches!(op, Primitive::Sum { .. } | Primitive::Max { .. })
+}
+
+/// Whether a node is a contraction a loop can be the epilogue of.
+fn is_contraction(op: &Primitive) -> bool {
+    matches!(
+        op,
+        Primitive::MatMul
+            | Primitive::Conv2d(_)
+            | Primitive::Conv2dInputGrad(_)
+            | Primitive::Conv2dWeightGrad(_)
+    )
+}
+
+/// The iteration space of a loop, and the axes its reductions take away.
+#[derive(Clone, Debug, PartialEq)]
+struct LoopKind {
+    shape: Shape,
+    reduced: Option<Vec<usize>>,
+}
+
+fn loop_kind(viewed: &Viewed, index: usize) -> Option<LoopKind> {
+    let inst = &viewed.graph.nodes[index];
+    match &inst.op {
+        Primitive::Sum { axes } | Primitive::Max { axes } => Some(LoopKind {
+            shape: viewed.graph.nodes[inst.operands[0]].shape.clone(),
+            reduced: Some(axes.clone()),
+        }),
+        op if op.is_elementwise() => Some(LoopKind { shape: inst.shape.clone(), reduced: None }),
+        _ => None,
+    }
+}
+
+struct Group {
+    members: Vec<usize>,
+    kind: Option<LoopKind>,
+    /// Groups that must run before, as a bit set.
+    before: Vec<u64>,
+    /// Whether a contraction that only this loop reads could take it as its epilogue.
+    epilogue: bool,
+}
+
+struct Groups {
+    all: Vec<Group>,
+    of: Vec<Option<usize>>,
+}
+
+fn contains(set: &[u64], group: usize) -> bool {
+    set.get(group / 64).is_some_and(|word| word >> (group % 64) & 1 == 1)
+}
+
+fn insert(set: &mut Vec<u64>, group: usize) {
+    if set.len() <= group / 64 {
+        set.resize(group / 64 + 1, 0);
+    }
+    set[group / 64] |= 1 << (group % 64);
+}
+
+fn unite(set: &mut Vec<u64>, other: &[u64]) {
+    if set.len() < other.len() {
+        set.resize(other.len(), 0);
+    }
+    set.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
+}
+
+fn members(set: &[u64]) -> impl Iterator<Item = usize> {
+    set.iter().enumerate().flat_map(|(word, &bits)| {
+        (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
+    })
+}
+
+impl Groups {
+    fn new(nodes: usize) -> Self {
+        Groups { all: Vec::new(), of: vec![None; nodes] }
+    }
+
+    /// A group for one node.
+    fn open(&mut self, node: usize, operands: impl Iterator<Item = usize>, kind: Option<LoopKind>) {
+        let mut before = Vec::new();
+        for group in operands.filter_map(|operand| self.of[operand]) {
+            insert(&mut before, group);
+            unite(&mut before, &self.all[group].before.clone());
+        }
+        self.of[node] = Some(self.all.len());
+        self.all.push(Group { members: vec![node], kind, before, epilogue: false });
+    }
+
+    /// Joins the loop of `node` with that of its operand, if both walk the same space and nobody stands between.
+    fn try_join(&mut self, node: usize, operand: usize, viewed: &Viewed) {
+        let (Some(own), Some(other)) = (self.of[node], self.of[operand]) else { return };
+        if own == other {
+            return;
+        }
+        let nodes = &viewed.graph.nodes;
+        if is_contraction(&nodes[operand].op) && nodes[operand].shape == nodes[node].shape {
+            self.all[own].epilogue = true;
+        }
+        let (Some(a), Some(b)) = (&self.all[own].kind, &self.all[other].kind) else { return };
+        let reduced = match (&a.reduced, &b.reduced) {
+            (Some(a), Some(b)) if a != b => return,
+            (Some(axes), _) | (None, Some(axes)) => Some(axes.clone()),
+            (None, None) => None,
+        };
+        let too_big = self.all[own].members.len() + self.all[other].members.len() > MAX_MEMBERS;
+        // The loop is cheaper as an epilogue with the reduction reading its result.
+        let spoils_epilogue = reduced.is_some() && (self.all[own].epilogue || self.all[other].epilogue);
+        if a.shape != b.shape || too_big || spoils_epilogue || !self.read_in_step(own, other, viewed) {
+            return;
+        }
+        // Someone who runs after `other` and before `own`?
+        if members(&self.all[own].before)
+            .any(|group| group != other && contains(&self.all[group].before, other))
+        {
+            return;
+        }
+        if contains(&self.all[other].before, own) {
+            return;
+        }
+        self.join(other, own, LoopKind { shape: a.shape.clone(), reduced });
+    }
+
+    /// Whether all that `own` reads of `other` is read at the element being computed: not through a view, and not the
+    /// result of a reduction, which is known only after the loop.
+    fn read_in_step(&self, own: usize, other: usize, viewed: &Viewed) -> bool {
+        let nodes = &viewed.graph.nodes;
+        let mut operands = self.all[own].members.iter().flat_map(|&member| &nodes[member].operands);
+        operands.all(|&operand| {
+            let source = viewed.views[operand].source;
+            self.of[source] != Some(other) || (source == operand && !is_reduction(&nodes[source].op))
+        })
+    }
+
+    /// Puts group `from` into `into`.
+    fn join(&mut self, into: usize, from: usize, kind: LoopKind) {
+        let mut before = std::mem::take(&mut self.all[from].before);
+        unite(&mut before, &self.all[into].before);
+        before[into / 64] &= !(1 << (into % 64));
+        for &member in &self.all[from].members {
+            self.of[member] = Some(into);
+        }
+        let moved = std::mem::take(&mut self.all[from].members);
+        self.all[into].members.extend(moved);
+        self.all[into].members.sort_unstable();
+        self.all[into].kind = Some(kind);
+        self.all[into].epilogue |= self.all[from].epilogue;
+        for group in &mut self.all {
+            if contains(&group.before, into) || contains(&group.before, from) {
+                insert(&mut group.before, into);
+                unite(&mut group.before, &before);
+            }
+        }
+        self.all[into].before = before;
+    }
+
+    fn into_units(self) -> Vec<Unit> {
+        let unit = |group: Group| match group.kind {
+            None => Unit { anchor: group.members.first().copied(), members: Vec::new() },
+            Some(_) => Unit { anchor: None, members: group.members },
+        };
+        self.all.into_iter().filter(|group| !group.members.is_empty()).map(unit).collect()
+    }
+}
+
+fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
+    let nodes = &viewed.graph.nodes;
+    let users = viewed.graph.users();
+    let mut unit_of = vec![usize::MAX; nodes.len()];
+    for (index, unit) in units.iter().enumerate() {
+        unit.anchor.iter().chain(&unit.members).for_each(|&node| unit_of[node] = index);
+    }
+    for loop_index in 0..units.len() {
+        let unit = &units[loop_index];
+        if unit.anchor.is_some() || unit.members.iter().any(|&member| is_reduction(&nodes[member].op)) {
+            continue;
+        }
+        let operands = unit
+            .members
+            .iter()
+            .flat_map(|&member| nodes[member].operands.iter().map(move |&operand| (member, operand)));
+        let contraction = operands
+            .filter(|&(member, operand)| {
+                is_contraction(&nodes[operand].op)
+                    && nodes[operand].shape == nodes[member].shape
+                    && !viewed.graph.outputs.contains(&operand)
+                    && users[operand]
+                        .iter()
+                        .all(|&user| viewed.views[user].source == user && unit_of[user] == loop_index)
+            })
+            .map(|(_, operand)| operand)
+            .max();
+        if let Some(contraction) = contraction {
+            let epilogue = std::mem::take(&mut units[loop_index].members);
+            let home = unit_of[contraction];
+            epilogue.iter().for_each(|&member| unit_of[member] = home);
+            units[home].members = epilogue;
+        }
+    }
+    units.retain(|unit| unit.anchor.is_some() || !unit.members.is_empty());
+}
+
+/// The units that make each node's operands come first.
+fn order(viewed: &Viewed, units: Vec<Unit>) -> Vec<Unit> {
+    let nodes = &viewed.graph.nodes;
+    let mut unit_of = vec![usize::MAX; nodes.len()];
+    for (index, unit) in units.iter().enumerate() {
+        unit.anchor.iter().chain(&unit.members).for_each(|&node| unit_of[node] = index);
+    }
+    let needs = |unit: &Unit| -> Vec<usize> {
+        let own = unit.anchor.iter().chain(&unit.members);
+        let mut needs: Vec<usize> = own
+            .flat_map(|&node| &nodes[node].operands)
+            .map(|&operand| unit_of[viewed.views[operand].source])
+            .filter(|&other| other != usize::MAX)
+            .collect();
+        needs.sort_unstable();
+        needs.dedup();
+        needs
+    };
+    let mut ordered = Vec::with_capacity(units.len());
+    let mut state = vec![0u8; units.len()];
+    for root in 0..units.len() {
+        let mut stack = vec![(root, false)];
+        while let Some((index, done)) = stack.pop() {
+            if done {
+                ordered.push(index);
+            } else if state[index] == 0 {
+                state[index] = 1;
+                stack.push((index, true));
+                stack.extend(
+                    needs(&units[index])
+                        .into_iter()
+                        .rev()
+                        .filter(|&need| need != index)
+                        .map(|need| (need, false)),
+                );
+            }
+        }
+    }
+    let mut units: Vec<Option<Unit>> = units.into_iter().map(Some).collect();
+    ordered.into_iter().filter_map(|index| units[index].take()).collect()
+}

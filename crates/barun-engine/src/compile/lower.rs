@@ -1,0 +1,283 @@
+//! Lowering: a unit's loop as tile code.
+
+use std::collections::HashMap;
+
+use super::fuse::is_reduction;
+use super::view::{View, Viewed, is_inline};
+use crate::cpu::fused::{Access, FusedLoop, Load, Pattern, Reduce, Store};
+use crate::cpu::isa::Isa;
+use crate::cpu::tile::{Instr, Reduction, TileOp};
+use crate::graph::Primitive;
+use crate::tensor::Shape;
+
+/// A loop and the node whose buffer each of its pointers is.
+pub struct Lowered {
+    pub body: FusedLoop,
+    pub pointers: Vec<usize>,
+}
+
+/// The loop over `members`; `stored` says which of them others need.
+pub fn lower(viewed: &Viewed, members: &[usize], stored: impl Fn(usize) -> bool, isa: Isa) -> Lowered {
+    let nodes = &viewed.graph.nodes;
+    let reduction = members.iter().find(|&&member| is_reduction(&nodes[member].op));
+    let shape = match reduction {
+        Some(&member) => nodes[nodes[member].operands[0]].shape.clone(),
+        None => nodes[members[0]].shape.clone(),
+    };
+    let mut builder = Builder {
+        viewed,
+        shape: shape.clone(),
+        values: HashMap::new(),
+        pointers: Vec::new(),
+        views: Vec::new(),
+        body: FusedLoop {
+            sizes: Vec::new(),
+            loads: Vec::new(),
+            constants: Vec::new(),
+            code: Vec::new(),
+            stores: Vec::new(),
+            reduces: Vec::new(),
+            pattern: reduction.map(|&member| pattern(&shape, &nodes[member].op)),
+            registers: Vec::new(),
+            register_count: 0,
+            isa,
+        },
+    };
+    for &member in members {
+        builder.member(member, stored(member));
+    }
+    builder.finish()
+}
+
+/// `[outer, reduced, inner]` of a reduction whose axes are neighbours.
+fn pattern(shape: &Shape, op: &Primitive) -> Pattern {
+    let (Primitive::Sum { axes } | Primitive::Max { axes }) = op else {
+        unreachable!("only reductions have a pattern")
+    };
+    let (first, last) = (axes[0], axes[axes.len() - 1]);
+    Pattern {
+        outer: shape[..first].iter().product(),
+        reduced: shape[first..=last].iter().product(),
+        inner: shape[last + 1..].iter().product(),
+    }
+}
+
+struct Builder<'a> {
+    viewed: &'a Viewed,
+    shape: Shape,
+    /// The tile value of each node, as an operand.
+    values: HashMap<usize, u16>,
+    pointers: Vec<usize>,
+    /// The view of each load, until the axes are joined.
+    views: Vec<View>,
+    body: FusedLoop,
+}
+
+impl Builder<'_> {
+    fn member(&mut self, member: usize, stored: bool) {
+        let inst = &self.viewed.graph.nodes[member];
+        let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.operand(operand)).collect();
+        if let Primitive::Sum { .. } | Primitive::Max { .. } = inst.op {
+            let reduction =
+                if matches!(inst.op, Primitive::Sum { .. }) { Reduction::Sum } else { Reduction::Max };
+            let pointer = self.pointer(member);
+            self.body.reduces.push(Reduce { pointer, dtype: inst.dtype, value: operands[0], reduction });
+            return;
+        }
+        let value = self.value();
+        self.values.insert(member, value);
+        self.emit(member, value, &operands);
+        if stored {
+            let pointer = self.pointer(member);
+            self.body.stores.push(Store { pointer, dtype: inst.dtype, value, direct: false });
+        }
+    }
+
+    fn emit(&mut self, node: usize, result: u16, operands: &[u16]) {
+        let nodes = &self.viewed.graph.nodes;
+        let inst = &nodes[node];
+        let operand_dtype = |index: usize| nodes[inst.operands[index]].dtype;
+        let (op, dtype) = match &inst.op {
+            Primitive::Unary(op) => (TileOp::Unary(*op), inst.dtype),
+            Primitive::Binary(op) => (TileOp::Binary(*op), operand_dtype(0)),
+            Primitive::Where => (TileOp::Where, inst.dtype),
+            Primitive::Cast { dtype } => (TileOp::Cast(*dtype), operand_dtype(0)),
+            Primitive::Random { key } => (TileOp::Random { key: *key }, inst.dtype),
+            Primitive::Iota { axis } => {
+                let stride = inst.shape[axis + 1..].iter().product::<usize>().max(1);
+                (TileOp::Iota { stride, size: inst.shape[*axis].max(1) }, inst.dtype)
+            }
+            _ => (TileOp::Copy, inst.dtype),
+        };
+        let mut slots = [0; 3];
+        slots[..operands.len()].copy_from_slice(operands);
+        self.body.code.push(Instr { op, dtype, result, operands: slots });
+    }
+
+    fn value(&mut self) -> u16 {
+        self.body.registers.push(None);
+        (self.body.registers.len() - 1) as u16
+    }
+
+    fn pointer(&mut self, node: usize) -> usize {
+        if let Some(index) = self.pointers.iter().position(|&known| known == node) {
+            return index;
+        }
+        self.pointers.push(node);
+        self.pointers.len() - 1
+    }
+
+    /// The tile value of an operand: of a member, a constant, or a load.
+    fn operand(&mut self, node: usize) -> u16 {
+        if let Some(&value) = self.values.get(&node) {
+            return value;
+        }
+        let value = self.value();
+        self.values.insert(node, value);
+        let inst = &self.viewed.graph.nodes[node];
+        match inst.op {
+            Primitive::Full { value: literal } => self.body.constants.push((value, inst.dtype, literal)),
+            _ if is_inline(&inst.op) => self.emit(node, value, &[]),
+            _ => {
+                let mut view = self.viewed.views[node].clone();
+                let pointer = self.pointer(view.source);
+                // A scalar operand of a draw is the same for the whole loop.
+                view.strides =
+                    if inst.shape == self.shape { view.strides } else { vec![0; self.shape.rank()] };
+                self.views.push(view);
+                let access = Access::Uniform { offset: 0 };
+                self.body.loads.push(Load { pointer, dtype: inst.dtype, access, value });
+            }
+        }
+        value
+    }
+
+    /// Joins axes that all loads walk as one, and settles how each load reads.
+    fn finish(mut self) -> Lowered {
+        let mut sizes: Vec<usize> = Vec::new();
+        let mut strides: Vec<Vec<isize>> = vec![Vec::new(); self.views.len()];
+        for axis in (0..self.shape.rank()).filter(|&axis| self.shape[axis] != 1) {
+            let size = self.shape[axis];
+            let joins = !sizes.is_empty()
+                && self
+                    .views
+                    .iter()
+                    .zip(&strides)
+                    .all(|(view, joined)| joined.last() == Some(&(view.strides[axis] * size as isize)));
+            if joins {
+                *sizes.last_mut().unwrap_or(&mut 1) *= size;
+            } else {
+                sizes.push(size);
+            }
+            for (view, joined) in self.views.iter().zip(&mut strides) {
+                if joins {
+                    joined.pop();
+                }
+                joined.push(view.strides[axis]);
+            }
+        }
+        if sizes.is_empty() {
+            sizes.push(1);
+            strides.iter_mut().for_each(|joined| joined.push(1));
+        }
+        let contiguous: Vec<isize> =
+            Shape::from(&sizes[..]).strides().iter().map(|&stride| stride as isize).collect();
+        for ((load, view), strides) in self.body.loads.iter_mut().zip(&self.views).zip(strides) {
+            let offset = view.offset;
+            load.access = if strides == contiguous {
+                Access::Contiguous { offset }
+            } else if strides.iter().all(|&stride| stride == 0) {
+                Access::Uniform { offset }
+            } else {
+                Access::Strided { offset, strides }
+            };
+        }
+        self.body.sizes = sizes;
+        Lowered { body: self.body, pointers: self.pointers }
+    }
+}
+
+/// Decides which stores write memory directly and gives the other values registers. `same_memory` says whether two
+/// pointers of the loop are one place.
+pub fn assign_registers(body: &mut FusedLoop, same_memory: impl Fn(usize, usize) -> bool) {
+    let made_at: HashMap<u16, usize> =
+        body.code.iter().enumerate().map(|(index, instr)| (instr.result, index)).collect();
+    let mut last_read: HashMap<u16, usize> = HashMap::new();
+    for (index, instr) in body.code.iter().enumerate() {
+        instr.operands[..operand_count(&instr.op)]
+            .iter()
+            .for_each(|&operand| drop(last_read.insert(operand, index)));
+    }
+    let end = body.code.len();
+    body.reduces.iter().for_each(|reduce| drop(last_read.insert(reduce.value, end)));
+    let mut in_memory: Vec<bool> = vec![false; body.registers.len()];
+    for load in &body.loads {
+        in_memory[load.value as usize] = matches!(load.access, Access::Contiguous { .. });
+    }
+    for index in 0..body.stores.len() {
+        let store = body.stores[index].clone();
+        let overwrites = body.loads.iter().any(|load| {
+            same_memory(load.pointer, store.pointer)
+                && last_read.get(&load.value).copied().unwrap_or(0)
+                    >= made_at.get(&store.value).copied().unwrap_or(end)
+        });
+        body.stores[index].direct = !overwrites && !in_memory[store.value as usize];
+        if body.stores[index].direct {
+            in_memory[store.value as usize] = true;
+        } else {
+            last_read.insert(store.value, end);
+        }
+    }
+    // Constants and uniform operands are filled once and stay; strided ones are filled before the code runs.
+    let mut free: Vec<u16> = Vec::new();
+    let mut count = 0u16;
+    let mut take = |free: &mut Vec<u16>| {
+        free.pop().unwrap_or_else(|| {
+            count += 1;
+            count - 1
+        })
+    };
+    let mut registers = vec![None; body.registers.len()];
+    let mut stays = vec![false; body.registers.len()];
+    for (value, ..) in &body.constants {
+        registers[*value as usize] = Some(take(&mut free));
+        stays[*value as usize] = true;
+    }
+    for load in &body.loads {
+        if !in_memory[load.value as usize] {
+            registers[load.value as usize] = Some(take(&mut free));
+            stays[load.value as usize] = matches!(load.access, Access::Uniform { .. });
+        }
+    }
+    for (index, instr) in body.code.iter().enumerate() {
+        if !in_memory[instr.result as usize] {
+            registers[instr.result as usize] = Some(take(&mut free));
+        }
+        // Freed after the result has its register, so that no result is also an operand.
+        let mut done: Vec<u16> = instr.operands[..operand_count(&instr.op)].to_vec();
+        done.push(instr.result);
+        done.sort_unstable();
+        done.dedup();
+        for value in done {
+            let unused = last_read.get(&value).is_none_or(|&last| last <= index);
+            if unused
+                && !stays[value as usize]
+                && !in_memory[value as usize]
+                && let Some(register) = registers[value as usize]
+            {
+                free.push(register);
+            }
+        }
+    }
+    body.registers = registers;
+    body.register_count = count as usize;
+}
+
+fn operand_count(op: &TileOp) -> usize {
+    match op {
+        TileOp::Unary(_) | TileOp::Cast(_) | TileOp::Copy => 1,
+        TileOp::Binary(_) | TileOp::Random { .. } => 2,
+        TileOp::Where => 3,
+        TileOp::Fill(_) | TileOp::Iota { .. } => 0,
+    }
+}

@@ -1,0 +1,282 @@
+//! Simplification: constants fold, movement composes, identities vanish, and equal nodes become one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::graph::{Binary, Graph, Inst, Literal, Primitive, Scan, Unary};
+use crate::tensor::DType;
+
+/// The same results with fewer nodes. Nodes that no output needs are gone.
+pub fn simplify(graph: &Graph) -> Graph {
+    let mut pass = Pass { nodes: Vec::with_capacity(graph.nodes.len()), known: HashMap::new() };
+    let longer = longer_scans(graph);
+    let mut position = Vec::with_capacity(graph.nodes.len());
+    for (index, inst) in graph.nodes.iter().enumerate() {
+        let mut inst = inst.clone();
+        inst.operands.iter_mut().for_each(|operand| *operand = position[*operand]);
+        if let Some(scan) = longer.get(&index) {
+            inst.op = Primitive::Scan(Arc::clone(scan));
+        }
+        position.push(pass.add(inst));
+    }
+    let outputs = graph.outputs.iter().map(|&output| position[output]).collect();
+    without_dead_nodes(&Graph { nodes: pass.nodes, outputs })
+}
+
+/// Scans for which another scan over the same operands computes the same and more (the gradient runs a scan again to
+/// save its carries): they become the longer one, and so one node.
+fn longer_scans(graph: &Graph) -> HashMap<usize, Arc<Scan>> {
+    let scans: Vec<(usize, &Arc<Scan>)> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, inst)| match &inst.op {
+            Primitive::Scan(scan) => Some((index, scan)),
+            _ => None,
+        })
+        .collect();
+    let mut longer = HashMap::new();
+    for &(index, short) in &scans {
+        let extends = |other: &Scan| {
+            (other.constants, other.carries, other.length, other.reverse)
+                == (short.constants, short.carries, short.length, short.reverse)
+                && other.body.outputs.starts_with(&short.body.outputs)
+                && other.body.nodes.starts_with(&short.body.nodes)
+        };
+        let best = scans
+            .iter()
+            .filter(|(other, scan)| {
+                graph.nodes[*other].operands == graph.nodes[index].operands && extends(scan)
+            })
+            .max_by_key(|(_, scan)| scan.body.outputs.len());
+        if let Some((_, scan)) = best {
+            longer.insert(index, Arc::clone(scan));
+        }
+    }
+    longer
+}
+
+/// Drops what no output depends on.
+pub fn without_dead_nodes(graph: &Graph) -> Graph {
+    let mut live = vec![false; graph.nodes.len()];
+    graph.outputs.iter().for_each(|&output| live[output] = true);
+    for index in (0..graph.nodes.len()).rev() {
+        if live[index] {
+            graph.nodes[index].operands.iter().for_each(|&operand| live[operand] = true);
+        }
+    }
+    let mut position = vec![usize::MAX; graph.nodes.len()];
+    let mut nodes = Vec::new();
+    for (index, inst) in graph.nodes.iter().enumerate().filter(|(index, _)| live[*index]) {
+        let mut inst = inst.clone();
+        inst.operands.iter_mut().for_each(|operand| *operand = position[*operand]);
+        position[index] = nodes.len();
+        nodes.push(inst);
+    }
+    Graph { nodes, outputs: graph.outputs.iter().map(|&output| position[output]).collect() }
+}
+
+struct Pass {
+    nodes: Vec<Inst>,
+    known: HashMap<Inst, usize>,
+}
+
+impl Pass {
+    /// The position of a node equal to `inst`, simplified.
+    fn add(&mut self, mut inst: Inst) -> usize {
+        loop {
+            match self.rewrite(&inst) {
+                Rewrite::None => break,
+                Rewrite::Same(position) => return position,
+                Rewrite::To(simpler) => inst = simpler,
+                Rewrite::Split(run) => inst = self.split_reduction(&inst, &run),
+            }
+        }
+        // Random nodes are told apart by their key, and never merged.
+        if matches!(inst.op, Primitive::Random { .. }) {
+            self.nodes.push(inst);
+            return self.nodes.len() - 1;
+        }
+        if let Some(&position) = self.known.get(&inst) {
+            return position;
+        }
+        self.nodes.push(inst.clone());
+        self.known.insert(inst, self.nodes.len() - 1);
+        self.nodes.len() - 1
+    }
+
+    /// Reduces `run` first; gives the reduction of the other axes that remains.
+    fn split_reduction(&mut self, inst: &Inst, run: &[usize]) -> Inst {
+        let (Primitive::Sum { axes } | Primitive::Max { axes }) = &inst.op else { return inst.clone() };
+        let make = |axes: Vec<usize>| match inst.op {
+            Primitive::Sum { .. } => Primitive::Sum { axes },
+            _ => Primitive::Max { axes },
+        };
+        let shape = self.nodes[inst.operands[0]].shape.reduced(run, false);
+        let inner = self.add(Inst { op: make(run.to_vec()), shape, ..inst.clone() });
+        // The run lies behind the other axes, so their positions stay.
+        let rest = axes.iter().copied().filter(|axis| !run.contains(axis)).collect();
+        Inst { op: make(rest), operands: vec![inner], ..inst.clone() }
+    }
+
+    fn constant(&self, position: usize) -> Option<Literal> {
+        match self.nodes[position].op {
+            Primitive::Full { value } => Some(value),
+            _ => None,
+        }
+    }
+
+    fn is(&self, position: usize, number: f64) -> bool {
+        self.constant(position).is_some_and(|value| value.to_f64() == number)
+    }
+
+    fn rewrite(&self, inst: &Inst) -> Rewrite {
+        let operand = |index: usize| inst.operands[index];
+        let node = |index: usize| &self.nodes[inst.operands[index]];
+        let same_kind = |index: usize| node(index).shape == inst.shape && node(index).dtype == inst.dtype;
+        let with = |op: Primitive, operands: Vec<usize>| Rewrite::To(Inst { op, operands, ..inst.clone() });
+        match &inst.op {
+            Primitive::Detach => Rewrite::Same(operand(0)),
+            Primitive::Cast { .. } if same_kind(0) => Rewrite::Same(operand(0)),
+            Primitive::Cast { dtype } => match self.constant(operand(0)) {
+                Some(value) if self.exact_cast(value, *dtype) => {
+                    with(Primitive::Full { value: Literal::new(value.to_f64(), *dtype) }, vec![])
+                }
+                _ => Rewrite::None,
+            },
+            Primitive::Reshape | Primitive::Broadcast if same_kind(0) => Rewrite::Same(operand(0)),
+            Primitive::Reshape
+            | Primitive::Broadcast
+            | Primitive::Permute { .. }
+            | Primitive::Slice { .. }
+            | Primitive::Flip { .. }
+                if self.constant(operand(0)).is_some() =>
+            {
+                match self.constant(operand(0)) {
+                    Some(value) => with(Primitive::Full { value }, vec![]),
+                    None => Rewrite::None,
+                }
+            }
+            Primitive::Reshape if node(0).op == Primitive::Reshape => {
+                with(Primitive::Reshape, node(0).operands.clone())
+            }
+            Primitive::Broadcast if node(0).op == Primitive::Broadcast => {
+                with(Primitive::Broadcast, node(0).operands.clone())
+            }
+            Primitive::Permute { order } if order.iter().copied().eq(0..order.len()) => {
+                Rewrite::Same(operand(0))
+            }
+            Primitive::Permute { order } => match &node(0).op {
+                Primitive::Permute { order: inner } => {
+                    let order = order.iter().map(|&axis| inner[axis]).collect();
+                    with(Primitive::Permute { order }, node(0).operands.clone())
+                }
+                _ => Rewrite::None,
+            },
+            Primitive::Sum { axes } | Primitive::Max { axes }
+                if axes.iter().all(|&axis| node(0).shape[axis] == 1) =>
+            {
+                with(Primitive::Reshape, inst.operands.clone())
+            }
+            Primitive::Sum { axes } | Primitive::Max { axes } => match last_run(axes, &node(0).shape) {
+                run if run.len() == axes.len() => Rewrite::None,
+                run => Rewrite::Split(run),
+            },
+            Primitive::Concat { .. } if inst.operands.len() == 1 => Rewrite::Same(operand(0)),
+            Primitive::Pad { low, high, interior }
+                if same_kind(0)
+                    && [low, high, interior].iter().all(|sizes| sizes.iter().all(|&size| size == 0)) =>
+            {
+                Rewrite::Same(operand(0))
+            }
+            Primitive::Unary(Unary::Neg) => match &node(0).op {
+                Primitive::Unary(Unary::Neg) => Rewrite::Same(node(0).operands[0]),
+                Primitive::Full { value } if inst.dtype.is_float() => {
+                    with(Primitive::Full { value: Literal::new(-value.to_f64(), inst.dtype) }, vec![])
+                }
+                _ => Rewrite::None,
+            },
+            Primitive::Where if operand(1) == operand(2) => Rewrite::Same(operand(1)),
+            Primitive::Binary(op) => self.rewrite_binary(*op, inst),
+            _ => Rewrite::None,
+        }
+    }
+
+    /// Only what keeps every bit (up to the sign of a zero).
+    fn rewrite_binary(&self, op: Binary, inst: &Inst) -> Rewrite {
+        let (a, b) = (inst.operands[0], inst.operands[1]);
+        let negated = |position: usize| match &self.nodes[position].op {
+            Primitive::Unary(Unary::Neg) => Some(self.nodes[position].operands[0]),
+            _ => None,
+        };
+        if let (Some(x), Some(y)) = (self.constant(a), self.constant(b))
+            && let Some(value) = fold(op, x.to_f64(), y.to_f64(), inst.dtype)
+        {
+            let value = Literal::new(value, inst.dtype);
+            return Rewrite::To(Inst { op: Primitive::Full { value }, operands: vec![], ..inst.clone() });
+        }
+        match op {
+            Binary::Add if self.is(b, 0.0) => Rewrite::Same(a),
+            Binary::Add if self.is(a, 0.0) => Rewrite::Same(b),
+            Binary::Sub if self.is(b, 0.0) => Rewrite::Same(a),
+            Binary::Mul if self.is(b, 1.0) => Rewrite::Same(a),
+            Binary::Mul if self.is(a, 1.0) => Rewrite::Same(b),
+            Binary::Div if self.is(b, 1.0) => Rewrite::Same(a),
+            Binary::Add => match (negated(a), negated(b)) {
+                (_, Some(y)) => Rewrite::To(binary(Binary::Sub, a, y, inst)),
+                (Some(x), None) => Rewrite::To(binary(Binary::Sub, b, x, inst)),
+                _ => Rewrite::None,
+            },
+            Binary::Sub => match negated(b) {
+                Some(y) => Rewrite::To(binary(Binary::Add, a, y, inst)),
+                None => Rewrite::None,
+            },
+            _ => Rewrite::None,
+        }
+    }
+
+    fn exact_cast(&self, value: Literal, dtype: DType) -> bool {
+        Literal::new(value.to_f64(), dtype).to_f64() == value.to_f64()
+    }
+}
+
+fn binary(op: Binary, a: usize, b: usize, inst: &Inst) -> Inst {
+    Inst { op: Primitive::Binary(op), operands: vec![a, b], ..inst.clone() }
+}
+
+/// The constant that the kernel would compute, or `None` where folding is not worth a rule.
+fn fold(op: Binary, a: f64, b: f64, dtype: DType) -> Option<f64> {
+    let in_f32 = |f: fn(f32, f32) -> f32| f64::from(f(a as f32, b as f32));
+    match (op, dtype) {
+        (Binary::Add, DType::F32) => Some(in_f32(|a, b| a + b)),
+        (Binary::Sub, DType::F32) => Some(in_f32(|a, b| a - b)),
+        (Binary::Mul, DType::F32) => Some(in_f32(|a, b| a * b)),
+        (Binary::Div, DType::F32) => Some(in_f32(|a, b| a / b)),
+        (Binary::Add, DType::F64) => Some(a + b),
+        (Binary::Sub, DType::F64) => Some(a - b),
+        (Binary::Mul, DType::F64) => Some(a * b),
+        (Binary::Div, DType::F64) => Some(a / b),
+        _ => None,
+    }
+}
+
+/// The last of the reduced axes that are neighbours (axes of size 1 between them do not count).
+fn last_run(axes: &[usize], shape: &[usize]) -> Vec<usize> {
+    let mut run: Vec<usize> = Vec::new();
+    for &axis in axes.iter().rev() {
+        if run.last().is_some_and(|&next| shape[axis + 1..next].iter().any(|&size| size != 1)) {
+            break;
+        }
+        run.push(axis);
+    }
+    run.reverse();
+    run
+}
+
+enum Rewrite {
+    None,
+    /// A reduction whose last run of axes is to be reduced first: a loop reduces neighbours only.
+    Split(Vec<usize>),
+    Same(usize),
+    To(Inst),
+}

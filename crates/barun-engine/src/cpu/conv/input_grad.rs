@@ -1,0 +1,246 @@
+//! The gradient of a convolution with respect to its input.
+
+use super::ConvSpec;
+use super::gather::{Gather, PixelRows};
+use crate::cpu::gemm::Real;
+use crate::cpu::gemm::blocked::{
+    DEPTH, Region, Right, RightBlock, depth_of_blocks, product, scratch_elements, share,
+};
+use crate::cpu::gemm::grid::Grid;
+use crate::cpu::gemm::micro::{Micro, Packing};
+use crate::cpu::isa::Isa;
+use crate::cpu::kernel::{Block, Io, Kernel};
+use std::ops::Range;
+
+/// `dx` of `y = conv(x, w)` as a [`Kernel`] with inputs `[dy, w]`. The output's rows are pixels, its columns
+/// channels.
+pub struct ConvInputGrad<T: Real> {
+    spec: ConvSpec,
+    micro: &'static Micro<T>,
+    classes: Vec<Class>,
+    /// Rows are cut at multiples of the stride, between *bands* of as many image rows as the stride.
+    grid: Grid,
+    phases: [usize; 1],
+}
+
+/// The input pixels with the same place modulo the stride.
+struct Class {
+    /// The first of them.
+    first: [usize; 2],
+    /// How many there are in an image, down and across.
+    grid: [usize; 2],
+    /// The taps they meet.
+    taps: Vec<usize>,
+    /// Which output pixel each tap leads to, relative to the pixel's place in the class.
+    offsets: Vec<[isize; 2]>,
+}
+
+impl Class {
+    fn all(spec: &ConvSpec) -> Vec<Class> {
+        let [down, across] = spec.stride;
+        let mut classes = Vec::new();
+        for y in 0..down.min(spec.in_h) {
+            for x in 0..across.min(spec.in_w) {
+                let first = [y, x];
+                let grid = [(spec.in_h - y).div_ceil(down), (spec.in_w - x).div_ceil(across)];
+                let (mut taps, mut offsets) = (Vec::new(), Vec::new());
+                for (tap, offset) in spec.tap_offsets().into_iter().enumerate() {
+                    let [dy, dx] = [y as isize - offset[0], x as isize - offset[1]];
+                    if dy % down as isize == 0 && dx % across as isize == 0 {
+                        taps.push(tap);
+                        offsets.push([dy / down as isize, dx / across as isize]);
+                    }
+                }
+                classes.push(Class { first, grid, taps, offsets });
+            }
+        }
+        classes
+    }
+}
+
+impl<T: Real> ConvInputGrad<T> {
+    /// Plans the gradient for fixed shapes.
+    ///
+    /// # Panics
+    /// If this machine lacks `isa`.
+    pub fn new(spec: ConvSpec, isa: Isa) -> ConvInputGrad<T> {
+        ConvInputGrad::with_micro(spec, T::micro(isa))
+    }
+
+    pub(super) fn with_micro(spec: ConvSpec, micro: &'static Micro<T>) -> ConvInputGrad<T> {
+        let classes = Class::all(&spec);
+        let k = (spec.taps() * spec.group_out()).div_ceil(classes.len());
+        let most = spec.most_tasks().div_ceil(spec.groups);
+        let mut grid =
+            Grid::choose(micro, spec.input_pixels(), spec.group_in(), k, most, spec.groups, 0.3, 0.4);
+        grid.rows = grid.rows.min(spec.batch * spec.in_h.div_ceil(spec.stride[0]));
+        let phases = [spec.groups * grid.tasks()];
+        ConvInputGrad { spec, micro, classes, grid, phases }
+    }
+
+    fn bands(&self) -> usize {
+        self.spec.in_h.div_ceil(self.spec.stride[0])
+    }
+
+    /// The rows of the output that the bands cover.
+    fn pixels(&self, bands: &Range<usize>) -> Range<usize> {
+        let at = |band: usize| {
+            let (image, down) = (band / self.bands(), band % self.bands());
+            (image * self.spec.in_h + down * self.spec.stride[0]) * self.spec.in_w
+        };
+        at(bands.start)..at(bands.end)
+    }
+
+    /// The pixels of a class in the bands, counted within the class.
+    fn class_pixels(&self, class: &Class, bands: &Range<usize>) -> Range<usize> {
+        let at = |band: usize| {
+            let (image, down) = (band / self.bands(), band % self.bands());
+            (image * class.grid[0] + down.min(class.grid[0])) * class.grid[1]
+        };
+        at(bands.start)..at(bands.end)
+    }
+}
+
+/// The weights of some taps, output channels down, input channels across.
+struct TapWeights<'a, T> {
+    /// The first output channel of the group.
+    weights: *const T,
+    taps: &'a [usize],
+    group_in: usize,
+    group_out: usize,
+    out_channels: usize,
+}
+
+impl<T: Real> Right<T> for TapWeights<'_, T> {
+    unsafe fn block(
+        &self,
+        micro: &Micro<T>,
+        ks: Range<usize>,
+        columns: Range<usize>,
+        _rows: usize,
+        buffer: *mut T,
+    ) -> RightBlock<T> {
+        let mut k = ks.start;
+        while k < ks.end {
+            let (tap, channel) = (self.taps[k / self.group_out], k % self.group_out);
+            let count = (self.group_out - channel).min(ks.end - k);
+            let from = (tap * self.group_in + columns.start) * self.out_channels + channel;
+            // SAFETY: the taps and channels exist, and the buffer holds all of `ks`.
+            unsafe {
+                (micro.pack_right)(&Packing {
+                    from: self.weights.add(from),
+                    row: 1,
+                    column: self.out_channels,
+                    k: count,
+                    count: columns.len(),
+                    to: buffer,
+                    whole_k: ks.len(),
+                    first_k: k - ks.start,
+                });
+            }
+            k += count;
+        }
+        RightBlock { packed: buffer, packed_from: columns.start, direct: std::ptr::null(), direct_row: 0 }
+    }
+}
+
+impl<T: Real> Kernel for ConvInputGrad<T> {
+    fn phases(&self) -> &[usize] {
+        &self.phases
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        0
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        let columns = self.spec.group_in().div_ceil(self.grid.columns) + self.micro.columns;
+        let columns = columns.min(self.spec.group_in());
+        scratch_elements(self.micro, usize::MAX, columns, DEPTH) * size_of::<T>()
+    }
+
+    fn flops(&self) -> f64 {
+        self.spec.flops()
+    }
+
+    unsafe fn run(
+        &self,
+        _phase: usize,
+        task: usize,
+        io: &Io<'_>,
+        scratch: *mut u8,
+        finished: &mut dyn FnMut(Block),
+    ) {
+        let (spec, micro) = (&self.spec, self.micro);
+        let [down, across] = spec.stride;
+        let (cell, group) = (task % self.grid.tasks(), task / self.grid.tasks());
+        let first_column = group * spec.group_in();
+        let columns = share(spec.group_in(), micro.columns, self.grid.columns, cell % self.grid.columns);
+        let all_columns = first_column + columns.start..first_column + columns.end;
+        let bands = share(spec.batch * self.bands(), 1, self.grid.rows, cell / self.grid.columns);
+        let output = io.output.cast::<T>().wrapping_add(first_column);
+        let plain = self.classes.len() == 1 && spec.stride == [1, 1];
+        for class in &self.classes {
+            let output_rows = |row: usize| {
+                let (x, rest) = (row % class.grid[1], row / class.grid[1]);
+                let (y, image) = (rest % class.grid[0], rest / class.grid[0]);
+                let (y, x) = (class.first[0] + down * y, class.first[1] + across * x);
+                (image * spec.in_h + y) * spec.in_w + x
+            };
+            let rows = self.class_pixels(class, &bands);
+            if class.taps.is_empty() {
+                for row in rows {
+                    let at = output_rows(row) * spec.in_channels + columns.start;
+                    // SAFETY: a row of the output, and the columns of this task in it.
+                    unsafe { std::ptr::write_bytes(output.add(at), 0, columns.len()) };
+                }
+                continue;
+            }
+            let left = PixelRows {
+                gather: Gather {
+                    source: io.inputs[0].cast::<T>().wrapping_add(group * spec.group_out()),
+                    size: [spec.out_h, spec.out_w],
+                    pixel: spec.out_channels,
+                    channels: spec.group_out(),
+                    grid: class.grid,
+                    stride: [1, 1],
+                    taps: class.offsets.clone(),
+                },
+                output_rows: if plain { None } else { Some(&output_rows) },
+            };
+            let right = TapWeights {
+                weights: io.inputs[1].cast::<T>().wrapping_add(group * spec.group_out()),
+                taps: &class.taps,
+                group_in: spec.group_in(),
+                group_out: spec.group_out(),
+                out_channels: spec.out_channels,
+            };
+            let k = class.taps.len() * spec.group_out();
+            let region = Region {
+                rows,
+                columns: columns.clone(),
+                ks: 0..k,
+                depth: depth_of_blocks(k, spec.group_out()),
+                output,
+                output_row: spec.in_channels,
+            };
+            // SAFETY: the operands are those of the spec and the region lies within the output.
+            unsafe {
+                product(micro, &left, &right, &region, scratch.cast(), &mut |rows, columns| {
+                    if plain {
+                        let columns = first_column + columns.start..first_column + columns.end;
+                        finished(Block { rows, columns });
+                    }
+                });
+            }
+        }
+        if !plain {
+            // The classes interlace, so rows are final only now; whole bands, not to be too large for the cache.
+            let at_once = (128 / (spec.in_w * down)).max(1);
+            for start in bands.clone().step_by(at_once) {
+                let rows = self.pixels(&(start..(start + at_once).min(bands.end)));
+                finished(Block { rows, columns: all_columns.clone() });
+            }
+        }
+    }
+}

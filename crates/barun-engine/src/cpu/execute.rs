@@ -1,0 +1,443 @@
+//! The executor: walks the stages of a compiled program with all members of a team.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::fused::FusedLoop;
+use super::kernel::{Io, Kernel};
+use super::memory::ALIGN;
+use super::team::Member;
+
+/// Where a buffer lies during a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Byte offset in the run's arena.
+    Arena(usize),
+    /// Byte offset in the state.
+    State(usize),
+    /// A feed by its position.
+    Feed(usize),
+    /// Byte offset in a feed.
+    FeedAt(usize, usize),
+    /// Nowhere: a result nobody needs.
+    Nowhere,
+}
+
+/// The memory of a run.
+#[derive(Clone, Copy)]
+pub struct Frame<'a> {
+    /// The arena.
+    pub arena: *mut u8,
+    /// The state.
+    pub state: *mut u8,
+    /// The feeds.
+    pub feeds: &'a [*const u8],
+}
+
+impl Frame<'_> {
+    /// The address of a place.
+    ///
+    /// # Safety
+    /// The place belongs to the program the frame was made for.
+    pub unsafe fn at(&self, place: Place) -> *mut u8 {
+        // SAFETY: the planner keeps offsets inside the arena and the state.
+        unsafe {
+            match place {
+                Place::Arena(offset) => self.arena.add(offset),
+                Place::State(offset) => self.state.add(offset),
+                Place::Feed(index) => self.feeds[index].cast_mut(),
+                Place::FeedAt(index, offset) => self.feeds[index].add(offset).cast_mut(),
+                Place::Nowhere => std::ptr::null_mut(),
+            }
+        }
+    }
+}
+
+/// A loop and where its pointers point.
+pub struct PlacedLoop {
+    /// The loop.
+    pub body: FusedLoop,
+    /// One per pointer of the loop.
+    pub pointers: Vec<Place>,
+}
+
+/// One kernel of a program.
+pub enum Work {
+    /// A fused loop.
+    Loop {
+        /// The loop.
+        body: PlacedLoop,
+        /// Partial results of split reductions.
+        workspace: Place,
+    },
+    /// A hand-written kernel.
+    Kernel {
+        /// The kernel.
+        kernel: Box<dyn Kernel>,
+        /// Its operands.
+        inputs: Vec<Place>,
+        /// Its result.
+        output: Place,
+        /// Shared memory of its tasks.
+        workspace: Place,
+        /// A loop run on each finished block, and the columns of the result seen as a matrix.
+        epilogue: Option<(PlacedLoop, usize)>,
+    },
+    /// A loop of programs.
+    Scan(Box<ScanWork>),
+    /// A plain copy.
+    Copy {
+        /// From here.
+        from: Place,
+        /// To there.
+        to: Place,
+        /// So much.
+        bytes: usize,
+    },
+}
+
+/// A scan: its body is a program of its own whose arena lies in the workspace.
+pub struct ScanWork {
+    /// The body.
+    pub body: Executable,
+    /// Turns.
+    pub length: usize,
+    /// Sequences are walked from the end.
+    pub reverse: bool,
+    /// Operands that stay the same.
+    pub constants: Vec<Place>,
+    /// First carries with their bytes.
+    pub carries: Vec<(Place, usize)>,
+    /// Sequences with the bytes of an element.
+    pub sequences: Vec<(Place, usize)>,
+    /// Results: last carries, then output sequences, with the bytes of a carry or an element.
+    pub results: Vec<(Place, usize)>,
+    /// The body's arena, followed by the carries.
+    pub workspace: Place,
+    /// First of the body's counters among the run's.
+    pub counters: usize,
+}
+
+/// One phase of one kernel within a stage.
+pub struct Run {
+    /// Position in [`Executable::works`].
+    pub work: usize,
+    /// Phase of that work.
+    pub phase: usize,
+    /// Tasks of that phase.
+    pub tasks: usize,
+}
+
+/// A stage; see [`crate::compile`].
+pub struct Stage {
+    /// What runs.
+    pub runs: Vec<Run>,
+    /// How.
+    pub mode: crate::compile::Mode,
+}
+
+/// A program ready to run.
+pub struct Executable {
+    /// Kernels.
+    pub works: Vec<Work>,
+    /// The order in which their phases run.
+    pub stages: Vec<Stage>,
+    /// Bytes of the arena.
+    pub arena_bytes: usize,
+    /// Bytes of private memory of a thread.
+    pub scratch_bytes: usize,
+    /// Task counters, those of scan bodies included.
+    pub counters: usize,
+    /// Where the results lie.
+    pub outputs: Vec<Place>,
+}
+
+impl Executable {
+    /// Whether any stage is for more than one thread.
+    pub fn is_shared(&self) -> bool {
+        self.stages.iter().any(|stage| stage.mode != crate::compile::Mode::Single)
+    }
+
+    /// Runs all stages as one member of a team.
+    ///
+    /// `visit` counts the runs since `counters` were zero, so that they need no reset in between.
+    ///
+    /// # Safety
+    /// The frame's memory has the sizes the program was compiled for; every member of the team calls this with the
+    /// same arguments but its own `member` and `scratch` (of `scratch_bytes`); nobody else touches the memory.
+    pub unsafe fn run(
+        &self,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        counters: &[AtomicUsize],
+        visit: usize,
+    ) {
+        use crate::compile::Mode;
+        let mut waiting = false;
+        for (index, stage) in self.stages.iter().enumerate() {
+            // Single stages follow each other on the first thread; everything else begins when all have arrived.
+            let single = stage.mode == Mode::Single;
+            if index > 0 && (waiting || !single) {
+                member.barrier();
+            }
+            waiting = !single;
+            // SAFETY: the schedule lets nothing that runs at the same time touch the same memory.
+            unsafe {
+                match stage.mode {
+                    Mode::Single if member.index == 0 => {
+                        for run in &stage.runs {
+                            for task in 0..run.tasks {
+                                self.works[run.work]
+                                    .run(run.phase, task, frame, member, scratch, counters, visit);
+                            }
+                        }
+                    }
+                    Mode::Single => {}
+                    Mode::Together => {
+                        for run in &stage.runs {
+                            self.works[run.work].run(run.phase, 0, frame, member, scratch, counters, visit);
+                        }
+                    }
+                    Mode::Shared => {
+                        let tasks: usize = stage.runs.iter().map(|run| run.tasks).sum();
+                        // Every visit takes one ticket per task and one per member that finds nothing left.
+                        let base = visit * (tasks + member.threads);
+                        loop {
+                            let ticket = counters[index].fetch_add(1, Ordering::Relaxed) - base;
+                            if ticket >= tasks {
+                                break;
+                            }
+                            let mut task = ticket;
+                            for run in &stage.runs {
+                                if task < run.tasks {
+                                    self.works[run.work]
+                                        .run(run.phase, task, frame, member, scratch, counters, visit);
+                                    break;
+                                }
+                                task -= run.tasks;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Executable {
+    /// Runs everything on one thread, and after each kernel asks `go_on` whether to.
+    ///
+    /// # Safety
+    /// As [`Executable::run`].
+    pub unsafe fn run_one_by_one(
+        &self,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        counters: &[AtomicUsize],
+        mut go_on: impl FnMut(usize) -> bool,
+    ) {
+        let mut phases_left: Vec<usize> = vec![0; self.works.len()];
+        self.stages.iter().flat_map(|stage| &stage.runs).for_each(|run| phases_left[run.work] += 1);
+        for run in self.stages.iter().flat_map(|stage| &stage.runs) {
+            for task in 0..run.tasks {
+                // SAFETY: the caller's; stages and their runs come in an order that respects what waits for what.
+                unsafe { self.works[run.work].run(run.phase, task, frame, member, scratch, counters, 0) }
+            }
+            phases_left[run.work] -= 1;
+            if phases_left[run.work] == 0 && !go_on(run.work) {
+                return;
+            }
+        }
+    }
+}
+
+impl Work {
+    #[allow(clippy::too_many_arguments)] // the run's context, handed through
+    unsafe fn run(
+        &self,
+        phase: usize,
+        task: usize,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        counters: &[AtomicUsize],
+        visit: usize,
+    ) {
+        // SAFETY: places belong to the frame; the rest is the caller's.
+        unsafe {
+            match self {
+                Work::Loop { body, workspace } => {
+                    body.with_pointers(frame, |pointers| {
+                        body.body.run(phase, task, pointers, scratch, frame.at(*workspace));
+                    });
+                }
+                Work::Kernel { kernel, inputs, output, workspace, epilogue } => {
+                    let mut operands = [std::ptr::null(); 4];
+                    let many: Vec<*const u8>;
+                    let inputs: &[*const u8] = if inputs.len() <= operands.len() {
+                        inputs
+                            .iter()
+                            .zip(&mut operands)
+                            .for_each(|(&place, operand)| *operand = frame.at(place));
+                        &operands[..inputs.len()]
+                    } else {
+                        many = inputs.iter().map(|&place| frame.at(place).cast_const()).collect();
+                        &many
+                    };
+                    let io = Io { inputs, output: frame.at(*output), workspace: frame.at(*workspace) };
+                    match epilogue {
+                        None => kernel.run(phase, task, &io, scratch, &mut |_| {}),
+                        Some((after, columns)) => after.with_pointers(frame, |pointers| {
+                            let registers = scratch.add(kernel.scratch_bytes().next_multiple_of(ALIGN));
+                            kernel.run(phase, task, &io, scratch, &mut |block| {
+                                if block.columns.len() == *columns {
+                                    let range = block.rows.start * columns..block.rows.end * columns;
+                                    after.body.run_range(range.start, range.end, pointers, registers);
+                                    return;
+                                }
+                                for row in block.rows {
+                                    let start = row * columns;
+                                    let range = start + block.columns.start..start + block.columns.end;
+                                    after.body.run_range(range.start, range.end, pointers, registers);
+                                }
+                            });
+                        }),
+                    }
+                }
+                Work::Scan(scan) => scan.run(frame, member, scratch, counters, visit),
+                Work::Copy { from, to, bytes } => {
+                    std::ptr::copy(frame.at(*from), frame.at(*to), *bytes);
+                }
+            }
+        }
+    }
+}
+
+impl PlacedLoop {
+    /// Resolves the pointers on the stack where they are few.
+    unsafe fn with_pointers(&self, frame: Frame<'_>, run: impl FnOnce(&[*mut u8])) {
+        // SAFETY: places belong to the frame.
+        unsafe {
+            let mut few = [std::ptr::null_mut(); 32];
+            if self.pointers.len() <= few.len() {
+                self.pointers.iter().zip(&mut few).for_each(|(&place, pointer)| *pointer = frame.at(place));
+                run(&few[..self.pointers.len()]);
+            } else {
+                run(&self.pointers.iter().map(|&place| frame.at(place)).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
+impl ScanWork {
+    /// Bytes of the body's arena and the carries.
+    pub fn workspace_bytes(&self) -> usize {
+        self.carries_at() + self.carries.iter().map(|(_, bytes)| bytes.next_multiple_of(ALIGN)).sum::<usize>()
+    }
+
+    fn carries_at(&self) -> usize {
+        self.body.arena_bytes.next_multiple_of(ALIGN)
+    }
+
+    /// All members walk the turns together if the body is shared; otherwise only the first calls this.
+    unsafe fn run(
+        &self,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        counters: &[AtomicUsize],
+        visit: usize,
+    ) {
+        let shared = self.body.is_shared();
+        let first = member.index == 0;
+        // SAFETY: places belong to the frame; element strides stay inside the sequences; copies are of equal sizes and
+        // done by the first member between barriers.
+        unsafe {
+            let workspace = frame.at(self.workspace);
+            let mut at = self.carries_at();
+            let mut carries = Vec::with_capacity(self.carries.len());
+            for (place, bytes) in &self.carries {
+                let carry = workspace.add(at);
+                if first {
+                    std::ptr::copy_nonoverlapping(frame.at(*place), carry, *bytes);
+                }
+                carries.push(carry);
+                at += bytes.next_multiple_of(ALIGN);
+            }
+            let mut feeds: Vec<*const u8> =
+                self.constants.iter().map(|&place| frame.at(place).cast_const()).collect();
+            feeds.extend(carries.iter().map(|carry| carry.cast_const()));
+            let sequences_from = feeds.len();
+            feeds.extend(self.sequences.iter().map(|_| std::ptr::null()));
+            for turn in 0..self.length {
+                let element = if self.reverse { self.length - 1 - turn } else { turn };
+                for (feed, (place, bytes)) in feeds[sequences_from..].iter_mut().zip(&self.sequences) {
+                    *feed = frame.at(*place).add(element * bytes);
+                }
+                let inner = Frame { arena: workspace, state: frame.state, feeds: &feeds };
+                if shared {
+                    member.barrier();
+                }
+                let visit = visit * self.length + turn;
+                self.body.run(inner, member, scratch, &counters[self.counters..], visit);
+                if shared {
+                    member.barrier();
+                }
+                if !first {
+                    continue;
+                }
+                // Output sequences first: an output may be the carry the turn began with.
+                let outputs = self.body.outputs.iter().zip(&self.results).skip(carries.len());
+                for (&output, (place, bytes)) in outputs {
+                    let to = frame.at(*place);
+                    if !to.is_null() {
+                        std::ptr::copy_nonoverlapping(inner.at(output), to.add(element * bytes), *bytes);
+                    }
+                }
+                self.hand_on(inner, &carries);
+            }
+            if first {
+                for ((place, bytes), carry) in self.results.iter().zip(&carries) {
+                    let to = frame.at(*place);
+                    if !to.is_null() {
+                        std::ptr::copy_nonoverlapping(*carry, to, *bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies the turn's carries to where the next turn reads them. A body may hand a carry on to another place
+    /// unchanged, so all are read before any is written.
+    unsafe fn hand_on(&self, inner: Frame<'_>, carries: &[*mut u8]) {
+        let is_carry = |place: Place| match place {
+            Place::Feed(index) => {
+                (self.constants.len()..self.constants.len() + carries.len()).contains(&index)
+            }
+            _ => false,
+        };
+        // SAFETY: as in `run`.
+        unsafe {
+            let swaps = self.body.outputs[..carries.len()].iter().enumerate().any(|(index, &output)| {
+                is_carry(output) && output != Place::Feed(self.constants.len() + index)
+            });
+            if swaps {
+                let saved: Vec<Vec<u8>> = self.body.outputs[..carries.len()]
+                    .iter()
+                    .zip(&self.carries)
+                    .map(|(&output, (_, bytes))| {
+                        std::slice::from_raw_parts(inner.at(output), *bytes).to_vec()
+                    })
+                    .collect();
+                for (carry, saved) in carries.iter().zip(saved) {
+                    std::ptr::copy_nonoverlapping(saved.as_ptr(), *carry, saved.len());
+                }
+                return;
+            }
+            for ((&output, (_, bytes)), carry) in self.body.outputs.iter().zip(&self.carries).zip(carries) {
+                std::ptr::copy(inner.at(output), *carry, *bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,564 @@
+//! The fused loop: one pass over an iteration space that loads, computes a chain of element-wise instructions tile by
+//! tile, stores, and reduces.
+//!
+//! Reductions follow one tree that depends on the shape alone: rows are cut into leaves of [`TILE`] elements reduced in
+//! sixteen lanes, leaves are added in order within a span, spans in order; columns are added row by row within blocks
+//! of [`BLOCK_ROWS`], blocks in order.
+
+use super::isa::Isa;
+use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
+use crate::graph::Literal;
+use crate::tensor::DType;
+
+/// Names the element type of `dtype` as `$T` in `$body`; reductions are over numbers alone.
+macro_rules! with_number {
+    ($dtype:expr, $T:ident, $body:block) => {
+        match $dtype {
+            DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            _ => {
+                type $T = i64;
+                $body
+            }
+        }
+    };
+}
+
+/// Rows of a block of the column reduction.
+const BLOCK_ROWS: usize = 128;
+/// Elements of a span of the row reduction.
+const SPAN: usize = 64 * TILE;
+/// Elements of a task of a loop without reduction, for a chain of one instruction.
+const TASK_ELEMENTS: usize = 64 * TILE;
+
+/// How a loop reads an operand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Access {
+    /// Element `i` of the iteration is element `offset + i`.
+    Contiguous {
+        /// In elements.
+        offset: isize,
+    },
+    /// Every element of the iteration reads the same one.
+    Uniform {
+        /// In elements.
+        offset: isize,
+    },
+    /// A stride per axis of the iteration.
+    Strided {
+        /// In elements.
+        offset: isize,
+        /// In elements.
+        strides: Vec<isize>,
+    },
+}
+
+/// An operand: value `value` of the tile is read from `pointers[pointer]`.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Which of the loop's pointers.
+    pub pointer: usize,
+    /// Element type.
+    pub dtype: DType,
+    /// Where its elements lie.
+    pub access: Access,
+    /// The tile value.
+    pub value: u16,
+}
+
+/// A result written element by element, contiguous in the order of the iteration.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Which of the loop's pointers.
+    pub pointer: usize,
+    /// Element type.
+    pub dtype: DType,
+    /// The tile value.
+    pub value: u16,
+    /// Whether the instruction writes to memory itself; otherwise the tile is copied out at its end (needed where the
+    /// memory is also an operand that is read later).
+    pub direct: bool,
+}
+
+/// A reduction of a tile value.
+#[derive(Clone, Debug)]
+pub struct Reduce {
+    /// Which of the loop's pointers takes the result.
+    pub pointer: usize,
+    /// Element type.
+    pub dtype: DType,
+    /// The tile value.
+    pub value: u16,
+    /// Sum or maximum.
+    pub reduction: Reduction,
+}
+
+/// The iteration space of a reduction: `[outer, reduced, inner]`, of which the middle disappears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    /// Product of the kept axes before.
+    pub outer: usize,
+    /// Product of the reduced axes.
+    pub reduced: usize,
+    /// Product of the kept axes after.
+    pub inner: usize,
+}
+
+/// A fused loop; see the module docs.
+#[derive(Clone, Debug)]
+pub struct FusedLoop {
+    /// Axes of the iteration, for strided loads.
+    pub sizes: Vec<usize>,
+    /// Operands.
+    pub loads: Vec<Load>,
+    /// Constants: value, type, literal.
+    pub constants: Vec<(u16, DType, Literal)>,
+    /// The chain.
+    pub code: Vec<Instr>,
+    /// Element-wise results.
+    pub stores: Vec<Store>,
+    /// Reductions, all of one pattern.
+    pub reduces: Vec<Reduce>,
+    /// The pattern, if there are reductions.
+    pub pattern: Option<Pattern>,
+    /// The register of each tile value, or `None` if it lives in memory.
+    pub registers: Vec<Option<u16>>,
+    /// How many registers there are.
+    pub register_count: usize,
+    /// Instruction set.
+    pub isa: Isa,
+}
+
+/// Pointers of a run: one per distinct buffer the loop touches.
+pub type Pointers<'a> = &'a [*mut u8];
+
+const REGISTER_BYTES: usize = TILE * 8;
+
+impl FusedLoop {
+    /// Elements of the iteration.
+    pub fn elements(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    /// Bytes of private memory of a task.
+    pub fn scratch_bytes(&self) -> usize {
+        // Registers, and one row of sums per column reduction.
+        let sums = if self.pattern.is_some_and(|pattern| pattern.inner > 1) { self.reduces.len() } else { 0 };
+        (self.register_count + sums) * REGISTER_BYTES
+    }
+
+    /// Bytes shared by the tasks of a run: partial results of split reductions.
+    pub fn workspace_bytes(&self) -> usize {
+        match self.pattern {
+            Some(pattern) if self.parts(pattern) > 1 => {
+                self.reduces.len() * self.parts(pattern) * pattern.outer * pattern.inner * 8
+            }
+            _ => 0,
+        }
+    }
+
+    /// Pieces each reduced range is cut into.
+    fn parts(&self, pattern: Pattern) -> usize {
+        let piece = if pattern.inner == 1 { SPAN } else { BLOCK_ROWS };
+        pattern.reduced.div_ceil(piece).max(1)
+    }
+
+    /// The cost of an element, in instructions.
+    fn weight(&self) -> usize {
+        self.code.len() + self.loads.len() + self.stores.len() + self.reduces.len()
+    }
+
+    /// Nanoseconds the loop is expected to take on one thread; decides what is worth sharing.
+    pub fn estimate_ns(&self) -> f64 {
+        self.elements() as f64 * self.weight() as f64 * 0.12
+    }
+
+    /// The number of tasks of each phase.
+    pub fn phases(&self) -> Vec<usize> {
+        match self.pattern {
+            None => vec![self.elements().div_ceil(self.task_elements()).max(1)],
+            Some(pattern) => {
+                let units = self.units(pattern);
+                let first = units.div_ceil(self.units_per_task(pattern)).max(1);
+                if self.parts(pattern) > 1 { vec![first, 1] } else { vec![first] }
+            }
+        }
+    }
+
+    fn task_elements(&self) -> usize {
+        (TASK_ELEMENTS * 4 / self.weight().max(4)).next_multiple_of(TILE)
+    }
+
+    /// The smallest pieces of a reducing loop that a task can take: rows (or spans of one), or column blocks.
+    fn units(&self, pattern: Pattern) -> usize {
+        pattern.outer * self.parts(pattern)
+    }
+
+    fn units_per_task(&self, pattern: Pattern) -> usize {
+        let elements = (pattern.reduced * pattern.inner).div_ceil(self.parts(pattern)).max(1);
+        (self.task_elements() / elements).max(1)
+    }
+
+    /// Runs one task.
+    ///
+    /// # Safety
+    /// `pointers` are valid for what the loop reads and writes, `scratch` and `workspace` have the sizes asked for.
+    pub unsafe fn run(
+        &self,
+        phase: usize,
+        task: usize,
+        pointers: Pointers<'_>,
+        scratch: *mut u8,
+        workspace: *mut u8,
+    ) {
+        // SAFETY: passed on.
+        unsafe {
+            match self.pattern {
+                None => {
+                    let start = task * self.task_elements();
+                    let end = (start + self.task_elements()).min(self.elements());
+                    self.run_range(start, end, pointers, scratch);
+                }
+                Some(pattern) if phase == 1 => self.combine(pattern, pointers, workspace),
+                Some(pattern) => {
+                    let first = task * self.units_per_task(pattern);
+                    let last = (first + self.units_per_task(pattern)).min(self.units(pattern));
+                    if pattern.inner == 1 {
+                        self.reduce_rows(pattern, first, last, pointers, scratch, workspace);
+                    } else {
+                        self.reduce_columns(pattern, first, last, pointers, scratch, workspace);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs the flat range `start..end` of a loop without reductions; also the epilogue of a contraction on a block.
+    ///
+    /// # Safety
+    /// As [`FusedLoop::run`].
+    pub unsafe fn run_range(&self, start: usize, end: usize, pointers: Pointers<'_>, scratch: *mut u8) {
+        // SAFETY: passed on.
+        unsafe {
+            let mut tile = Tile::new(self, pointers, scratch);
+            let mut at = start;
+            while at < end {
+                let count = TILE.min(end - at);
+                tile.run(at, count);
+                at += count;
+            }
+        }
+    }
+
+    unsafe fn reduce_rows(
+        &self,
+        pattern: Pattern,
+        first: usize,
+        last: usize,
+        pointers: Pointers<'_>,
+        scratch: *mut u8,
+        workspace: *mut u8,
+    ) {
+        // SAFETY: the caller's contract; each unit writes its own place.
+        unsafe {
+            let mut tile = Tile::new(self, pointers, scratch);
+            let row = pattern.reduced;
+            if row <= TILE {
+                let rows_per_tile = (TILE / row.max(1)).max(1);
+                let mut unit = first;
+                while unit < last {
+                    let rows = rows_per_tile.min(last - unit);
+                    tile.run(unit * row, rows * row);
+                    for reduce in &self.reduces {
+                        with_number!(reduce.dtype, T, {
+                            let values = tile.slice::<T>(reduce.value, rows * row);
+                            let out = pointers[reduce.pointer].cast::<T>();
+                            for index in 0..rows {
+                                let value = super::tile::reduce(
+                                    self.isa,
+                                    reduce.reduction,
+                                    &values[index * row..][..row],
+                                );
+                                out.add(unit + index).write(value);
+                            }
+                        });
+                    }
+                    unit += rows;
+                }
+                return;
+            }
+            let parts = self.parts(pattern);
+            for unit in first..last {
+                let (outer, part) = (unit / parts, unit % parts);
+                let (from, to) = (part * SPAN, ((part + 1) * SPAN).min(row));
+                let mut at = from;
+                while at < to {
+                    let count = TILE.min(to - at);
+                    tile.run(outer * row + at, count);
+                    for (index, one) in self.reduces.iter().enumerate() {
+                        with_number!(one.dtype, T, {
+                            let leaf = reduce(self.isa, one.reduction, tile.slice::<T>(one.value, count));
+                            let place = if parts == 1 {
+                                pointers[one.pointer].cast::<T>().add(outer)
+                            } else {
+                                self.partial(pattern, workspace, index, part).cast::<T>().add(outer)
+                            };
+                            place.write(if at == from {
+                                leaf
+                            } else {
+                                one.reduction.combine(place.read(), leaf)
+                            });
+                        });
+                    }
+                    at += count;
+                }
+            }
+        }
+    }
+
+    unsafe fn reduce_columns(
+        &self,
+        pattern: Pattern,
+        first: usize,
+        last: usize,
+        pointers: Pointers<'_>,
+        scratch: *mut u8,
+        workspace: *mut u8,
+    ) {
+        // SAFETY: the caller's contract; each unit writes its own place; the sums lie behind the registers.
+        unsafe {
+            let mut tile = Tile::new(self, pointers, scratch);
+            let sums_at = |index: usize| scratch.add((self.register_count + index) * REGISTER_BYTES);
+            let (parts, inner) = (self.parts(pattern), pattern.inner);
+            for unit in first..last {
+                let (outer, part) = (unit / parts, unit % parts);
+                let (from, to) = (part * BLOCK_ROWS, ((part + 1) * BLOCK_ROWS).min(pattern.reduced));
+                let base = outer * pattern.reduced * inner;
+                let width = inner.min(TILE);
+                let rows_per_tile = TILE / width;
+                let mut column = 0;
+                while column < inner {
+                    let columns = width.min(inner - column);
+                    for (index, one) in self.reduces.iter().enumerate() {
+                        with_number!(one.dtype, T, {
+                            let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), columns);
+                            sums.fill(one.reduction.identity());
+                        });
+                    }
+                    let mut row = from;
+                    while row < to {
+                        // Several whole rows to a tile where they are short, a piece of one row where they are long.
+                        let rows = if columns == inner { rows_per_tile.min(to - row) } else { 1 };
+                        tile.run(base + row * inner + column, rows * columns);
+                        for (index, one) in self.reduces.iter().enumerate() {
+                            with_number!(one.dtype, T, {
+                                let sums =
+                                    std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), columns);
+                                accumulate(
+                                    self.isa,
+                                    one.reduction,
+                                    tile.slice::<T>(one.value, rows * columns),
+                                    sums,
+                                );
+                            });
+                        }
+                        row += rows;
+                    }
+                    for (index, one) in self.reduces.iter().enumerate() {
+                        let target = if parts == 1 {
+                            pointers[one.pointer]
+                        } else {
+                            self.partial(pattern, workspace, index, part)
+                        };
+                        let size = one.dtype.size();
+                        let place = target.add((outer * inner + column) * size);
+                        std::ptr::copy_nonoverlapping(sums_at(index), place, columns * size);
+                    }
+                    column += columns;
+                }
+            }
+        }
+    }
+
+    /// The partial results of reduction `index` for piece `part`, one per kept element.
+    unsafe fn partial(&self, pattern: Pattern, workspace: *mut u8, index: usize, part: usize) -> *mut u8 {
+        let kept = pattern.outer * pattern.inner;
+        // SAFETY: `workspace_bytes` counts as many places of 8 bytes.
+        unsafe { workspace.add((index * self.parts(pattern) + part) * kept * 8) }
+    }
+
+    unsafe fn combine(&self, pattern: Pattern, pointers: Pointers<'_>, workspace: *mut u8) {
+        let kept = pattern.outer * pattern.inner;
+        for (index, one) in self.reduces.iter().enumerate() {
+            // SAFETY: all partial results were written in the first phase.
+            unsafe {
+                with_number!(one.dtype, T, {
+                    let out = std::slice::from_raw_parts_mut(pointers[one.pointer].cast::<T>(), kept);
+                    for part in 0..self.parts(pattern) {
+                        let partial = self.partial(pattern, workspace, index, part).cast::<T>();
+                        let partial = std::slice::from_raw_parts(partial, kept);
+                        if part == 0 {
+                            out.copy_from_slice(partial);
+                        } else {
+                            accumulate(self.isa, one.reduction, partial, out);
+                        }
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// The running state of a task: where each tile value lies at the moment.
+struct Tile<'a> {
+    program: &'a FusedLoop,
+    pointers: Pointers<'a>,
+    values: Vec<*mut u8>,
+}
+
+impl<'a> Tile<'a> {
+    /// Points every value to its register and fills what stays the same over the whole loop.
+    unsafe fn new(program: &'a FusedLoop, pointers: Pointers<'a>, scratch: *mut u8) -> Self {
+        let register = |register: &Option<u16>| match register {
+            // SAFETY: scratch holds all registers.
+            Some(index) => unsafe { scratch.add(*index as usize * REGISTER_BYTES) },
+            None => std::ptr::null_mut(),
+        };
+        let values: Vec<*mut u8> = program.registers.iter().map(register).collect();
+        let count = TILE.min(program.elements());
+        for &(value, dtype, literal) in &program.constants {
+            // SAFETY: the register has room for a tile.
+            unsafe { fill(literal, dtype, values[value as usize], count) }
+        }
+        for load in &program.loads {
+            if let Access::Uniform { offset } = load.access {
+                let size = load.dtype.size();
+                // SAFETY: the operand has this element, the register room for a tile.
+                unsafe {
+                    let from = pointers[load.pointer].offset(offset * size as isize);
+                    repeat(from, values[load.value as usize], size, count);
+                }
+            }
+        }
+        Tile { program, pointers, values }
+    }
+
+    /// Computes and stores the `count` elements from flat position `start` on.
+    unsafe fn run(&mut self, start: usize, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let program = self.program;
+        // SAFETY: the loop's loads and stores lie inside its buffers for every element of the iteration.
+        unsafe {
+            for load in &program.loads {
+                let base = self.pointers[load.pointer];
+                let size = load.dtype.size() as isize;
+                match &load.access {
+                    Access::Contiguous { offset } => {
+                        self.values[load.value as usize] = base.offset((offset + start as isize) * size);
+                    }
+                    Access::Uniform { .. } => {}
+                    Access::Strided { offset, strides } => {
+                        let from = base.offset(offset * size);
+                        let to = self.values[load.value as usize];
+                        match size {
+                            1 => gather(from, to, &program.sizes, strides, start, count),
+                            4 => gather(from.cast::<u32>(), to.cast(), &program.sizes, strides, start, count),
+                            _ => gather(from.cast::<u64>(), to.cast(), &program.sizes, strides, start, count),
+                        }
+                    }
+                }
+            }
+            for store in &program.stores {
+                if store.direct {
+                    self.values[store.value as usize] =
+                        self.pointers[store.pointer].add(start * store.dtype.size());
+                }
+            }
+            run_tile(program.isa, &program.code, &self.values, start, count);
+            for store in &program.stores {
+                if !store.direct {
+                    let size = store.dtype.size();
+                    let to = self.pointers[store.pointer].add(start * size);
+                    std::ptr::copy(self.values[store.value as usize], to, count * size);
+                }
+            }
+        }
+    }
+
+    /// The elements of a tile value after [`Tile::run`].
+    unsafe fn slice<T: Number>(&self, value: u16, count: usize) -> &[T] {
+        // SAFETY: the caller names a value of this type that holds `count` elements.
+        unsafe { std::slice::from_raw_parts(self.values[value as usize].cast(), count) }
+    }
+}
+
+/// Repeats one element of `size` bytes `count` times.
+unsafe fn repeat(from: *const u8, to: *mut u8, size: usize, count: usize) {
+    // SAFETY: the caller's; registers are aligned to 64 bytes.
+    unsafe {
+        match size {
+            1 => std::slice::from_raw_parts_mut(to, count).fill(from.read()),
+            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), count).fill(from.cast::<u32>().read()),
+            _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), count).fill(from.cast::<u64>().read()),
+        }
+    }
+}
+
+/// Copies the `count` elements from flat position `start` of a strided view into `to`.
+unsafe fn gather<T: Copy>(
+    from: *const T,
+    to: *mut T,
+    sizes: &[usize],
+    strides: &[isize],
+    start: usize,
+    count: usize,
+) {
+    let last = sizes.len() - 1;
+    let mut position = [0usize; MAX_AXES];
+    let mut rest = start;
+    let mut offset = 0isize;
+    for axis in (0..sizes.len()).rev() {
+        position[axis] = rest % sizes[axis];
+        rest /= sizes[axis];
+        offset += position[axis] as isize * strides[axis];
+    }
+    let mut done = 0;
+    while done < count {
+        let run = (sizes[last] - position[last]).min(count - done);
+        // SAFETY: the view lies inside its buffer, `to` has room for `count`.
+        unsafe {
+            let (from, to) = (from.offset(offset), to.add(done));
+            match strides[last] {
+                0 => std::slice::from_raw_parts_mut(to, run).fill(*from),
+                1 => std::ptr::copy_nonoverlapping(from, to, run),
+                stride => {
+                    for index in 0..run {
+                        to.add(index).write(*from.offset(index as isize * stride));
+                    }
+                }
+            }
+        }
+        done += run;
+        position[last] += run;
+        offset += run as isize * strides[last];
+        let mut axis = last;
+        while position[axis] == sizes[axis] && axis > 0 {
+            offset -= sizes[axis] as isize * strides[axis];
+            position[axis] = 0;
+            axis -= 1;
+            position[axis] += 1;
+            offset += strides[axis];
+        }
+    }
+}
+
+/// The most axes a loop iterates over after neighbours that can be joined are joined.
+pub const MAX_AXES: usize = 12;

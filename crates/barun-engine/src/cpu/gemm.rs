@@ -1,0 +1,232 @@
+//! Matrix products.
+//!
+//! `Gemm` computes `C = A B` for operands of any strides, so transposes and broadcast batches cost no copy. The work
+//! is cut by shape alone into a grid of tasks, each of which packs its own share of `B` (`gemm/blocked.rs`) and runs
+//! register tiles over it (`gemm/micro.rs`). A product with a small output and long sums is also cut along `k`; the
+//! parts are then added in order by a second phase.
+//!
+//! Bits: within a block of `k` an output element is a chain of fused multiply-adds in increasing `k`, and blocks are
+//! added in order. Where blocks end depends on `k` (and, for long sums, `m` and `n`) alone; so any team of threads,
+//! AVX2 and AVX-512 give the same bits.
+
+pub(crate) mod blocked;
+pub(crate) mod grid;
+pub(crate) mod micro;
+pub(crate) mod simd;
+#[cfg(test)]
+mod tests;
+
+use crate::cpu::isa::Isa;
+use crate::cpu::kernel::{Block, Io, Kernel};
+use blocked::{Matrix, MatrixLeft, Region, depth_of_blocks, product, scratch_elements, share};
+use grid::{Grid, SMALLEST_TASK_FLOPS};
+use micro::Micro;
+pub use micro::Real;
+use std::ops::Range;
+
+/// Distances in elements between neighbours along each axis of a batch of matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatrixStrides {
+    /// From one matrix to the next; 0 if all are the same.
+    pub batch: usize,
+    /// From one row to the next.
+    pub row: usize,
+    /// From one column to the next.
+    pub column: usize,
+}
+
+impl MatrixStrides {
+    /// Row-major `[batch, rows, columns]` without gaps.
+    pub fn row_major(rows: usize, columns: usize) -> MatrixStrides {
+        MatrixStrides { batch: rows * columns, row: columns, column: 1 }
+    }
+
+    /// A `[batch, rows, columns]` view of row-major `[batch, columns, rows]`.
+    pub fn transposed(rows: usize, columns: usize) -> MatrixStrides {
+        MatrixStrides { batch: rows * columns, row: 1, column: rows }
+    }
+}
+
+/// The shape of `C[batch, m, n] = A[batch, m, k] B[batch, k, n]`; `C` is contiguous and overwritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GemmSpec {
+    /// Number of products.
+    pub batch: usize,
+    /// Rows of `A` and `C`.
+    pub m: usize,
+    /// Columns of `B` and `C`.
+    pub n: usize,
+    /// Columns of `A`, rows of `B`.
+    pub k: usize,
+    /// Where the elements of `A` are.
+    pub a: MatrixStrides,
+    /// Where the elements of `B` are.
+    pub b: MatrixStrides,
+}
+
+impl GemmSpec {
+    fn flops(&self) -> f64 {
+        2.0 * self.batch as f64 * self.m as f64 * self.n as f64 * self.k as f64
+    }
+
+    /// A batch of which all share `B` and whose rows follow each other evenly is one taller product.
+    fn folded(mut self) -> GemmSpec {
+        if self.batch > 1 && self.b.batch == 0 && self.a.batch == self.m * self.a.row {
+            self.m *= self.batch;
+            self.batch = 1;
+        }
+        self
+    }
+}
+
+/// The batched matrix product as a [`Kernel`] with inputs `[a, b]`.
+pub struct Gemm<T: Real> {
+    spec: GemmSpec,
+    micro: &'static Micro<T>,
+    /// Groups of consecutive products of the batch.
+    groups: usize,
+    /// How one product is cut.
+    grid: Grid,
+    /// Number of stretches `k` is cut into that are summed apart.
+    splits: usize,
+    /// Length of a block of `k`.
+    depth: usize,
+    phases: Vec<usize>,
+}
+
+impl<T: Real> Gemm<T> {
+    /// Plans the product for fixed shapes.
+    ///
+    /// # Panics
+    /// If this machine lacks `isa`.
+    pub fn new(spec: GemmSpec, isa: Isa) -> Gemm<T> {
+        Gemm::with_micro(spec, T::micro(isa))
+    }
+
+    fn with_micro(spec: GemmSpec, micro: &'static Micro<T>) -> Gemm<T> {
+        let spec = spec.folded();
+        let GemmSpec { batch, m, n, k, .. } = spec;
+        let most = ((spec.flops() / SMALLEST_TASK_FLOPS) as usize).clamp(1, 64);
+        let groups = batch.min(most);
+        let splits = if batch == 1 { splits_of_depth(m, n, k) } else { 1 };
+        let left_cost = if spec.a.column == 1 { 0.0 } else { 0.3 };
+        let right_cost = if spec.b.column == 1 { 0.25 } else { 0.4 };
+        let stretch = k.div_ceil(splits);
+        let grid = if groups < batch {
+            Grid { rows: 1, columns: 1 }
+        } else {
+            Grid::choose(micro, m, n, stretch, most.div_ceil(groups * splits), splits, left_cost, right_cost)
+        };
+        let mut phases = vec![groups * splits * grid.tasks()];
+        if splits > 1 {
+            phases.push(grid::tasks_of_sum(m * n * splits).min(m));
+        }
+        Gemm { spec, micro, groups, grid, splits, depth: depth_of_blocks(stretch, 1), phases }
+    }
+
+    /// One cell of the grid for one product and one stretch of `k`.
+    ///
+    /// # Safety
+    /// As for [`Kernel::run`].
+    unsafe fn cell(
+        &self,
+        (row, column, split): (usize, usize, usize),
+        a: *const T,
+        b: *const T,
+        output: *mut T,
+        scratch: *mut T,
+        finished: &mut dyn FnMut(Range<usize>, Range<usize>),
+    ) {
+        let GemmSpec { m, n, k, a: a_strides, b: b_strides, .. } = self.spec;
+        let columns = share(n, self.micro.columns, self.grid.columns, column);
+        let region = Region {
+            rows: share(m, self.micro.rows, self.grid.rows, row),
+            ks: share(k, self.depth, self.splits, split),
+            depth: self.depth,
+            output,
+            output_row: n,
+            columns,
+        };
+        let left = MatrixLeft {
+            matrix: Matrix { at: a, row: a_strides.row, column: a_strides.column },
+            pack: a_strides.column != 1 && region.columns.len() > 2 * self.micro.columns,
+        };
+        let right = Matrix { at: b, row: b_strides.row, column: b_strides.column };
+        // SAFETY: the region lies within the output; the rest is the caller's.
+        unsafe { product(self.micro, &left, &right, &region, scratch, finished) };
+    }
+}
+
+/// In how many stretches the sums are cut: more than one only if they are long and the output is too small to keep
+/// a team busy. It must not depend on the instruction set.
+fn splits_of_depth(m: usize, n: usize, k: usize) -> usize {
+    let cells = m.div_ceil(96) * n.div_ceil(64);
+    if cells >= 16 || k < 2048 {
+        return 1;
+    }
+    // A power of two suits most teams; and every stretch has at least a block.
+    let splits = 1 << (16 / cells).min(k / 512).ilog2();
+    let depth = depth_of_blocks(k.div_ceil(splits), 1);
+    splits.min(k.div_ceil(depth))
+}
+
+impl<T: Real> Kernel for Gemm<T> {
+    fn phases(&self) -> &[usize] {
+        &self.phases
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        if self.splits == 1 { 0 } else { self.splits * self.spec.m * self.spec.n * size_of::<T>() }
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        let rows = self.spec.m.div_ceil(self.grid.rows) + self.micro.rows;
+        let columns = self.spec.n.div_ceil(self.grid.columns) + self.micro.columns;
+        scratch_elements(self.micro, rows, columns.min(self.spec.n), self.depth) * size_of::<T>()
+    }
+
+    fn flops(&self) -> f64 {
+        self.spec.flops()
+    }
+
+    unsafe fn run(
+        &self,
+        phase: usize,
+        task: usize,
+        io: &Io<'_>,
+        scratch: *mut u8,
+        finished: &mut dyn FnMut(Block),
+    ) {
+        let GemmSpec { batch, m, n, .. } = self.spec;
+        let (a, b) = (io.inputs[0].cast::<T>(), io.inputs[1].cast::<T>());
+        let (output, workspace) = (io.output.cast::<T>(), io.workspace.cast::<T>());
+        if phase == 1 {
+            let rows = share(m, 1, self.phases[1], task);
+            let start = rows.start * n;
+            // SAFETY: the workspace holds `splits` outputs, all written by the first phase.
+            unsafe {
+                let parts = workspace.add(start);
+                (self.micro.sum)(parts, self.splits, m * n, output.add(start), rows.len() * n);
+            }
+            return finished(Block { rows, columns: 0..n });
+        }
+        let (cell, rest) = (task % self.grid.tasks(), task / self.grid.tasks());
+        let (row, column) = (cell / self.grid.columns, cell % self.grid.columns);
+        if self.splits > 1 {
+            let part = workspace.wrapping_add(rest * m * n);
+            // SAFETY: as the caller vouches; the part is this stretch's own.
+            return unsafe { self.cell((row, column, rest), a, b, part, scratch.cast(), &mut |_, _| {}) };
+        }
+        for item in share(batch, 1, self.groups, rest) {
+            let a = a.wrapping_add(item * self.spec.a.batch);
+            let b = b.wrapping_add(item * self.spec.b.batch);
+            let c = output.wrapping_add(item * m * n);
+            // SAFETY: as the caller vouches.
+            unsafe {
+                self.cell((row, column, 0), a, b, c, scratch.cast(), &mut |rows, columns| {
+                    finished(Block { rows: item * m + rows.start..item * m + rows.end, columns })
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The loops around the micro-kernels: blocks of columns, of `k`, of rows, so that what is reused stays in cache.
+
+use super::micro::{Micro, Packing, Panel, Real};
+use std::ops::Range;
+
+/// Longest block of `k`: a packed panel of two vectors' width (16 KiB with AVX2) fits the first-level cache. It is
+/// the same for all instruction sets, because blocks are rounded one by one.
+pub(crate) const DEPTH: usize = 256;
+/// Most columns packed at a time, in bytes: with [`DEPTH`] it makes half a megabyte, for the second-level cache.
+const COLUMN_BYTES: usize = 2048;
+/// About the rows of the left operand used at a time: 96 KiB with [`DEPTH`] in f32.
+pub(crate) const ROWS: usize = 96;
+
+/// A block of the left operand ready for the micro-kernel; see [`Panel`] for the strides.
+pub(crate) struct LeftBlock<T> {
+    pub at: *const T,
+    pub tile: usize,
+    pub row: usize,
+    pub column: usize,
+}
+
+/// The left operand of a product: a matrix, or something that is laid out as one block by block.
+pub(crate) trait Left<T: Real> {
+    /// Makes the rows and the stretch of `k` readable, in `buffer` if need be, which holds
+    /// `rows` (rounded up to whole tiles) times `ks` elements.
+    ///
+    /// # Safety
+    /// The ranges lie within the operand, whose memory can be read.
+    unsafe fn block(
+        &self,
+        micro: &Micro<T>,
+        rows: Range<usize>,
+        ks: Range<usize>,
+        buffer: *mut T,
+    ) -> LeftBlock<T>;
+
+    /// For each row of the product the row of the output it is written to; `None` if it is the same row.
+    fn output_rows(&self) -> Option<&dyn Fn(usize) -> usize> {
+        None
+    }
+}
+
+/// A block of the right operand: whole panels in `packed`, or rows in place.
+pub(crate) struct RightBlock<T> {
+    /// Panels of the columns from `packed_from` on.
+    pub packed: *const T,
+    pub packed_from: usize,
+    /// Columns before that are read in place: first element and distance between rows.
+    pub direct: *const T,
+    pub direct_row: usize,
+}
+
+/// The right operand of a product.
+pub(crate) trait Right<T: Real> {
+    /// Makes the stretch of `k` and the columns readable; `buffer` holds `ks` times
+    /// [`Micro::packed_columns`] elements. `rows` is how many rows will use it.
+    ///
+    /// # Safety
+    /// The ranges lie within the operand, whose memory can be read.
+    unsafe fn block(
+        &self,
+        micro: &Micro<T>,
+        ks: Range<usize>,
+        columns: Range<usize>,
+        rows: usize,
+        buffer: *mut T,
+    ) -> RightBlock<T>;
+}
+
+/// What one call computes.
+pub(crate) struct Region<T> {
+    pub rows: Range<usize>,
+    pub columns: Range<usize>,
+    pub ks: Range<usize>,
+    /// Length of a block of `k`, see [`depth_of_blocks`].
+    pub depth: usize,
+    /// Where element `(0, 0)` of the product lies, and the distance between rows.
+    pub output: *mut T,
+    pub output_row: usize,
+}
+
+/// The length of blocks of `k`: at most [`DEPTH`] (or one `unit`, if that is longer), whole `unit`s where they are
+/// short, and about equal.
+pub(crate) fn depth_of_blocks(k: usize, unit: usize) -> usize {
+    let unit = if unit <= DEPTH { unit } else { 1 };
+    let units = k.div_ceil(unit);
+    let blocks = units.div_ceil(DEPTH / unit);
+    units.div_ceil(blocks) * unit
+}
+
+/// Columns packed at a time.
+fn columns_at_once<T>() -> usize {
+    COLUMN_BYTES / size_of::<T>()
+}
+
+fn rows_at_once<T>(micro: &Micro<T>) -> usize {
+    ROWS.div_ceil(micro.rows) * micro.rows
+}
+
+/// Elements of scratch that [`product`] needs for regions of at most this size.
+pub(crate) fn scratch_elements<T>(micro: &Micro<T>, rows: usize, columns: usize, depth: usize) -> usize {
+    let rows = rows.min(rows_at_once(micro)).div_ceil(micro.rows) * micro.rows;
+    let columns = micro.packed_columns(columns.min(columns_at_once::<T>()));
+    // Rounded so that the second part is aligned as the first.
+    (columns * depth).next_multiple_of(16) + rows * depth
+}
+
+/// Computes a region of the product. `finished` learns of rows and columns of the product when they are done.
+///
+/// # Safety
+/// The operands can be read, the region of the output written, `scratch` holds [`scratch_elements`], and the
+/// processor has the instruction set of `micro`.
+pub(crate) unsafe fn product<T: Real>(
+    micro: &Micro<T>,
+    left: &impl Left<T>,
+    right: &impl Right<T>,
+    region: &Region<T>,
+    scratch: *mut T,
+    finished: &mut dyn FnMut(Range<usize>, Range<usize>),
+) {
+    let Region { depth, output, output_row, .. } = *region;
+    let output_rows = left.output_rows();
+    let mut table = [0usize; 2 * ROWS];
+    let width = columns_at_once::<T>();
+    for columns in blocks(&region.columns, width) {
+        let left_buffer = scratch
+            .wrapping_add((micro.packed_columns(columns.len().min(width)) * depth).next_multiple_of(16));
+        for ks in blocks(&region.ks, depth) {
+            // SAFETY: the ranges are parts of the region.
+            let b = unsafe { right.block(micro, ks.clone(), columns.clone(), region.rows.len(), scratch) };
+            for rows in even_blocks(&region.rows, rows_at_once(micro), micro.rows) {
+                // SAFETY: the ranges are parts of the region.
+                let a = unsafe { left.block(micro, rows.clone(), ks.clone(), left_buffer) };
+                let (c, c_table) = match output_rows {
+                    None => (output.wrapping_add(rows.start * output_row), std::ptr::null()),
+                    Some(row_of) => {
+                        table.iter_mut().zip(rows.clone()).for_each(|(entry, row)| *entry = row_of(row));
+                        (output, table.as_ptr())
+                    }
+                };
+                let mut j = columns.start;
+                while j < columns.end {
+                    let panel_width = micro.panel_width(columns.end - j);
+                    let panel_columns = panel_width.min(columns.end - j);
+                    let (b_at, b_row) = if j < b.packed_from {
+                        (b.direct.wrapping_add(j - columns.start), b.direct_row)
+                    } else {
+                        (b.packed.wrapping_add((j - b.packed_from) * ks.len()), panel_width)
+                    };
+                    // SAFETY: `a` and `b` are blocks for these rows, columns and this stretch of `k`; the panel
+                    // lies within the region of the output.
+                    unsafe {
+                        micro.panel(&Panel {
+                            k: ks.len(),
+                            rows: rows.len(),
+                            a: a.at,
+                            a_tile: a.tile,
+                            a_row: a.row,
+                            a_column: a.column,
+                            b: b_at,
+                            b_row,
+                            c: c.wrapping_add(j),
+                            c_row: output_row,
+                            c_table,
+                            columns: panel_columns,
+                            add: ks.start > region.ks.start,
+                        });
+                    }
+                    j += panel_columns;
+                }
+                if ks.end == region.ks.end {
+                    finished(rows, columns.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Consecutive pieces of `size`, the last maybe shorter.
+fn blocks(range: &Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.clone().step_by(size).map(move |start| start..(start + size).min(end))
+}
+
+/// Consecutive pieces of about equal size, at most `size`, multiples of `unit` but for the last.
+fn even_blocks(range: &Range<usize>, size: usize, unit: usize) -> impl Iterator<Item = Range<usize>> {
+    let pieces = range.len().div_ceil(size).max(1);
+    let piece = range.len().div_ceil(pieces).next_multiple_of(unit).max(unit);
+    blocks(range, piece)
+}
+
+/// Piece `index` of `count` when `0..total` is cut into whole `unit`s as evenly as can be.
+pub(crate) fn share(total: usize, unit: usize, count: usize, index: usize) -> Range<usize> {
+    let units = total.div_ceil(unit);
+    let at = |i: usize| (units * i / count * unit).min(total);
+    at(index)..at(index + 1)
+}
+
+/// A matrix in memory, by its strides.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<T> {
+    pub at: *const T,
+    pub row: usize,
+    pub column: usize,
+}
+
+/// A left operand that is a matrix; `pack` says whether its blocks are copied into tiles.
+pub(crate) struct MatrixLeft<T> {
+    pub matrix: Matrix<T>,
+    pub pack: bool,
+}
+
+impl<T: Real> Left<T> for MatrixLeft<T> {
+    unsafe fn block(
+        &self,
+        micro: &Micro<T>,
+        rows: Range<usize>,
+        ks: Range<usize>,
+        buffer: *mut T,
+    ) -> LeftBlock<T> {
+        let Matrix { at, row, column } = self.matrix;
+        let at = at.wrapping_add(rows.start * row + ks.start * column);
+        if !self.pack {
+            return LeftBlock { at, tile: micro.rows * row, row, column };
+        }
+        let (k, count) = (ks.len(), rows.len());
+        let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
+        // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
+        unsafe { (micro.pack_left)(&packing) };
+        LeftBlock { at: buffer, tile: micro.rows * ks.len(), row: 1, column: micro.rows }
+    }
+}
+
+/// With at most this many register tiles of rows a right operand is read in place: packing it would cost as much.
+const DIRECT_TILES: usize = 2;
+
+impl<T: Real> Right<T> for Matrix<T> {
+    unsafe fn block(
+        &self,
+        micro: &Micro<T>,
+        ks: Range<usize>,
+        columns: Range<usize>,
+        rows: usize,
+        buffer: *mut T,
+    ) -> RightBlock<T> {
+        let Matrix { at, row, column } = *self;
+        let at = at.wrapping_add(ks.start * row + columns.start * column);
+        let direct = column == 1 && rows <= DIRECT_TILES * micro.rows;
+        // Panels read in place must be whole.
+        let in_place = if direct { columns.len() / micro.columns * micro.columns } else { 0 };
+        let from = at.wrapping_add(in_place * column);
+        let (k, count) = (ks.len(), columns.len() - in_place);
+        let packing = Packing { from, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
+        // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
+        unsafe { (micro.pack_right)(&packing) };
+        RightBlock { packed: buffer, packed_from: columns.start + in_place, direct: at, direct_row: row }
+    }
+}

@@ -1,0 +1,388 @@
+//! The innermost loops: register tiles and packing, generic over the vector type, and one table of them per
+//! instruction set.
+//!
+//! A register tile holds `R x V` vectors of the output while `k` runs: `V` vectors of the right operand are loaded,
+//! `R` elements of the left one are broadcast straight from memory. Each output element is one chain of fused
+//! multiply-adds in increasing `k`, whatever tile it lies in; so neither the tile's shape nor its place shows in the
+//! bits.
+
+use super::simd::*;
+use crate::cpu::isa::Isa;
+
+/// A panel of the output: some rows by at most [`Micro::columns`] columns.
+pub(crate) struct Panel<T> {
+    /// Length of the sums.
+    pub k: usize,
+    /// Rows of the panel.
+    pub rows: usize,
+    /// The left operand: element `(i, p)` is at `(i / R) * a_tile + (i % R) * a_row + p * a_column`.
+    pub a: *const T,
+    pub a_tile: usize,
+    pub a_row: usize,
+    pub a_column: usize,
+    /// The right operand: element `(p, j)` is at `p * b_row + j`; whole vectors can be read.
+    pub b: *const T,
+    pub b_row: usize,
+    /// The output: row `i` begins at `i * c_row`, or at `c_table[i] * c_row` if there is a table.
+    pub c: *mut T,
+    pub c_row: usize,
+    pub c_table: *const usize,
+    /// Columns that exist; the other lanes are computed and dropped.
+    pub columns: usize,
+    /// Add to the output instead of overwriting it.
+    pub add: bool,
+}
+
+/// What is packed into what. The right operand's `k x columns` become panels of [`Micro::panel_width`] columns, each
+/// `[k][width]` and zero behind the last column; the left operand's `rows x k` become tiles of [`Micro::rows`] rows,
+/// each `[k][rows]`.
+pub(crate) struct Packing<T> {
+    pub from: *const T,
+    /// Distance between rows of the operand as the product sees it.
+    pub row: usize,
+    pub column: usize,
+    pub k: usize,
+    /// Columns of the right operand, rows of the left one.
+    pub count: usize,
+    pub to: *mut T,
+    /// Length of `k` of the panels in `to`, of which this packing fills the part from `first_k` on (right only).
+    pub whole_k: usize,
+    pub first_k: usize,
+}
+
+/// The kernels of one instruction set for one element type.
+pub(crate) struct Micro<T: 'static> {
+    /// Rows of a register tile.
+    pub rows: usize,
+    /// Elements of a vector.
+    pub lanes: usize,
+    /// Columns of the widest register tile.
+    pub columns: usize,
+    /// Computes a panel of one or two vectors' width.
+    panel: [unsafe fn(&Panel<T>); 2],
+    pub pack_right: unsafe fn(&Packing<T>),
+    pub pack_left: unsafe fn(&Packing<T>),
+    /// `to[i] = parts[i] + parts[stride + i] + ...` for `i < count`, added in order.
+    pub sum: unsafe fn(parts: *const T, number: usize, stride: usize, to: *mut T, count: usize),
+}
+
+impl<T> Micro<T> {
+    /// The width of the panel when `remaining` columns are left.
+    pub fn panel_width(&self, remaining: usize) -> usize {
+        if remaining <= self.lanes { self.lanes } else { self.columns }
+    }
+
+    /// Elements of `columns` columns packed for one `k`.
+    pub fn packed_columns(&self, columns: usize) -> usize {
+        let tail = columns % self.columns;
+        columns - tail + if tail == 0 { 0 } else { self.panel_width(tail) }
+    }
+
+    /// # Safety
+    /// The pointers of `panel` are valid for its sizes and the processor has the instruction set.
+    pub unsafe fn panel(&self, panel: &Panel<T>) {
+        debug_assert!(panel.columns <= self.columns);
+        // SAFETY: the caller's.
+        unsafe { self.panel[usize::from(panel.columns > self.lanes)](panel) }
+    }
+}
+
+/// Element types the kernels exist for.
+pub trait Real: Copy + Default + Send + Sync + std::fmt::Debug + 'static + sealed::Kernels {}
+
+impl Real for f32 {}
+impl Real for f64 {}
+
+pub(crate) mod sealed {
+    /// Finds the kernels of an element type.
+    pub trait Kernels: Sized {
+        #[doc(hidden)]
+        #[allow(private_interfaces)]
+        fn micro(isa: super::Isa) -> &'static super::Micro<Self>;
+    }
+}
+
+macro_rules! kernels {
+    ($t:ty, $scalar:ident, $avx2:ident, $avx512:ident) => {
+        impl sealed::Kernels for $t {
+            #[allow(private_interfaces)]
+            fn micro(isa: Isa) -> &'static Micro<$t> {
+                assert!(isa.is_available(), "this machine has no {isa}");
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => &$avx2,
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => &$avx512,
+                    _ => &$scalar,
+                }
+            }
+        }
+    };
+}
+
+kernels!(f32, SCALAR_F32, AVX2_F32, AVX512_F32);
+kernels!(f64, SCALAR_F64, AVX2_F64, AVX512_F64);
+
+/// One table: the generic loops compiled with the features that `$simd` needs.
+macro_rules! micro {
+    ($name:ident, $t:ty, $simd:ty, $rows:literal $(, $feature:literal)?) => {
+        pub(crate) static $name: Micro<$t> = {
+            // SAFETY of the blocks below: the caller's contract is passed on.
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn panel1(p: &Panel<$t>) {
+                unsafe { panel::<$t, $simd, $rows, 1>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn panel2(p: &Panel<$t>) {
+                unsafe { panel::<$t, $simd, $rows, 2>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn right(p: &Packing<$t>) {
+                unsafe { pack_right::<$t, $simd>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn left(p: &Packing<$t>) {
+                unsafe { pack_left::<$t, $simd, $rows>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn total(parts: *const $t, number: usize, stride: usize, to: *mut $t, count: usize) {
+                unsafe { sum::<$t, $simd>(parts, number, stride, to, count) }
+            }
+            const LANES: usize = <$simd as Simd<$t>>::LANES;
+            Micro {
+                rows: $rows,
+                lanes: LANES,
+                columns: 2 * LANES,
+                panel: [panel1, panel2],
+                pack_right: right,
+                pack_left: left,
+                sum: total,
+            }
+        };
+    };
+}
+
+micro!(SCALAR_F32, f32, Portable<4>, 4);
+micro!(SCALAR_F64, f64, Portable<2>, 4);
+#[cfg(target_arch = "x86_64")]
+micro!(AVX2_F32, f32, Avx2, 6, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+micro!(AVX2_F64, f64, Avx2, 6, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+micro!(AVX512_F32, f32, Avx512, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+#[cfg(target_arch = "x86_64")]
+micro!(AVX512_F64, f64, Avx512, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+
+// The tile shapes of AVX-512 on any machine, for tests.
+#[cfg(test)]
+micro!(WIDE_F32, f32, Fused<16>, 14);
+#[cfg(test)]
+micro!(WIDE_F64, f64, Fused<8>, 14);
+
+/// # Safety
+/// See [`Micro::panel`].
+#[inline(always)]
+unsafe fn panel<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>) {
+    let mut a = p.a;
+    let mut done = 0;
+    // SAFETY: rows below `p.rows` only; the caller vouches for the pointers.
+    unsafe {
+        while done + R <= p.rows {
+            tile::<T, S, R, V>(p, a, done);
+            a = a.wrapping_add(p.a_tile);
+            done += R;
+        }
+        match p.rows - done {
+            1 if R > 1 => tile::<T, S, 1, V>(p, a, done),
+            2 if R > 2 => tile::<T, S, 2, V>(p, a, done),
+            3 if R > 3 => tile::<T, S, 3, V>(p, a, done),
+            4 if R > 4 => tile::<T, S, 4, V>(p, a, done),
+            5 if R > 5 => tile::<T, S, 5, V>(p, a, done),
+            6 if R > 6 => tile::<T, S, 6, V>(p, a, done),
+            7 if R > 7 => tile::<T, S, 7, V>(p, a, done),
+            8 if R > 8 => tile::<T, S, 8, V>(p, a, done),
+            9 if R > 9 => tile::<T, S, 9, V>(p, a, done),
+            10 if R > 10 => tile::<T, S, 10, V>(p, a, done),
+            11 if R > 11 => tile::<T, S, 11, V>(p, a, done),
+            12 if R > 12 => tile::<T, S, 12, V>(p, a, done),
+            13 if R > 13 => tile::<T, S, 13, V>(p, a, done),
+            _ => {}
+        }
+    }
+}
+
+/// Rows `first .. first + R` of a panel; `a` points at the first of them.
+///
+/// # Safety
+/// See [`Micro::panel`].
+#[inline(always)]
+unsafe fn tile<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>, a: *const T, first: usize) {
+    // SAFETY: `R` rows, `p.k` columns of `a` and whole vectors of `b` can be read, and the existing columns of the
+    // rows of `c` written, as the caller vouches.
+    unsafe {
+        let mut sums = [[S::zero(); V]; R];
+        let rows: [*const T; R] = std::array::from_fn(|i| a.wrapping_add(i * p.a_row));
+        let mut b = p.b;
+        let mut offset = 0;
+        for _ in 0..p.k {
+            let right: [S::V; V] = std::array::from_fn(|j| S::load(b.add(j * S::LANES)));
+            for i in 0..R {
+                let left = S::splat(rows[i].add(offset));
+                for j in 0..V {
+                    sums[i][j] = S::fma(left, right[j], sums[i][j]);
+                }
+            }
+            b = b.wrapping_add(p.b_row);
+            offset += p.a_column;
+        }
+        let whole = p.columns == V * S::LANES;
+        for (i, sums) in sums.iter().enumerate() {
+            let row = if p.c_table.is_null() { first + i } else { *p.c_table.add(first + i) };
+            let c = p.c.add(row * p.c_row);
+            for (j, &sum) in sums.iter().enumerate() {
+                let c = c.wrapping_add(j * S::LANES);
+                if whole {
+                    S::store(c, if p.add { S::add(S::load(c), sum) } else { sum });
+                } else {
+                    let count = p.columns.saturating_sub(j * S::LANES).min(S::LANES);
+                    S::store_part(c, if p.add { S::add(S::load_part(c, count), sum) } else { sum }, count);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `k x count` elements of `from` can be read with the given strides; `to` holds `whole_k` times
+/// [`Micro::packed_columns`], and `first_k + k <= whole_k`.
+#[inline(always)]
+unsafe fn pack_right<T: Copy, S: Simd<T>>(p: &Packing<T>) {
+    let mut done = 0;
+    while done < p.count {
+        let remaining = p.count - done;
+        let width = if remaining <= S::LANES { S::LANES } else { 2 * S::LANES };
+        let columns = remaining.min(width);
+        // SAFETY: `columns` columns from `done` on exist; panels before this one hold `whole_k * done` elements, as all
+        // but the last are whole.
+        unsafe {
+            let from = p.from.add(done * p.column);
+            let to = p.to.add(done * p.whole_k + p.first_k * width);
+            if p.column == 1 {
+                pack_rows::<T, S>(from, p.row, p.k, columns, to, width);
+            } else {
+                pack_columns::<T, S>(from, p.row, p.column, p.k, columns, to, width);
+            }
+        }
+        done += columns;
+    }
+}
+
+/// One panel from an operand whose rows are contiguous.
+///
+/// # Safety
+/// See [`pack_right`].
+#[inline(always)]
+unsafe fn pack_rows<T: Copy, S: Simd<T>>(
+    from: *const T,
+    row: usize,
+    k: usize,
+    columns: usize,
+    to: *mut T,
+    width: usize,
+) {
+    // SAFETY: row `i` of the operand has `columns` elements, of the panel `width`.
+    unsafe {
+        for i in 0..k {
+            let (from, to) = (from.add(i * row), to.add(i * width));
+            for j in (0..width).step_by(S::LANES) {
+                let count = columns.saturating_sub(j);
+                let v = if count >= S::LANES {
+                    S::load(from.add(j))
+                } else {
+                    S::load_part(from.wrapping_add(j), count)
+                };
+                S::store(to.add(j), v);
+            }
+        }
+    }
+}
+
+/// One panel from an operand whose rows are not contiguous; fast if its columns are.
+///
+/// # Safety
+/// See [`pack_right`].
+#[inline(always)]
+unsafe fn pack_columns<T: Copy, S: Simd<T>>(
+    from: *const T,
+    row: usize,
+    column: usize,
+    k: usize,
+    columns: usize,
+    to: *mut T,
+    width: usize,
+) {
+    let (squares, k_whole) =
+        if row == 1 { (columns / S::SIDE * S::SIDE, k / S::SIDE * S::SIDE) } else { (0, 0) };
+    // SAFETY: only elements `(i, j)` with `i < k`, `j < columns` are read; all `k * width` are written.
+    unsafe {
+        for i in (0..k_whole).step_by(S::SIDE) {
+            for j in (0..squares).step_by(S::SIDE) {
+                S::transpose(from.add(j * column + i), column, to.add(i * width + j), width);
+            }
+        }
+        for i in 0..k {
+            let first = if i < k_whole { squares } else { 0 };
+            for j in first..columns {
+                *to.add(i * width + j) = *from.add(i * row + j * column);
+            }
+            if columns < width {
+                std::ptr::write_bytes(to.add(i * width + columns), 0, width - columns);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `count x k` elements of `from` can be read with the given strides; `to` holds `k` times `count` rounded up to
+/// whole tiles.
+#[inline(always)]
+unsafe fn pack_left<T: Copy, S: Simd<T>, const R: usize>(p: &Packing<T>) {
+    let mut done = 0;
+    while done < p.count {
+        let rows = (p.count - done).min(R);
+        // SAFETY: `rows` rows from `done` on exist; tiles before this one hold `k * done` elements.
+        unsafe {
+            let from = p.from.add(done * p.row);
+            let to = p.to.add(done * p.k);
+            if rows == R && p.row == 1 {
+                for i in 0..p.k {
+                    std::ptr::copy_nonoverlapping(from.add(i * p.column), to.add(i * R), R);
+                }
+            } else {
+                for i in 0..p.k {
+                    for j in 0..rows {
+                        *to.add(i * R + j) = *from.add(i * p.column + j * p.row);
+                    }
+                }
+            }
+        }
+        done += rows;
+    }
+}
+
+/// # Safety
+/// `number` parts of `count` elements, `stride` apart, can be read and `count` written.
+#[inline(always)]
+unsafe fn sum<T: Copy, S: Simd<T>>(parts: *const T, number: usize, stride: usize, to: *mut T, count: usize) {
+    // SAFETY: indices stay below `count`.
+    unsafe {
+        for i in (0..count).step_by(S::LANES) {
+            let lanes = (count - i).min(S::LANES);
+            let mut total = S::load_part(parts.add(i), lanes);
+            for part in 1..number {
+                total = S::add(total, S::load_part(parts.add(part * stride + i), lanes));
+            }
+            S::store_part(to.add(i), total, lanes);
+        }
+    }
+}

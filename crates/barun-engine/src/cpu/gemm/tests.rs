@@ -1,0 +1,264 @@
+use super::*;
+use crate::cpu::testing::*;
+
+/// `sum of a * b` and `sum of |a * b|` in f64.
+fn naive<T: Sample>(spec: &GemmSpec, a: &[T], b: &[T]) -> Vec<(f64, f64)> {
+    let mut c = Vec::new();
+    for item in 0..spec.batch {
+        for i in 0..spec.m {
+            for j in 0..spec.n {
+                let (mut sum, mut size) = (0.0, 0.0);
+                for p in 0..spec.k {
+                    let x: f64 = a[item * spec.a.batch + i * spec.a.row + p * spec.a.column].into();
+                    let y: f64 = b[item * spec.b.batch + p * spec.b.row + j * spec.b.column].into();
+                    sum += x * y;
+                    size += (x * y).abs();
+                }
+                c.push((sum, size));
+            }
+        }
+    }
+    c
+}
+
+fn elements(strides: MatrixStrides, batch: usize, rows: usize, columns: usize) -> usize {
+    (batch - 1) * strides.batch + (rows - 1) * strides.row + (columns - 1) * strides.column + 1
+}
+
+/// Strides of one of the ways a matrix may lie in memory.
+fn random_strides(dice: &mut Dice, rows: usize, columns: usize) -> MatrixStrides {
+    let gap = dice.between(0, 3);
+    let mut strides = match dice.between(0, 3) {
+        0 => MatrixStrides::row_major(rows, columns),
+        1 => MatrixStrides::transposed(rows, columns),
+        2 => MatrixStrides { batch: rows * (columns + gap), row: columns + gap, column: 1 },
+        _ => MatrixStrides { batch: columns * 2 * rows + gap, row: 2, column: 2 * rows },
+    };
+    if dice.between(0, 3) == 0 {
+        strides.batch = 0;
+    }
+    strides
+}
+
+fn random_spec(dice: &mut Dice, largest: usize) -> GemmSpec {
+    let mut size = || if dice.between(0, 3) == 0 { dice.between(1, 4) } else { dice.between(1, largest) };
+    let (m, n, k) = (size(), size(), size());
+    let batch = if dice.between(0, 2) == 0 { dice.between(2, 5) } else { 1 };
+    GemmSpec { batch, m, n, k, a: random_strides(dice, m, k), b: random_strides(dice, k, n) }
+}
+
+fn operands<T: Sample>(dice: &mut Dice, spec: &GemmSpec) -> (Vec<T>, Vec<T>) {
+    let a = samples(dice, elements(spec.a, spec.batch, spec.m, spec.k));
+    let b = samples(dice, elements(spec.b, spec.batch, spec.k, spec.n));
+    (a, b)
+}
+
+/// Compares with the plain loop, within the bound on the rounding of `k` terms.
+fn check<T: Sample>(spec: &GemmSpec, gemm: &Gemm<T>, a: &[T], b: &[T]) -> Vec<T> {
+    let len = spec.batch * spec.m * spec.n;
+    let (c, blocks) = run_all(gemm, &[a, b], len, Order::Forwards);
+    assert_covers(&blocks, spec.batch * spec.m, spec.n);
+    let bound = (spec.k as f64 + 2.0) * T::EPSILON;
+    for (i, (&got, (expected, size))) in c.iter().zip(naive(spec, a, b)).enumerate() {
+        let got: f64 = got.into();
+        assert!((got - expected).abs() <= bound * size, "{spec:?}: element {i} is {got}, not {expected}");
+    }
+    c
+}
+
+fn every_isa_agrees_with_the_plain_loop_on<T: Sample>(
+    spec: &GemmSpec,
+    dice: &mut Dice,
+    wide: &'static Micro<T>,
+) {
+    let (a, b) = operands::<T>(dice, spec);
+    let mut fused: Option<Vec<T>> = None;
+    for isa in Isa::available() {
+        let c = check(spec, &Gemm::<T>::new(*spec, isa), &a, &b);
+        if isa > Isa::Scalar {
+            let first = fused.get_or_insert_with(|| c.clone());
+            assert!(*first == c, "{spec:?}: {isa} differs from a narrower vector path");
+        }
+    }
+    let c = check(spec, &Gemm::with_micro(*spec, wide), &a, &b);
+    if let Some(fused) = fused {
+        assert!(fused == c, "{spec:?}: wide tiles give other bits");
+    }
+}
+
+#[test]
+fn random_products_agree_with_the_plain_loop_under_every_isa() {
+    let mut dice = Dice::new(1);
+    for round in 0..300 {
+        let spec = random_spec(&mut dice, if round % 10 == 0 { 150 } else { 40 });
+        every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
+        every_isa_agrees_with_the_plain_loop_on::<f64>(&spec, &mut dice, &micro::WIDE_F64);
+    }
+}
+
+#[test]
+fn products_that_are_cut_along_k_agree_with_the_plain_loop() {
+    let mut dice = Dice::new(2);
+    for (m, n, k) in [(3, 5, 2500), (64, 33, 2048), (1, 1, 4099), (7, 200, 3001)] {
+        let (a, b) = (MatrixStrides::row_major(m, k), MatrixStrides::transposed(k, n));
+        for (a, b) in [(a, b), (MatrixStrides::transposed(m, k), MatrixStrides::row_major(k, n))] {
+            let spec = GemmSpec { batch: 1, m, n, k, a, b };
+            every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
+        }
+    }
+    assert!(splits_of_depth(64, 128, 9216) == 8 && splits_of_depth(128, 512, 784) == 1);
+}
+
+#[test]
+fn every_edge_of_the_tiles_is_right() {
+    let mut dice = Dice::new(3);
+    for m in 1..=30 {
+        for n in [1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33] {
+            let k = dice.between(1, 12);
+            let (a, b) = (random_strides(&mut dice, m, k), random_strides(&mut dice, k, n));
+            let spec = GemmSpec { batch: 1, m, n, k, a, b };
+            every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
+            every_isa_agrees_with_the_plain_loop_on::<f64>(&spec, &mut dice, &micro::WIDE_F64);
+        }
+    }
+}
+
+#[test]
+fn the_order_of_tasks_does_not_show_in_the_bits() {
+    let mut dice = Dice::new(4);
+    let shapes = [(128, 160, 300), (200, 200, 64), (64, 128, 2304), (5, 700, 90), (640, 10, 70)];
+    for (m, n, k) in shapes {
+        let spec = GemmSpec {
+            batch: 1,
+            m,
+            n,
+            k,
+            a: MatrixStrides::row_major(m, k),
+            b: MatrixStrides::transposed(k, n),
+        };
+        let (a, b) = operands::<f32>(&mut dice, &spec);
+        for isa in Isa::available() {
+            let gemm = Gemm::<f32>::new(spec, isa);
+            assert!(gemm.phases()[0] > 1, "{spec:?} is one task");
+            let [first, second, third] = ORDERS.map(|order| run_all(&gemm, &[&a, &b], m * n, order).0);
+            assert!(first == second && first == third, "{spec:?} under {isa}");
+        }
+    }
+}
+
+#[test]
+fn the_way_it_is_cut_into_tasks_does_not_show_in_the_bits() {
+    let mut dice = Dice::new(5);
+    let (m, n, k) = (100, 130, 520);
+    let (a, b) = (MatrixStrides::transposed(m, k), MatrixStrides::row_major(k, n));
+    let spec = GemmSpec { batch: 1, m, n, k, a, b };
+    let (a, b) = operands::<f32>(&mut dice, &spec);
+    for isa in Isa::available() {
+        let mut gemm = Gemm::<f32>::new(spec, isa);
+        let (expected, _) = run_all(&gemm, &[&a, &b], m * n, Order::Forwards);
+        for grid in [Grid { rows: 1, columns: 1 }, Grid { rows: 3, columns: 2 }, Grid { rows: 7, columns: 5 }]
+        {
+            gemm.grid = grid;
+            gemm.phases = vec![grid.tasks()];
+            let (c, blocks) = run_all(&gemm, &[&a, &b], m * n, Order::Backwards);
+            assert_covers(&blocks, m, n);
+            assert!(c == expected, "{grid:?} under {isa}");
+        }
+    }
+}
+
+#[test]
+fn products_agree_with_the_gemm_crate() {
+    let mut dice = Dice::new(6);
+    for _ in 0..40 {
+        let spec = GemmSpec { batch: 1, ..random_spec(&mut dice, 300) };
+        let GemmSpec { m, n, k, .. } = spec;
+        let (a, b) = operands::<f32>(&mut dice, &spec);
+        let mut expected = vec![0f32; m * n];
+        // SAFETY: the operands have these shapes and strides.
+        unsafe {
+            ::gemm::gemm(
+                m,
+                n,
+                k,
+                expected.as_mut_ptr(),
+                1,
+                n as isize,
+                false,
+                a.as_ptr(),
+                spec.a.column as isize,
+                spec.a.row as isize,
+                b.as_ptr(),
+                spec.b.column as isize,
+                spec.b.row as isize,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                ::gemm::Parallelism::None,
+            );
+        }
+        let (c, _) = run_all(&Gemm::<f32>::new(spec, Isa::detect()), &[&a, &b], m * n, Order::Forwards);
+        let bound = 2.0 * k as f32 * f32::EPSILON;
+        for ((&got, &want), (_, size)) in c.iter().zip(&expected).zip(naive(&spec, &a, &b)) {
+            assert!((got - want).abs() <= bound * size as f32, "{spec:?}: {got} is not {want}");
+        }
+    }
+}
+
+#[test]
+fn small_products_are_one_task_and_large_ones_keep_a_team_busy() {
+    let tasks = |m: usize, n: usize, k: usize| {
+        let (a, b) = (MatrixStrides::row_major(m, k), MatrixStrides::row_major(k, n));
+        Gemm::<f32>::new(GemmSpec { batch: 1, m, n, k, a, b }, Isa::detect()).phases()[0]
+    };
+    assert_eq!(tasks(32, 32, 32), 1);
+    assert_eq!(tasks(1, 10, 512), 1);
+    for (m, n, k) in [(128, 512, 784), (128, 256, 512), (784, 512, 128), (64, 128, 9216), (50_000, 64, 288)] {
+        assert!((8..=64).contains(&tasks(m, n, k)), "{m} x {n} x {k} has {} tasks", tasks(m, n, k));
+    }
+}
+
+#[test]
+fn packed_transposes_equal_the_plain_loop() {
+    fn check<T: Sample>(micro: &Micro<T>, dice: &mut Dice) {
+        let (k, columns) = (dice.between(1, 40), dice.between(1, 70));
+        let from: Vec<T> = samples(dice, k * columns);
+        let width = micro.packed_columns(columns);
+        let mut to = vec![T::of(7.0); k * width];
+        let (row, column) = (1, k);
+        // SAFETY: `from` is columns x k, `to` k x width.
+        unsafe {
+            (micro.pack_right)(&micro::Packing {
+                from: from.as_ptr(),
+                row,
+                column,
+                k,
+                count: columns,
+                to: to.as_mut_ptr(),
+                whole_k: k,
+                first_k: 0,
+            });
+        }
+        let mut panel = 0;
+        while panel < columns {
+            let wide = micro.panel_width(columns - panel);
+            for p in 0..k {
+                for j in 0..wide {
+                    let expected = if panel + j < columns { from[(panel + j) * k + p] } else { T::default() };
+                    assert!(to[panel * k + p * wide + j] == expected);
+                }
+            }
+            panel += wide;
+        }
+    }
+    let mut dice = Dice::new(7);
+    for _ in 0..100 {
+        for isa in Isa::available() {
+            check::<f32>(<f32 as micro::sealed::Kernels>::micro(isa), &mut dice);
+            check::<f64>(<f64 as micro::sealed::Kernels>::micro(isa), &mut dice);
+        }
+        check::<f32>(&micro::WIDE_F32, &mut dice);
+    }
+}

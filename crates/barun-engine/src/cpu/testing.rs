@@ -1,0 +1,145 @@
+//! What the kernels' tests share: running a kernel by hand and random operands.
+
+use crate::cpu::kernel::{Block, Io, Kernel};
+
+/// The order in which the tasks of a phase run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    Forwards,
+    Backwards,
+    /// All even tasks, then all odd ones.
+    Interleaved,
+}
+
+pub(crate) const ORDERS: [Order; 3] = [Order::Forwards, Order::Backwards, Order::Interleaved];
+
+impl Order {
+    fn tasks(self, count: usize) -> Vec<usize> {
+        match self {
+            Order::Forwards => (0..count).collect(),
+            Order::Backwards => (0..count).rev().collect(),
+            Order::Interleaved => (0..count).step_by(2).chain((1..count).step_by(2)).collect(),
+        }
+    }
+}
+
+/// Memory aligned to 64 bytes and filled with NaN, so that nothing read before it is written goes unseen.
+pub(crate) struct Aligned {
+    bytes: Vec<u64>,
+    skip: usize,
+}
+
+impl Aligned {
+    pub fn new(bytes: usize) -> Aligned {
+        let bytes = vec![u64::MAX; bytes.div_ceil(8) + 8];
+        let skip = bytes.as_ptr().align_offset(64);
+        Aligned { bytes, skip }
+    }
+
+    pub fn at(&mut self) -> *mut u8 {
+        self.bytes[self.skip..].as_mut_ptr().cast()
+    }
+}
+
+/// Runs all tasks of all phases on this thread and returns the output of `len` elements with the finished blocks.
+pub(crate) fn run_all<T: Copy + Default>(
+    kernel: &dyn Kernel,
+    inputs: &[&[T]],
+    len: usize,
+    order: Order,
+) -> (Vec<T>, Vec<Block>) {
+    // A guard behind the output, as a vector's tail must not be written past it.
+    const GUARD: usize = 64;
+    let mut output = Aligned::new((len + GUARD) * size_of::<T>());
+    let mut workspace = Aligned::new(kernel.workspace_bytes());
+    let mut scratch = Aligned::new(kernel.scratch_bytes() + GUARD);
+    let inputs: Vec<*const u8> = inputs.iter().map(|input| input.as_ptr().cast()).collect();
+    let io = Io { inputs: &inputs, output: output.at(), workspace: workspace.at() };
+    let mut blocks = Vec::new();
+    for (phase, &count) in kernel.phases().iter().enumerate() {
+        for task in order.tasks(count) {
+            // SAFETY: the caller's operands have the kernel's shapes; the rest is as large as the kernel asks.
+            unsafe { kernel.run(phase, task, &io, scratch.at(), &mut |block| blocks.push(block)) };
+        }
+    }
+    // SAFETY: `Aligned` holds this many elements, all initialised as bytes.
+    let written = unsafe { std::slice::from_raw_parts(output.at().cast::<T>(), len).to_vec() };
+    let bytes = |at: *mut u8, from: usize, count: usize| {
+        // SAFETY: within the guard.
+        unsafe { std::slice::from_raw_parts(at.add(from), count).to_vec() }
+    };
+    let behind = bytes(output.at(), len * size_of::<T>(), GUARD * size_of::<T>());
+    assert!(behind.iter().all(|&byte| byte == 0xFF), "written past the output");
+    let behind = bytes(scratch.at(), kernel.scratch_bytes(), GUARD);
+    assert!(behind.iter().all(|&byte| byte == 0xFF), "written past the scratch");
+    (written, blocks)
+}
+
+/// Asserts that the blocks cover a `rows x columns` output exactly once.
+pub(crate) fn assert_covers(blocks: &[Block], rows: usize, columns: usize) {
+    let mut times = vec![0u8; rows * columns];
+    for block in blocks {
+        assert!(block.rows.end <= rows && block.columns.end <= columns, "{block:?} of {rows} x {columns}");
+        for row in block.rows.clone() {
+            for column in block.columns.clone() {
+                times[row * columns + column] += 1;
+            }
+        }
+    }
+    assert!(times.iter().all(|&count| count == 1), "not covered once: {blocks:?} of {rows} x {columns}");
+}
+
+/// A small generator for test shapes and operands (SplitMix64).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number from `low..=high`.
+    pub fn between(&mut self, low: usize, high: usize) -> usize {
+        low + (self.next() % (high - low + 1) as u64) as usize
+    }
+
+    /// A number from [-1, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    pub fn vector(&mut self, len: usize) -> Vec<f64> {
+        (0..len).map(|_| self.unit()).collect()
+    }
+}
+
+/// The numbers as `T`, and as the `f64` they then are.
+pub(crate) trait Sample: crate::cpu::gemm::Real + PartialEq + Into<f64> {
+    const EPSILON: f64;
+    fn of(x: f64) -> Self;
+}
+
+impl Sample for f32 {
+    const EPSILON: f64 = f32::EPSILON as f64;
+    fn of(x: f64) -> f32 {
+        x as f32
+    }
+}
+
+impl Sample for f64 {
+    const EPSILON: f64 = f64::EPSILON;
+    fn of(x: f64) -> f64 {
+        x
+    }
+}
+
+pub(crate) fn samples<T: Sample>(dice: &mut Dice, len: usize) -> Vec<T> {
+    dice.vector(len).into_iter().map(T::of).collect()
+}

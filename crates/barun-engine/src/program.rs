@@ -1,0 +1,389 @@
+//! Compiled programs: `state', results = program(state, feeds)`.
+
+use std::fmt;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::compile::{self, Compiled, KernelInfo, ValueInfo};
+use crate::cpu::execute::{Executable, Frame, Place};
+use crate::cpu::memory::Memory;
+use crate::cpu::team::{Member, Team};
+use crate::device::Device;
+use crate::error::{Error, NonFinite, Result};
+use crate::graph::{Graph, Kind, Leaves, Primitive};
+use crate::state::{Layout, State};
+use crate::tensor::{Buffer, DType, Shape, Tensor};
+
+/// How a program is compiled.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it runs; by default [`Device::shared`].
+    pub device: Option<Device>,
+    /// Whether nodes run together. Results have the same bits either way.
+    pub fuse: bool,
+    /// The debug switch: every node runs alone, and the first NaN or infinity stops the run with an error that names
+    /// the layer, the operation and the source line. The state is then left as it was.
+    pub check_finite: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { device: None, fuse: true, check_finite: false }
+    }
+}
+
+/// What to compile.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgramSpec<'a> {
+    /// What the state holds.
+    pub layout: &'a Arc<Layout>,
+    /// Placeholders, in the order they will be fed.
+    pub inputs: &'a [Tensor],
+    /// Results.
+    pub outputs: &'a [Tensor],
+    /// New values of slots, by position.
+    pub updates: &'a [(usize, Tensor)],
+}
+
+/// An immutable compiled program; see [`Program::compile`]. Many threads may run it at once, each on its own state.
+pub struct Program {
+    executable: Executable,
+    kernels: Vec<KernelInfo>,
+    values: Vec<Vec<ValueInfo>>,
+    graph: Graph,
+    layout: Arc<Layout>,
+    inputs: Vec<(String, Kind)>,
+    /// Given data the graph refers to, fed after the inputs.
+    data: Vec<Arc<Buffer>>,
+    outputs: Vec<Kind>,
+    updates: usize,
+    device: Device,
+    check_finite: bool,
+    contexts: Mutex<Vec<Context>>,
+}
+
+/// The memory of one run, kept for the next.
+struct Context {
+    arena: Memory,
+    scratch: Vec<Memory>,
+    counters: Vec<AtomicUsize>,
+}
+
+impl Program {
+    /// Compiles the graph behind `outputs` and `updates` for the shapes it has.
+    pub fn compile(spec: &ProgramSpec<'_>, options: &Options) -> Result<Program> {
+        let inputs = spec
+            .inputs
+            .iter()
+            .map(|input| {
+                input.check()?;
+                let name = match &input.node().op {
+                    Primitive::Placeholder { name } => name.to_string(),
+                    op => op.name().to_string(),
+                };
+                Ok((name, input.kind()))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        for (slot, value) in spec.updates {
+            let slot = &spec.layout.slots()[*slot];
+            if (value.shape()?, value.dtype()) != (&slot.shape, slot.dtype) {
+                let message = format!(
+                    "`{}` is {}{}, its update is {}",
+                    slot.name,
+                    slot.dtype,
+                    slot.shape,
+                    value.describe()
+                );
+                return Err(Error::State(message));
+            }
+        }
+        let bound = spec.inputs.iter().enumerate().map(|(index, input)| (input.node().id, index)).collect();
+        let leaves = Leaves { bound, ..Leaves::default() };
+        let roots: Vec<Tensor> =
+            spec.outputs.iter().cloned().chain(spec.updates.iter().map(|(_, value)| value.clone())).collect();
+        let (graph, data) = Graph::trace(&roots, &leaves)?;
+        let data = with_values(data)?;
+        let updates: Vec<usize> = spec.updates.iter().map(|(slot, _)| *slot).collect();
+        Program::from_graph(
+            graph,
+            Arc::clone(spec.layout),
+            inputs,
+            data,
+            spec.outputs.len(),
+            &updates,
+            options,
+        )
+    }
+
+    pub(crate) fn from_graph(
+        graph: Graph,
+        layout: Arc<Layout>,
+        inputs: Vec<(String, Kind)>,
+        data: Vec<Arc<Buffer>>,
+        results: usize,
+        updates: &[usize],
+        options: &Options,
+    ) -> Result<Program> {
+        let device = match &options.device {
+            Some(device) => device.clone(),
+            None => Device::shared()?,
+        };
+        let slot_offsets: Vec<usize> = layout.slots().iter().map(|slot| slot.offset).collect();
+        let Compiled { executable, kernels, values } = compile::compile(&compile::Task {
+            graph: &graph,
+            results,
+            updates,
+            slot_offsets: &slot_offsets,
+            fuse: options.fuse && !options.check_finite,
+            isa: device.isa(),
+        });
+        let outputs = graph.outputs[..results].iter().map(|&output| graph.nodes[output].kind()).collect();
+        Ok(Program {
+            executable,
+            kernels,
+            values,
+            graph,
+            layout,
+            inputs,
+            data,
+            outputs,
+            updates: updates.len(),
+            device,
+            check_finite: options.check_finite,
+            contexts: Mutex::default(),
+        })
+    }
+
+    /// Runs once: updates `state` and gives the results. `feeds` are in the order of the inputs.
+    pub fn run(&self, state: &mut State, feeds: &[&Buffer]) -> Result<Vec<Buffer>> {
+        self.run_on(self.device.team(), state, feeds)
+    }
+
+    /// Runs a program that updates nothing.
+    pub fn evaluate(&self, state: &State, feeds: &[&Buffer]) -> Result<Vec<Buffer>> {
+        if self.updates > 0 {
+            return Err(Error::State("this program changes its state; call run() with a mutable one".into()));
+        }
+        self.check(state, feeds)?;
+        // Nothing writes to the state of a program without updates.
+        self.execute(self.device.team(), state.memory.as_ptr().cast_mut(), feeds)
+    }
+
+    /// As [`Program::run`], by another team of threads.
+    pub(crate) fn run_on(&self, team: &Team, state: &mut State, feeds: &[&Buffer]) -> Result<Vec<Buffer>> {
+        self.check(state, feeds)?;
+        if self.check_finite {
+            // A run that meets a NaN leaves the state as it was.
+            let mut tried = state.clone();
+            let results = self.execute(team, tried.memory.as_mut_ptr(), feeds)?;
+            *state = tried;
+            return Ok(results);
+        }
+        self.execute(team, state.memory.as_mut_ptr(), feeds)
+    }
+
+    fn check(&self, state: &State, feeds: &[&Buffer]) -> Result<()> {
+        if !Arc::ptr_eq(state.layout(), &self.layout) && **state.layout() != *self.layout {
+            return Err(Error::State("this state was made for another program: their layouts differ".into()));
+        }
+        if feeds.len() != self.inputs.len() {
+            let names: Vec<&str> = self.inputs.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(Error::Feed {
+                name: names.join(", "),
+                expected: format!("{} values", self.inputs.len()),
+                actual: format!("{}", feeds.len()),
+            });
+        }
+        for (feed, (name, (shape, dtype))) in feeds.iter().zip(&self.inputs) {
+            if (feed.shape(), feed.dtype()) != (shape, *dtype) {
+                return Err(Error::Feed {
+                    name: name.clone(),
+                    expected: format!("{dtype}{shape}"),
+                    actual: format!("{}{}", feed.dtype(), feed.shape()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn execute(&self, team: &Team, state: *mut u8, feeds: &[&Buffer]) -> Result<Vec<Buffer>> {
+        let mut context = self.context(team.threads());
+        let data = self.data.iter().map(|buffer| &**buffer);
+        let feeds: Vec<*const u8> =
+            feeds.iter().copied().chain(data).map(|buffer| buffer.bytes().as_ptr()).collect();
+        let memory = Pointers {
+            arena: context.arena.as_mut_ptr(),
+            state,
+            feeds,
+            scratch: context.scratch.iter_mut().map(Memory::as_mut_ptr).collect(),
+        };
+        let mut found = Ok(());
+        if self.check_finite {
+            found = self.run_checked(&memory, &context.counters);
+        } else {
+            let work = |member: Member<'_>| {
+                let frame = memory.frame();
+                let scratch = memory.scratch[member.index];
+                // SAFETY: the context was made for this program, the state has its layout (checked), feeds have the
+                // shapes it was compiled for (checked); members get a scratch each.
+                unsafe { self.executable.run(frame, &member, scratch, &context.counters, 0) }
+            };
+            if self.executable.is_shared() { team.run(&work) } else { work(Member::alone()) }
+        }
+        let results = self.outputs.iter().zip(&self.executable.outputs).map(|(kind, &place)| {
+            // SAFETY: the place holds a value of this kind until the context is used again.
+            unsafe { read(memory.frame(), place, kind) }
+        });
+        let results = results.collect();
+        self.contexts.lock().unwrap_or_else(PoisonError::into_inner).push(context);
+        found.map(|()| results)
+    }
+
+    /// Op by op on one thread, looking at every value.
+    fn run_checked(&self, memory: &Pointers, counters: &[AtomicUsize]) -> Result<()> {
+        let mut found = None;
+        let frame = memory.frame();
+        let member = Member::alone();
+        // SAFETY: as in `execute`.
+        unsafe {
+            self.executable.run_one_by_one(frame, &member, memory.scratch[0], counters, |work| {
+                for value in self.values.get(work).into_iter().flatten() {
+                    let buffer = read(frame, value.place, &(value.shape.clone(), value.dtype));
+                    if let Some((index, &wrong)) =
+                        buffer.to_f64().iter().enumerate().find(|(_, element)| !element.is_finite())
+                    {
+                        found = Some(NonFinite {
+                            layer: value.origin.layer.to_string(),
+                            op: value.op.to_string(),
+                            shape: format!("{}{}", value.dtype, value.shape),
+                            location: value.origin.place(),
+                            value: wrong,
+                            index,
+                        });
+                        return false;
+                    }
+                }
+                true
+            });
+        }
+        found.map_or(Ok(()), |found| Err(Error::NonFinite(Arc::new(found))))
+    }
+
+    /// The memory of an earlier run, or fresh memory.
+    fn context(&self, threads: usize) -> Context {
+        let waiting = self.contexts.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut context = waiting.unwrap_or_else(|| Context {
+            arena: Memory::zeroed(self.executable.arena_bytes),
+            scratch: Vec::new(),
+            counters: (0..self.executable.counters).map(|_| AtomicUsize::new(0)).collect(),
+        });
+        while context.scratch.len() < threads {
+            context.scratch.push(Memory::zeroed(self.executable.scratch_bytes));
+        }
+        context.counters.iter_mut().for_each(|counter| *counter.get_mut() = 0);
+        context
+    }
+
+    /// The graph the program was compiled from, as text in topological order. [TENSOR-11]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The state it runs on.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// Name, shape and type of each input.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &Shape, DType)> {
+        self.inputs.iter().map(|(name, (shape, dtype))| (name.as_str(), shape, *dtype))
+    }
+
+    /// What each kernel does, how many floating-point operations and bytes it takes; in the order they first run.
+    pub fn kernels(&self) -> &[KernelInfo] {
+        &self.kernels
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Bytes of the arena a run needs besides state and feeds.
+    pub fn arena_bytes(&self) -> usize {
+        self.executable.arena_bytes
+    }
+
+    /// A table of the kernels with their FLOPs and bytes.
+    pub fn describe(&self) -> String {
+        let mut text = format!(
+            "{:<44} {:<22} {:>18} {:>12} {:>12} {:>6}\n",
+            "kernel", "layer", "shape", "MFLOP", "kB", "tasks"
+        );
+        let cut = |name: &str, width: usize| match name.char_indices().nth(width) {
+            Some((end, _)) => format!("{}..", &name[..end.saturating_sub(2)]),
+            None => name.to_string(),
+        };
+        for kernel in &self.kernels {
+            text.push_str(&format!(
+                "{:<44} {:<22} {:>18} {:>12.3} {:>12.1} {:>6}\n",
+                cut(&kernel.name, 43),
+                cut(&kernel.layer, 21),
+                kernel.shape,
+                kernel.flops / 1e6,
+                kernel.bytes as f64 / 1e3,
+                kernel.tasks,
+            ));
+        }
+        let flops: f64 = self.kernels.iter().map(|kernel| kernel.flops).sum();
+        let bytes: usize = self.kernels.iter().map(|kernel| kernel.bytes).sum();
+        text.push_str(&format!(
+            "{} kernels, {:.3} MFLOP, {:.1} kB moved, state {:.1} kB, arena {:.1} kB\n",
+            self.kernels.len(),
+            flops / 1e6,
+            bytes as f64 / 1e3,
+            self.layout.bytes() as f64 / 1e3,
+            self.arena_bytes() as f64 / 1e3,
+        ));
+        text
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+/// The addresses of a run, to be handed to every member of the team.
+struct Pointers {
+    arena: *mut u8,
+    state: *mut u8,
+    feeds: Vec<*const u8>,
+    scratch: Vec<*mut u8>,
+}
+
+// SAFETY: the memory behind the pointers outlives the run; the schedule keeps threads off each other's bytes.
+unsafe impl Sync for Pointers {}
+
+impl Pointers {
+    fn frame(&self) -> Frame<'_> {
+        Frame { arena: self.arena, state: self.state, feeds: &self.feeds }
+    }
+}
+
+/// Copies a value out.
+///
+/// # Safety
+/// `place` holds a value of this kind.
+unsafe fn read(frame: Frame<'_>, place: Place, kind: &Kind) -> Buffer {
+    let mut buffer = Buffer::zeros(kind.0.clone(), kind.1);
+    let bytes = buffer.bytes_mut();
+    // SAFETY: the caller's; the buffer is fresh and of the value's size.
+    unsafe { std::ptr::copy_nonoverlapping(frame.at(place), bytes.as_mut_ptr(), bytes.len()) }
+    buffer
+}
+
+/// The values of data leaves.
+pub(crate) fn with_values(data: Vec<Tensor>) -> Result<Vec<Arc<Buffer>>> {
+    data.iter().map(Tensor::eval).collect()
+}
