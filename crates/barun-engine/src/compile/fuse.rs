@@ -4,6 +4,8 @@
 //! reductions that reads a contraction nobody else reads becomes its epilogue. Joining never makes two units wait for
 //! each other.
 
+use std::collections::HashMap;
+
 use super::view::{Viewed, is_inline};
 use crate::graph::Primitive;
 use crate::tensor::Shape;
@@ -39,6 +41,9 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
                 groups.try_join(index, operand, viewed);
             }
         }
+    }
+    if enabled {
+        groups.join_neighbours(viewed);
     }
     let mut units = groups.into_units();
     if enabled {
@@ -98,8 +103,6 @@ struct Group {
     kind: Option<LoopKind>,
     /// Groups that must run before, as a bit set.
     before: Vec<u64>,
-    /// Whether a contraction that only this loop reads could take it as its epilogue.
-    epilogue: bool,
 }
 
 struct Groups {
@@ -144,7 +147,7 @@ impl Groups {
             unite(&mut before, &self.all[group].before.clone());
         }
         self.of[node] = Some(self.all.len());
-        self.all.push(Group { members: vec![node], kind, before, epilogue: false });
+        self.all.push(Group { members: vec![node], kind, before });
     }
 
     /// Joins the loop of `node` with that of its operand, if both walk the same space and nobody stands between.
@@ -153,10 +156,6 @@ impl Groups {
         if own == other {
             return;
         }
-        let nodes = &viewed.graph.nodes;
-        if is_contraction(&nodes[operand].op) && nodes[operand].shape == nodes[node].shape {
-            self.all[own].epilogue = true;
-        }
         let (Some(a), Some(b)) = (&self.all[own].kind, &self.all[other].kind) else { return };
         let reduced = match (&a.reduced, &b.reduced) {
             (Some(a), Some(b)) if a != b => return,
@@ -164,9 +163,7 @@ impl Groups {
             (None, None) => None,
         };
         let too_big = self.all[own].members.len() + self.all[other].members.len() > MAX_MEMBERS;
-        // The loop is cheaper as an epilogue with the reduction reading its result.
-        let spoils_epilogue = reduced.is_some() && (self.all[own].epilogue || self.all[other].epilogue);
-        if a.shape != b.shape || too_big || spoils_epilogue || !self.read_in_step(own, other, viewed) {
+        if a.shape != b.shape || too_big || !self.read_in_step(own, other, viewed) {
             return;
         }
         // Someone who runs after `other` and before `own`?
@@ -204,7 +201,6 @@ impl Groups {
         self.all[into].members.extend(moved);
         self.all[into].members.sort_unstable();
         self.all[into].kind = Some(kind);
-        self.all[into].epilogue |= self.all[from].epilogue;
         for group in &mut self.all {
             if contains(&group.before, into) || contains(&group.before, from) {
                 insert(&mut group.before, into);
@@ -212,6 +208,37 @@ impl Groups {
             }
         }
         self.all[into].before = before;
+    }
+
+    /// Joins loops over one space that read the same operand and do not wait for each other, so that it is read once:
+    /// the update of a parameter and of its optimiser slots become one loop with several results.
+    fn join_neighbours(&mut self, viewed: &Viewed) {
+        let nodes = &viewed.graph.nodes;
+        let mut last_reader: HashMap<usize, usize> = HashMap::new();
+        for node in 0..nodes.len() {
+            for &operand in &nodes[node].operands {
+                let Some(own) = self.of[node] else { continue };
+                let source = viewed.views[operand].source;
+                if self.all[own].kind.is_none()
+                    || nodes[source].shape.elements() < 2
+                    || self.of[source] == Some(own)
+                {
+                    continue;
+                }
+                if let Some(&reader) = last_reader.get(&source)
+                    && let Some(other) = self.of[reader]
+                    && other != own
+                    && self.all[own].kind == self.all[other].kind
+                    && self.all[own].members.len() + self.all[other].members.len() <= MAX_MEMBERS
+                    && !contains(&self.all[own].before, other)
+                    && !contains(&self.all[other].before, own)
+                    && let Some(kind) = self.all[own].kind.clone()
+                {
+                    self.join(other, own, kind);
+                }
+                last_reader.insert(source, node);
+            }
+        }
     }
 
     fn into_units(self) -> Vec<Unit> {
@@ -223,6 +250,8 @@ impl Groups {
     }
 }
 
+/// Makes loops epilogues of contractions only they read. Reductions at the end of such a loop become a loop of their
+/// own if what they read is stored anyway.
 fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
     let nodes = &viewed.graph.nodes;
     let users = viewed.graph.users();
@@ -232,7 +261,18 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
     }
     for loop_index in 0..units.len() {
         let unit = &units[loop_index];
-        if unit.anchor.is_some() || unit.members.iter().any(|&member| is_reduction(&nodes[member].op)) {
+        let is_own = |node: usize| unit_of[node] == loop_index;
+        let is_stored = |node: usize| {
+            let leaves = |user: usize| !is_own(user);
+            viewed.graph.outputs.contains(&node) || users[node].iter().any(|&user| leaves(user))
+        };
+        let (reductions, chain): (Vec<usize>, Vec<usize>) =
+            unit.members.iter().copied().partition(|&member| is_reduction(&nodes[member].op));
+        let can_split = reductions.iter().all(|&member| {
+            let operand = nodes[member].operands[0];
+            is_own(operand) && is_stored(operand)
+        });
+        if unit.anchor.is_some() || chain.is_empty() || !can_split {
             continue;
         }
         let operands = unit
@@ -251,7 +291,8 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
             .map(|(_, operand)| operand)
             .max();
         if let Some(contraction) = contraction {
-            let epilogue = std::mem::take(&mut units[loop_index].members);
+            let epilogue = chain;
+            units[loop_index].members = reductions;
             let home = unit_of[contraction];
             epilogue.iter().for_each(|&member| unit_of[member] = home);
             units[home].members = epilogue;

@@ -85,8 +85,9 @@ impl Builder<'_> {
             return;
         }
         let value = self.value();
-        self.values.insert(member, value);
         self.emit(member, value, &operands);
+        let value = self.merged(value);
+        self.values.insert(member, value);
         if stored {
             let pointer = self.pointer(member);
             self.body.stores.push(Store { pointer, dtype: inst.dtype, value, direct: false });
@@ -112,6 +113,21 @@ impl Builder<'_> {
         let mut slots = [0; 3];
         slots[..operands.len()].copy_from_slice(operands);
         self.body.code.push(Instr { op, dtype, result, operands: slots });
+    }
+
+    /// Drops the last instruction if an earlier one computes the same (chains that several nodes recompute).
+    fn merged(&mut self, value: u16) -> u16 {
+        let Some((last, earlier)) = self.body.code.split_last() else { return value };
+        let is_same = |instr: &&Instr| {
+            (&instr.op, instr.dtype, instr.operands) == (&last.op, last.dtype, last.operands)
+        };
+        match earlier.iter().find(is_same).map(|instr| instr.result) {
+            Some(same) if !matches!(last.op, TileOp::Random { .. }) => {
+                self.body.code.pop();
+                same
+            }
+            _ => value,
+        }
     }
 
     fn value(&mut self) -> u16 {

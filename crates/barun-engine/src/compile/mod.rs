@@ -1,13 +1,14 @@
 //! The compiler: from a flat graph to kernels, stages and one memory plan.
 //!
 //! ```text
-//! graph -> simplify -> resolve views -> fuse into units -> choose kernels -> schedule into stages -> plan memory
+//! graph -> simplify -> recompute -> resolve views -> fuse into units -> choose kernels -> schedule into stages -> plan memory
 //! ```
 
 mod fuse;
 mod kernels;
 mod lower;
 mod plan;
+mod recompute;
 mod schedule;
 mod simplify;
 mod view;
@@ -90,7 +91,9 @@ pub struct ValueInfo {
 
 /// Compiles a flat graph.
 pub fn compile(task: &Task<'_>) -> Compiled {
-    let graph = keep_old_values(simplify(task.graph), task);
+    let graph = simplify(task.graph);
+    let graph = if task.fuse { recompute::recompute(&graph) } else { graph };
+    let graph = keep_old_values(graph, task);
     let viewed = view::resolve(&graph);
     let units = fuse::fuse(&viewed, task.fuse);
     Compiler::new(task, viewed, units).run()

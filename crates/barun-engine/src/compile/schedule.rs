@@ -39,8 +39,10 @@ pub struct Schedule {
     pub span: Vec<(usize, usize)>,
 }
 
-/// Work below this is not worth waking another thread for.
+/// A stage below this is done before another thread has noticed it.
 const WORTH_SHARING_NS: f64 = 8_000.0;
+/// A program whose stages to share are below this in sum is not worth waking the team for.
+const WORTH_WAKING_NS: f64 = 60_000.0;
 
 /// Puts jobs, given in an order that respects `after`, into stages as early as they can run. A job that only leaves
 /// wait for runs just before it is needed.
@@ -61,7 +63,7 @@ pub fn schedule(jobs: &[Job]) -> Schedule {
     // Later, where nothing is lost: shortens the life of what is made from leaves alone.
     let mut needed = vec![usize::MAX; jobs.len()];
     for job in (0..jobs.len()).rev() {
-        if jobs[job].after.is_empty() && !jobs[job].alone && needed[job] != usize::MAX {
+        if jobs[job].after.is_empty() && alone_until == 0 && needed[job] != usize::MAX {
             level[job] = level[job].max(needed[job].saturating_sub(length(job)));
         }
         for &before in &jobs[job].after {
@@ -74,15 +76,23 @@ pub fn schedule(jobs: &[Job]) -> Schedule {
             slots[level[job] + phase].push((job, phase));
         }
     }
+    let cost = |runs: &[(usize, usize)]| -> f64 {
+        runs.iter().map(|&(job, _)| jobs[job].estimate_ns / length(job) as f64).sum()
+    };
     let mode = |runs: &[(usize, usize)]| {
         if runs.iter().any(|&(job, _)| jobs[job].alone) {
             return Mode::Together;
         }
         let tasks: usize = runs.iter().map(|&(job, phase)| jobs[job].phases[phase]).sum();
-        let cost: f64 = runs.iter().map(|&(job, _)| jobs[job].estimate_ns / length(job) as f64).sum();
-        if tasks > 1 && cost > WORTH_SHARING_NS { Mode::Shared } else { Mode::Single }
+        if tasks > 1 && cost(runs) > WORTH_SHARING_NS { Mode::Shared } else { Mode::Single }
     };
-    let stages = slots.into_iter().map(|runs| Stage { mode: mode(&runs), runs }).collect();
+    let mut stages: Vec<Stage> = slots.into_iter().map(|runs| Stage { mode: mode(&runs), runs }).collect();
+    let shared: f64 =
+        stages.iter().filter(|stage| stage.mode == Mode::Shared).map(|stage| cost(&stage.runs)).sum();
+    if shared < WORTH_WAKING_NS {
+        let to_single = stages.iter_mut().filter(|stage| stage.mode == Mode::Shared);
+        to_single.for_each(|stage| stage.mode = Mode::Single);
+    }
     let span = (0..jobs.len()).map(|job| (level[job], level[job] + length(job) - 1)).collect();
     Schedule { stages, span }
 }

@@ -1,8 +1,8 @@
 //! Two-dimensional convolutions (cross-correlations, as everywhere in deep learning) and their gradients.
 //!
 //! Images are `[batch, height, width, channels]`, weights `[kernel height, kernel width, channels in / groups,
-//! channels out]`. All three are matrix products on the register tiles of `gemm/micro.rs` in which one operand is
-//! never written out as a whole: a block of pixels and taps of it is laid out in the task's scratch ([`Gather`]).
+//! channels out]`. All three are matrix products on the register tiles of `gemm/micro.rs` in which one operand, the
+//! matrix of what pixels see through the taps, is never written out: the tiles read it where it is (`conv/view.rs`).
 //!
 //! | kernel | rows | columns | sums over |
 //! |---|---|---|---|
@@ -15,11 +15,13 @@
 //! class and multiplies no zeros.
 
 mod forward;
-mod gather;
 mod input_grad;
 #[cfg(test)]
 mod tests;
+mod view;
 mod weight_grad;
+
+use view::View;
 
 pub use forward::ConvForward;
 pub use input_grad::ConvInputGrad;
@@ -81,6 +83,18 @@ impl ConvSpec {
     fn tap_offsets(&self) -> Vec<[isize; 2]> {
         let at = |axis: usize, tap: usize| (tap * self.dilation[axis]) as isize - self.pad[axis] as isize;
         (0..self.taps()).map(|tap| [at(0, tap / self.kernel[1]), at(1, tap % self.kernel[1])]).collect()
+    }
+
+    /// What the output's pixels see of the input.
+    fn view_of_input(&self) -> View {
+        View::new(
+            [self.in_h, self.in_w],
+            self.in_channels,
+            self.group_in(),
+            [self.out_h, self.out_w],
+            self.stride,
+            self.tap_offsets().into_iter(),
+        )
     }
 
     fn flops(&self) -> f64 {

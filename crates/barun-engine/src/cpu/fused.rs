@@ -176,7 +176,8 @@ impl FusedLoop {
 
     /// Nanoseconds the loop is expected to take on one thread; decides what is worth sharing.
     pub fn estimate_ns(&self) -> f64 {
-        self.elements() as f64 * self.weight() as f64 * 0.12
+        let memory = self.loads.len() + self.stores.len();
+        self.elements() as f64 * (self.code.len() as f64 * 0.06 + memory as f64 * 0.1)
     }
 
     /// The number of tasks of each phase.

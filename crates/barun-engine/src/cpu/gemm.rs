@@ -146,6 +146,7 @@ impl<T: Real> Gemm<T> {
             output,
             output_row: n,
             columns,
+            add: false,
         };
         let left = MatrixLeft {
             matrix: Matrix { at: a, row: a_strides.row, column: a_strides.column },

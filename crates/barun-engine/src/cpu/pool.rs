@@ -1,43 +1,765 @@
-//! stub
+//! Pooling over images `[batch, height, width, channels]`: maximum and average, and what their gradients need.
+//!
+//! | operation | inputs | output |
+//! |---|---|---|
+//! | [`PoolOp::Max`] | x | y: the maximum of each window |
+//! | [`PoolOp::MaxScatter`] | x, dy | dx: each dy added at the first maximum of its window in x |
+//! | [`PoolOp::MaxPick`] | x, u | y: u at the first maximum of each window in x |
+//! | [`PoolOp::Avg`] | x | y: the mean of each window |
+//! | [`PoolOp::AvgScatter`] | dy | dx: each dy, over its count, added to its whole window |
+//!
+//! `MaxScatter` and `MaxPick` are each other's adjoint and derivative, so are `AvgScatter` and `Avg`. Cells outside the
+//! image never win a maximum. Windows are read in row-major order; a NaN wins, of several the last (as in PyTorch). A
+//! window without any cell of the image has maximum -infinity, mean and pick 0.
+//!
+//! A scattering task owns rows of dx and visits every window that touches them, in row-major order, so the sums do not
+//! depend on how rows were cut into tasks.
+
 use super::isa::Isa;
-use super::kernel::*;
+use super::kernel::{Block, Io, Kernel};
+use crate::multiversion;
+use std::marker::PhantomData;
+use std::ops::{Add, Div, Range};
+
+/// Work of a task, in numbers read or written: about ten microseconds.
+const TASK_NUMBERS: usize = 64 * 1024;
+
+/// The shapes of a pooling; windows that reach beyond the image hold what lies inside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolSpec {
+    /// Images.
     pub batch: usize,
+    /// Rows of x.
     pub in_h: usize,
+    /// Columns of x.
     pub in_w: usize,
+    /// Channels of x and y.
     pub channels: usize,
+    /// Rows of y.
     pub out_h: usize,
+    /// Columns of y.
     pub out_w: usize,
+    /// Rows and columns of a window.
     pub window: [usize; 2],
+    /// Rows and columns from one window to the next; not 0.
     pub stride: [usize; 2],
+    /// Rows above and columns left of the image that the first window covers.
     pub pad: [usize; 2],
 }
-macro_rules! stub { ($($n:ident),*) => { $(pub struct $n<T>(PoolSpec, std::marker::PhantomData<fn() -> T>);
-impl<T> Kernel for $n<T> { fn phases(&self) -> &[usize] { &[1] } fn workspace_bytes(&self) -> usize {0} fn scratch_bytes(&self) -> usize {0} fn flops(&self) -> f64 {0.0}
- unsafe fn run(&self, _:usize,_:usize,_:&Io<'_>,_:*mut u8,_:&mut dyn FnMut(Block)) { panic!() } })* } }
-stub!(MaxPool, MaxPoolScatter, MaxPoolPick, AvgPool, AvgPoolScatter);
-impl<T> MaxPool<T> {
-    pub fn new(s: PoolSpec, _: Isa) -> Self {
-        Self(s, std::marker::PhantomData)
+
+/// What a [`Pool`] computes; see the module docs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolOp {
+    /// x -> y
+    Max,
+    /// x, dy -> dx
+    MaxScatter,
+    /// x, u -> y
+    MaxPick,
+    /// x -> y
+    Avg {
+        /// Whether cells of the padding (`pad` on every side, as in PyTorch) count in the mean.
+        count_include_pad: bool,
+    },
+    /// dy -> dx
+    AvgScatter {
+        /// As of the `Avg` it is the adjoint of.
+        count_include_pad: bool,
+    },
+}
+
+/// A pooling kernel for numbers of type `T`. One phase, no workspace.
+pub struct Pool<T> {
+    op: PoolOp,
+    spec: PoolSpec,
+    isa: Isa,
+    cut: Cut,
+    phases: [usize; 1],
+    number: PhantomData<fn(T)>,
+}
+
+impl<T: Float> Pool<T> {
+    /// The kernel that computes `op` on images of `spec` with the instructions of `isa`.
+    pub fn new(op: PoolOp, spec: PoolSpec, isa: Isa) -> Self {
+        let numbers = spec.in_h * spec.in_w * spec.channels + spec.out_h * spec.out_w * spec.channels;
+        let cut = Cut::new(spec.batch, op.output_size(&spec)[0], numbers);
+        Pool { op, isa, phases: [cut.tasks()], cut, spec, number: PhantomData }
     }
 }
-impl<T> MaxPoolScatter<T> {
-    pub fn new(s: PoolSpec, _: Isa) -> Self {
-        Self(s, std::marker::PhantomData)
+
+impl PoolOp {
+    /// Rows and columns of an image of the output.
+    fn output_size(self, spec: &PoolSpec) -> [usize; 2] {
+        match self {
+            PoolOp::Max | PoolOp::MaxPick | PoolOp::Avg { .. } => [spec.out_h, spec.out_w],
+            PoolOp::MaxScatter | PoolOp::AvgScatter { .. } => [spec.in_h, spec.in_w],
+        }
     }
 }
-impl<T> MaxPoolPick<T> {
-    pub fn new(s: PoolSpec, _: Isa) -> Self {
-        Self(s, std::marker::PhantomData)
+
+impl<T: Float> Kernel for Pool<T> {
+    fn phases(&self) -> &[usize] {
+        &self.phases
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        0
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        0
+    }
+
+    fn flops(&self) -> f64 {
+        let PoolSpec { batch, channels, out_h, out_w, window, .. } = self.spec;
+        [batch, channels, out_h, out_w, window[0], window[1]].iter().map(|n| *n as f64).product()
+    }
+
+    /// No input may overlap the output.
+    unsafe fn run(
+        &self,
+        _phase: usize,
+        task: usize,
+        io: &Io<'_>,
+        _scratch: *mut u8,
+        finished: &mut dyn FnMut(Block),
+    ) {
+        let spec = &self.spec;
+        let first = io.inputs[0].cast::<T>();
+        let output = io.output.cast::<T>();
+        let columns = self.op.output_size(spec)[1];
+        for (image, rows) in self.cut.pieces(task) {
+            // SAFETY: the caller gives arrays of the shapes of `spec`; `rows` are rows of an image of the output, and
+            // no other task has them.
+            unsafe {
+                match self.op {
+                    PoolOp::Max => max::<T>(self.isa, spec, image, rows.clone(), first, output),
+                    PoolOp::MaxPick => {
+                        let u = io.inputs[1].cast::<T>();
+                        max_pick::<T>(self.isa, spec, image, rows.clone(), first, u, output);
+                    }
+                    PoolOp::MaxScatter => {
+                        let dy = io.inputs[1].cast::<T>();
+                        max_scatter::<T>(self.isa, spec, image, rows.clone(), first, dy, output);
+                    }
+                    PoolOp::Avg { count_include_pad } => {
+                        avg::<T>(self.isa, spec, count_include_pad, image, rows.clone(), first, output);
+                    }
+                    PoolOp::AvgScatter { count_include_pad } => {
+                        avg_scatter::<T>(
+                            self.isa,
+                            spec,
+                            count_include_pad,
+                            image,
+                            rows.clone(),
+                            first,
+                            output,
+                        );
+                    }
+                }
+            }
+            let height = self.op.output_size(spec)[0];
+            let row = |row: usize| (image * height + row) * columns;
+            finished(Block { rows: row(rows.start)..row(rows.end), columns: 0..spec.channels });
+        }
     }
 }
-impl<T> AvgPool<T> {
-    pub fn new(s: PoolSpec, _: bool, _: Isa) -> Self {
-        Self(s, std::marker::PhantomData)
+
+/// How rows of images are cut into tasks: several whole images to a task, or several tasks to an image.
+struct Cut {
+    images: usize,
+    rows: usize,
+    images_per_task: usize,
+    tasks_per_image: usize,
+}
+
+impl Cut {
+    fn new(images: usize, rows: usize, numbers_per_image: usize) -> Self {
+        let images_per_task = (TASK_NUMBERS / numbers_per_image.max(1)).clamp(1, images.max(1));
+        let tasks_per_image = (numbers_per_image / TASK_NUMBERS).clamp(1, rows.max(1));
+        Cut { images, rows, images_per_task, tasks_per_image }
+    }
+
+    fn tasks(&self) -> usize {
+        self.images.div_ceil(self.images_per_task) * self.tasks_per_image
+    }
+
+    /// The images of a task and the rows it has of each.
+    fn pieces(&self, task: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let (group, part) = (task / self.tasks_per_image, task % self.tasks_per_image);
+        let row = |part: usize| self.rows * part / self.tasks_per_image;
+        let rows = row(part)..row(part + 1);
+        let images = group * self.images_per_task..((group + 1) * self.images_per_task).min(self.images);
+        images.map(move |image| (image, rows.clone())).filter(|(_, rows)| !rows.is_empty())
     }
 }
-impl<T> AvgPoolScatter<T> {
-    pub fn new(s: PoolSpec, _: bool, _: Isa) -> Self {
-        Self(s, std::marker::PhantomData)
+
+/// The numbers pooling works on.
+pub trait Float: Copy + PartialOrd + Add<Output = Self> + Div<Output = Self> + Send + Sync + 'static {
+    /// 0
+    const ZERO: Self;
+    /// -infinity
+    const LOWEST: Self;
+    /// A small whole number.
+    fn count(n: usize) -> Self;
+}
+
+macro_rules! float {
+    ($type:ty) => {
+        impl Float for $type {
+            const ZERO: Self = 0.0;
+            const LOWEST: Self = <$type>::NEG_INFINITY;
+            #[inline(always)]
+            fn count(n: usize) -> Self {
+                n as $type
+            }
+        }
+    };
+}
+
+float!(f32);
+float!(f64);
+
+/// The cells of the image that a window covers.
+struct Window {
+    y: Range<usize>,
+    x: Range<usize>,
+}
+
+impl PoolSpec {
+    #[inline(always)]
+    fn window(&self, out_y: usize, out_x: usize) -> Window {
+        Window { y: self.span(0, out_y, self.in_h), x: self.span(1, out_x, self.in_w) }
+    }
+
+    #[inline(always)]
+    fn span(&self, axis: usize, out: usize, size: usize) -> Range<usize> {
+        let (start, pad) = (out * self.stride[axis], self.pad[axis]);
+        let end = (start + self.window[axis]).saturating_sub(pad).min(size);
+        start.saturating_sub(pad).min(end)..end
+    }
+
+    /// The rows of windows that touch rows of the image.
+    #[inline(always)]
+    fn touching(&self, rows: &Range<usize>) -> Range<usize> {
+        let [window, stride, pad] = [self.window[0], self.stride[0], self.pad[0]];
+        // The first with out_y * stride + window > rows.start + pad, the last with out_y * stride < rows.end + pad.
+        let first = (rows.start + pad + 1).saturating_sub(window).div_ceil(stride);
+        first..(rows.end + pad).div_ceil(stride).min(self.out_h)
+    }
+
+    /// What the sum over a window is divided by.
+    #[inline(always)]
+    fn divisor(&self, count_include_pad: bool, window: &Window, out_y: usize, out_x: usize) -> usize {
+        if !count_include_pad {
+            return (window.y.len() * window.x.len()).max(1);
+        }
+        let span = |axis: usize, out: usize, size: usize| {
+            let start = out * self.stride[axis];
+            (start + self.window[axis]).min(size + 2 * self.pad[axis]).saturating_sub(start)
+        };
+        (span(0, out_y, self.in_h) * span(1, out_x, self.in_w)).max(1)
+    }
+}
+
+/// Runs the body for blocks of channels of a constant width `$lanes`, so that a block lives in registers.
+macro_rules! by_block {
+    ($channels:expr, |$c:ident, $lanes:ident| $body:block) => {{
+        let channels = $channels;
+        let mut $c = 0;
+        by_block!(@ 16, channels, $c, $lanes, $body);
+        by_block!(@ 8, channels, $c, $lanes, $body);
+        by_block!(@ 4, channels, $c, $lanes, $body);
+        by_block!(@ 2, channels, $c, $lanes, $body);
+        by_block!(@ 1, channels, $c, $lanes, $body);
+    }};
+    (@ $width:literal, $channels:ident, $c:ident, $lanes:ident, $body:block) => {
+        while $channels - $c >= $width {
+            const $lanes: usize = $width;
+            $body
+            $c += $width;
+        }
+    };
+}
+
+/// Whether `value` replaces `best` as the maximum.
+#[inline(always)]
+#[allow(clippy::eq_op)]
+fn beats<T: Float>(value: T, best: T) -> bool {
+    // `|`, not `||`: no branch.
+    (value > best) | (value != value)
+}
+
+/// # Safety
+/// `at` is valid for `LANES` numbers.
+#[inline(always)]
+unsafe fn load<T: Copy, const LANES: usize>(at: *const T) -> [T; LANES] {
+    // SAFETY: an array is aligned as its elements.
+    unsafe { at.cast::<[T; LANES]>().read() }
+}
+
+/// # Safety
+/// `at` is valid for `LANES` numbers.
+#[inline(always)]
+unsafe fn store<T: Copy, const LANES: usize>(at: *mut T, values: [T; LANES]) {
+    // SAFETY: an array is aligned as its elements.
+    unsafe { at.cast::<[T; LANES]>().write(values) }
+}
+
+multiversion! {
+    /// # Safety
+    /// `x` and `y` have the shapes of `spec` and do not overlap; `rows` are rows of y's image that nobody else uses.
+    unsafe fn max<T: Float>(spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, y: *mut T) {
+        let c_all = spec.channels;
+        for out_y in rows {
+            for out_x in 0..spec.out_w {
+                let window = spec.window(out_y, out_x);
+                let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
+                by_block!(c_all, |c, LANES| {
+                    let mut best = [T::LOWEST; LANES];
+                    for in_y in window.y.clone() {
+                        for in_x in window.x.clone() {
+                            let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
+                            // SAFETY: a block of channels of a pixel of x.
+                            let value = unsafe { load::<T, LANES>(x.add(at)) };
+                            for lane in 0..LANES {
+                                best[lane] = if beats(value[lane], best[lane]) { value[lane] } else { best[lane] };
+                            }
+                        }
+                    }
+                    // SAFETY: a block of channels of a pixel of y.
+                    unsafe { store::<T, LANES>(y.add(out + c), best) };
+                });
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// # Safety
+    /// As [`max`]; `u` has the shape of `x`.
+    unsafe fn max_pick<T: Float>(
+        spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, u: *const T, y: *mut T
+    ) {
+        let c_all = spec.channels;
+        for out_y in rows {
+            for out_x in 0..spec.out_w {
+                let window = spec.window(out_y, out_x);
+                let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
+                let first = ((image * spec.in_h + window.y.start) * spec.in_w + window.x.start) * c_all;
+                let empty = window.y.is_empty() || window.x.is_empty();
+                by_block!(c_all, |c, LANES| {
+                    let mut best = [T::LOWEST; LANES];
+                    let mut picked = [T::ZERO; LANES];
+                    if !empty {
+                        // The first cell wins where all are -infinity.
+                        // SAFETY: a block of channels of a pixel of x and u.
+                        picked = unsafe { load::<T, LANES>(u.add(first + c)) };
+                    }
+                    for in_y in window.y.clone() {
+                        for in_x in window.x.clone() {
+                            let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
+                            // SAFETY: a block of channels of a pixel of x and u.
+                            let (value, other) = unsafe { (load::<T, LANES>(x.add(at)), load::<T, LANES>(u.add(at))) };
+                            for lane in 0..LANES {
+                                let wins = beats(value[lane], best[lane]);
+                                best[lane] = if wins { value[lane] } else { best[lane] };
+                                picked[lane] = if wins { other[lane] } else { picked[lane] };
+                            }
+                        }
+                    }
+                    // SAFETY: a block of channels of a pixel of y.
+                    unsafe { store::<T, LANES>(y.add(out + c), picked) };
+                });
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// # Safety
+    /// `x` and `dx` have the shape of an input of `spec`, `dy` of an output; `dx` overlaps neither; `rows` are rows of
+    /// dx's image that nobody else uses.
+    unsafe fn max_scatter<T: Float>(
+        spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, dy: *const T, dx: *mut T
+    ) {
+        let c_all = spec.channels;
+        let mut clean = rows.start;
+        for out_y in spec.touching(&rows) {
+            let reach = spec.span(0, out_y, spec.in_h).end.min(rows.end);
+            // SAFETY: rows of dx that are ours.
+            unsafe { clear(spec, image, clean..reach, dx) };
+            clean = clean.max(reach);
+            for out_x in 0..spec.out_w {
+                let window = spec.window(out_y, out_x);
+                let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
+                let mine = window.y.start.max(rows.start)..window.y.end.min(rows.end);
+                by_block!(c_all, |c, LANES| {
+                    let mut best = [T::LOWEST; LANES];
+                    // The number of the winning cell, in the type of the lanes.
+                    let mut winner = [T::ZERO; LANES];
+                    for in_y in window.y.clone() {
+                        for in_x in window.x.clone() {
+                            let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
+                            let cell = T::count((in_y - window.y.start) * spec.window[1] + (in_x - window.x.start));
+                            // SAFETY: a block of channels of a pixel of x.
+                            let value = unsafe { load::<T, LANES>(x.add(at)) };
+                            for lane in 0..LANES {
+                                let wins = beats(value[lane], best[lane]);
+                                best[lane] = if wins { value[lane] } else { best[lane] };
+                                winner[lane] = if wins { cell } else { winner[lane] };
+                            }
+                        }
+                    }
+                    // SAFETY: a block of channels of a pixel of dy.
+                    let gradient = unsafe { load::<T, LANES>(dy.add(out + c)) };
+                    for in_y in mine.clone() {
+                        for in_x in window.x.clone() {
+                            let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
+                            let cell = T::count((in_y - window.y.start) * spec.window[1] + (in_x - window.x.start));
+                            // SAFETY: a block of channels of a pixel of dx in our rows.
+                            let mut sum = unsafe { load::<T, LANES>(dx.add(at)) };
+                            for lane in 0..LANES {
+                                sum[lane] = sum[lane] + if winner[lane] == cell { gradient[lane] } else { T::ZERO };
+                            }
+                            // SAFETY: as above.
+                            unsafe { store::<T, LANES>(dx.add(at), sum) };
+                        }
+                    }
+                });
+            }
+        }
+        // SAFETY: rows of dx that are ours.
+        unsafe { clear(spec, image, clean..rows.end, dx) };
+    }
+}
+
+multiversion! {
+    /// # Safety
+    /// As [`max`].
+    unsafe fn avg<T: Float>(
+        spec: &PoolSpec, count_include_pad: bool, image: usize, rows: Range<usize>, x: *const T, y: *mut T
+    ) {
+        let c_all = spec.channels;
+        for out_y in rows {
+            for out_x in 0..spec.out_w {
+                let window = spec.window(out_y, out_x);
+                let divisor = T::count(spec.divisor(count_include_pad, &window, out_y, out_x));
+                let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
+                by_block!(c_all, |c, LANES| {
+                    let mut sum = [T::ZERO; LANES];
+                    for in_y in window.y.clone() {
+                        for in_x in window.x.clone() {
+                            let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
+                            // SAFETY: a block of channels of a pixel of x.
+                            let value = unsafe { load::<T, LANES>(x.add(at)) };
+                            for lane in 0..LANES {
+                                sum[lane] = sum[lane] + value[lane];
+                            }
+                        }
+                    }
+                    let mean = sum.map(|sum| sum / divisor);
+                    // SAFETY: a block of channels of a pixel of y.
+                    unsafe { store::<T, LANES>(y.add(out + c), mean) };
+                });
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// # Safety
+    /// As [`max_scatter`].
+    unsafe fn avg_scatter<T: Float>(
+        spec: &PoolSpec, count_include_pad: bool, image: usize, rows: Range<usize>, dy: *const T, dx: *mut T
+    ) {
+        let c_all = spec.channels;
+        let mut clean = rows.start;
+        for out_y in spec.touching(&rows) {
+            let reach = spec.span(0, out_y, spec.in_h).end.min(rows.end);
+            // SAFETY: rows of dx that are ours.
+            unsafe { clear(spec, image, clean..reach, dx) };
+            clean = clean.max(reach);
+            for out_x in 0..spec.out_w {
+                let window = spec.window(out_y, out_x);
+                let divisor = T::count(spec.divisor(count_include_pad, &window, out_y, out_x));
+                let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
+                let mine = window.y.start.max(rows.start)..window.y.end.min(rows.end);
+                by_block!(c_all, |c, LANES| {
+                    // SAFETY: a block of channels of a pixel of dy.
+                    let gradient = unsafe { load::<T, LANES>(dy.add(out + c)) }.map(|dy| dy / divisor);
+                    for in_y in mine.clone() {
+                        for in_x in window.x.clone() {
+                            let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
+                            // SAFETY: a block of channels of a pixel of dx in our rows.
+                            let mut sum = unsafe { load::<T, LANES>(dx.add(at)) };
+                            for lane in 0..LANES {
+                                sum[lane] = sum[lane] + gradient[lane];
+                            }
+                            // SAFETY: as above.
+                            unsafe { store::<T, LANES>(dx.add(at), sum) };
+                        }
+                    }
+                });
+            }
+        }
+        // SAFETY: rows of dx that are ours.
+        unsafe { clear(spec, image, clean..rows.end, dx) };
+    }
+}
+
+/// Zeroes rows of an image of dx.
+///
+/// # Safety
+/// The rows, if any, are within `dx` and the caller's.
+#[inline(always)]
+unsafe fn clear<T: Float>(spec: &PoolSpec, image: usize, rows: Range<usize>, dx: *mut T) {
+    let row = spec.in_w * spec.channels;
+    // SAFETY: the caller's promise; zero bits are the number 0.
+    unsafe { dx.add((image * spec.in_h + rows.start) * row).write_bytes(0, rows.len() * row) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+
+    /// Runs a kernel task by task, last task first, and checks that its blocks cover the output once.
+    fn run<T: Float>(op: PoolOp, spec: &PoolSpec, isa: Isa, inputs: &[&[T]]) -> Vec<T> {
+        let [height, width] = op.output_size(spec);
+        let mut output = vec![T::count(77); spec.batch * height * width * spec.channels];
+        let kernel = Pool::<T>::new(op, spec.clone(), isa);
+        let pointers: Vec<*const u8> = inputs.iter().map(|input| input.as_ptr().cast()).collect();
+        let output_pointer = output.as_mut_ptr().cast();
+        let io = Io { inputs: &pointers, output: output_pointer, workspace: std::ptr::null_mut() };
+        let mut covered = vec![0; spec.batch * height * width];
+        for task in (0..kernel.phases()[0]).rev() {
+            let mut finished = |block: Block| {
+                assert_eq!(block.columns, 0..spec.channels);
+                covered[block.rows].iter_mut().for_each(|times| *times += 1);
+            };
+            // SAFETY: the arrays have the shapes of `spec`.
+            unsafe { kernel.run(0, task, &io, std::ptr::null_mut(), &mut finished) };
+        }
+        assert!(covered.iter().all(|times| *times == 1), "{spec:?}");
+        output
+    }
+
+    /// The same by the definition, one number at a time.
+    fn naive(op: PoolOp, spec: &PoolSpec, inputs: &[&[f64]]) -> Vec<f64> {
+        let s = spec;
+        let [height, width] = op.output_size(s);
+        let mut output = vec![0.0; s.batch * height * width * s.channels];
+        for n in 0..s.batch {
+            for oy in 0..s.out_h {
+                for ox in 0..s.out_w {
+                    for c in 0..s.channels {
+                        let out = ((n * s.out_h + oy) * s.out_w + ox) * s.channels + c;
+                        let mut cells = Vec::new();
+                        let mut padded = 0;
+                        for ky in 0..s.window[0] {
+                            for kx in 0..s.window[1] {
+                                let y = (oy * s.stride[0] + ky) as isize - s.pad[0] as isize;
+                                let x = (ox * s.stride[1] + kx) as isize - s.pad[1] as isize;
+                                if y < (s.in_h + s.pad[0]) as isize && x < (s.in_w + s.pad[1]) as isize {
+                                    padded += 1;
+                                }
+                                if (0..s.in_h as isize).contains(&y) && (0..s.in_w as isize).contains(&x) {
+                                    cells.push(
+                                        ((n * s.in_h + y as usize) * s.in_w + x as usize) * s.channels + c,
+                                    );
+                                }
+                            }
+                        }
+                        let divisor =
+                            |include: bool| if include { padded.max(1) } else { cells.len().max(1) } as f64;
+                        let mut winner = cells.first().copied();
+                        for cell in &cells {
+                            let (value, best) = (inputs[0][*cell % inputs[0].len()], winner.unwrap());
+                            if value > inputs[0][best % inputs[0].len()] || value.is_nan() {
+                                winner = Some(*cell);
+                            }
+                        }
+                        match op {
+                            PoolOp::Max => output[out] = winner.map_or(f64::NEG_INFINITY, |at| inputs[0][at]),
+                            PoolOp::MaxPick => output[out] = winner.map_or(0.0, |at| inputs[1][at]),
+                            PoolOp::MaxScatter => {
+                                if let Some(at) = winner {
+                                    output[at] += inputs[1][out];
+                                }
+                            }
+                            PoolOp::Avg { count_include_pad } => {
+                                let sum: f64 = cells.iter().map(|at| inputs[0][*at]).sum();
+                                output[out] = sum / divisor(count_include_pad);
+                            }
+                            PoolOp::AvgScatter { count_include_pad } => {
+                                for at in &cells {
+                                    output[*at] += inputs[0][out] / divisor(count_include_pad);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        output
+    }
+
+    const OPS: [PoolOp; 7] = [
+        PoolOp::Max,
+        PoolOp::MaxPick,
+        PoolOp::MaxScatter,
+        PoolOp::Avg { count_include_pad: false },
+        PoolOp::Avg { count_include_pad: true },
+        PoolOp::AvgScatter { count_include_pad: false },
+        PoolOp::AvgScatter { count_include_pad: true },
+    ];
+
+    fn random_spec(stream: &mut Stream) -> PoolSpec {
+        let mut pick = |low: u64, high: u64| (low + stream.below(high - low + 1)) as usize;
+        let window = [pick(1, 4), pick(1, 4)];
+        let stride = [pick(1, 4), pick(1, 4)];
+        let pad = [pick(0, window[0] as u64 - 1), pick(0, window[1] as u64 - 1)];
+        let (in_h, in_w) = (pick(1, 12), pick(1, 12));
+        // Up to one window more than fits, as rounding up gives.
+        let out = |axis: usize, size: usize, more: usize| {
+            ((size + 2 * pad[axis]).saturating_sub(window[axis]) / stride[axis] + 1 + more).max(1)
+        };
+        let (out_h, out_w) = (out(0, in_h, pick(0, 1)), out(1, in_w, pick(0, 1)));
+        let (batch, channels) = (pick(1, 3), pick(1, 45));
+        PoolSpec { batch, in_h, in_w, channels, out_h, out_w, window, stride, pad }
+    }
+
+    /// A large image, cut into several tasks.
+    fn large_spec() -> PoolSpec {
+        PoolSpec {
+            batch: 1,
+            in_h: 67,
+            in_w: 65,
+            channels: 40,
+            out_h: 34,
+            out_w: 33,
+            window: [3, 3],
+            stride: [2, 2],
+            pad: [1, 1],
+        }
+    }
+
+    /// Small whole numbers, so that ties are many and sums are exact, with NaN and infinities if asked for.
+    fn numbers(stream: &mut Stream, count: usize, odd: bool) -> Vec<f64> {
+        let number = |stream: &mut Stream| match stream.below(40) {
+            0 if odd => f64::NAN,
+            1..=8 if odd => f64::NEG_INFINITY,
+            9 if odd => f64::INFINITY,
+            n => (n % 7) as f64 - 3.0,
+        };
+        (0..count).map(|_| number(stream)).collect()
+    }
+
+    fn sizes(spec: &PoolSpec) -> [usize; 2] {
+        let pixels = spec.batch * spec.channels;
+        [pixels * spec.in_h * spec.in_w, pixels * spec.out_h * spec.out_w]
+    }
+
+    fn inputs(op: PoolOp, spec: &PoolSpec, stream: &mut Stream, odd: bool) -> Vec<Vec<f64>> {
+        let [x, y] = sizes(spec);
+        match op {
+            PoolOp::Max => vec![numbers(stream, x, odd)],
+            PoolOp::Avg { .. } => vec![numbers(stream, x, false)],
+            PoolOp::MaxPick => vec![numbers(stream, x, odd), numbers(stream, x, false)],
+            PoolOp::MaxScatter => vec![numbers(stream, x, odd), numbers(stream, y, false)],
+            PoolOp::AvgScatter { .. } => vec![numbers(stream, y, false)],
+        }
+    }
+
+    #[test]
+    fn every_operation_follows_its_definition_on_random_shapes() {
+        let mut stream = Stream::new(1, "pool");
+        let mut specs: Vec<PoolSpec> = (0..150).map(|_| random_spec(&mut stream)).collect();
+        specs.push(large_spec());
+        for spec in specs {
+            for op in OPS {
+                let inputs = inputs(op, &spec, &mut stream, true);
+                let views: Vec<&[f64]> = inputs.iter().map(|input| &input[..]).collect();
+                let expected = naive(op, &spec, &views);
+                let found = run::<f64>(op, &spec, Isa::detect(), &views);
+                let same = |(a, b): (&f64, &f64)| a == b || (a - b).abs() < 1e-12 || a.is_nan() && b.is_nan();
+                assert!(found.iter().zip(&expected).all(same), "{op:?} {spec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_the_scalar_one() {
+        let mut stream = Stream::new(2, "pool");
+        let mut specs: Vec<PoolSpec> = (0..100).map(|_| random_spec(&mut stream)).collect();
+        specs.push(large_spec());
+        for spec in specs {
+            for op in OPS {
+                let inputs: Vec<Vec<f32>> = inputs(op, &spec, &mut stream, true)
+                    .into_iter()
+                    .map(|input| input.into_iter().map(|x| x as f32 / 3.0).collect())
+                    .collect();
+                let views: Vec<&[f32]> = inputs.iter().map(|input| &input[..]).collect();
+                let bits = |isa| -> Vec<u32> {
+                    run::<f32>(op, &spec, isa, &views).into_iter().map(f32::to_bits).collect()
+                };
+                let scalar = bits(Isa::Scalar);
+                for isa in [Isa::Avx2, Isa::Avx512] {
+                    assert_eq!(bits(isa), scalar, "{op:?} {isa:?} {spec:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scatter_and_pick_are_adjoint() {
+        let mut stream = Stream::new(3, "pool");
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        for _ in 0..100 {
+            let spec = random_spec(&mut stream);
+            let [inside, outside] = sizes(&spec);
+            let mut normal = |count: usize| -> Vec<f64> { (0..count).map(|_| stream.normal()).collect() };
+            let (x, u, dy) = (normal(inside), normal(inside), normal(outside));
+            let isa = Isa::detect();
+            let mut pairs = vec![(
+                run(PoolOp::MaxScatter, &spec, isa, &[&x, &dy]),
+                run(PoolOp::MaxPick, &spec, isa, &[&x, &u]),
+            )];
+            for count_include_pad in [false, true] {
+                pairs.push((
+                    run(PoolOp::AvgScatter { count_include_pad }, &spec, isa, &[&dy]),
+                    run(PoolOp::Avg { count_include_pad }, &spec, isa, &[&u]),
+                ));
+            }
+            for (scattered, picked) in pairs {
+                let (left, right) = (dot(&scattered, &u), dot(&dy, &picked));
+                assert!((left - right).abs() < 1e-9 * (1.0 + left.abs()), "{left} {right} {spec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_depend_on_the_shape_and_small_work_is_one_task() {
+        let tasks = |batch: usize, side: usize, channels: usize| {
+            let half = side / 2;
+            let (window, stride, pad) = ([2, 2], [2, 2], [0, 0]);
+            let spec = PoolSpec {
+                batch,
+                in_h: side,
+                in_w: side,
+                channels,
+                out_h: half,
+                out_w: half,
+                window,
+                stride,
+                pad,
+            };
+            Pool::<f32>::new(PoolOp::Max, spec, Isa::Scalar).phases()[0]
+        };
+        assert_eq!(tasks(4, 28, 6), 1);
+        assert!(tasks(64, 32, 64) >= 32);
+        assert!(tasks(1, 128, 64) >= 8);
+        assert_eq!(tasks(0, 8, 8), 0);
     }
 }

@@ -206,7 +206,7 @@ macro_rules! float_unary {
 float_unary!(unary_f32, f32, Exp => math::exp, Ln => math::ln, Sin => math::sin, Cos => math::cos, Tanh => math::tanh,
     Sigmoid => math::sigmoid);
 float_unary!(unary_f64, f64, Exp => f64::exp, Ln => f64::ln, Sin => f64::sin, Cos => f64::cos, Tanh => f64::tanh,
-    Sigmoid => math::sigmoid_f64);
+    Sigmoid => math::sigmoid64);
 
 #[inline(always)]
 fn cast_from<T: Number>(

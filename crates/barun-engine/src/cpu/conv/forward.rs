@@ -1,7 +1,7 @@
 //! The convolution itself.
 
 use super::ConvSpec;
-use super::gather::{Gather, PixelRows};
+use super::view::{PixelRows, Seen, View};
 use crate::cpu::gemm::Real;
 use crate::cpu::gemm::blocked::{Matrix, Region, depth_of_blocks, product, scratch_elements, share};
 use crate::cpu::gemm::grid::Grid;
@@ -13,6 +13,8 @@ use crate::cpu::kernel::{Block, Io, Kernel};
 pub struct ConvForward<T: Real> {
     spec: ConvSpec,
     micro: &'static Micro<T>,
+    view: View,
+    taps: Vec<[isize; 2]>,
     grid: Grid,
     depth: usize,
     phases: [usize; 1],
@@ -30,10 +32,13 @@ impl<T: Real> ConvForward<T> {
     pub(super) fn with_micro(spec: ConvSpec, micro: &'static Micro<T>) -> ConvForward<T> {
         let k = spec.taps() * spec.group_in();
         let most = spec.most_tasks().div_ceil(spec.groups);
-        let grid =
+        let mut grid =
             Grid::choose(micro, spec.output_pixels(), spec.group_out(), k, most, spec.groups, 0.3, 0.25);
+        // Tasks are whole lines.
+        grid.rows = grid.rows.min(spec.batch * spec.out_h);
         let phases = [spec.groups * grid.tasks()];
-        ConvForward { spec, micro, grid, depth: depth_of_blocks(k, spec.group_in()), phases }
+        let depth = depth_of_blocks(k, spec.group_in());
+        ConvForward { spec, micro, view: spec.view_of_input(), taps: spec.tap_offsets(), grid, depth, phases }
     }
 }
 
@@ -49,7 +54,8 @@ impl<T: Real> Kernel for ConvForward<T> {
     fn scratch_bytes(&self) -> usize {
         let columns = self.spec.group_out().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_out());
-        scratch_elements(self.micro, usize::MAX, columns, self.depth) * size_of::<T>()
+        let product = scratch_elements(self.micro, 0, columns, self.depth);
+        (self.view.copy_elements::<T>() + product) * size_of::<T>()
     }
 
     fn flops(&self) -> f64 {
@@ -67,34 +73,38 @@ impl<T: Real> Kernel for ConvForward<T> {
         let (spec, micro) = (&self.spec, self.micro);
         let (cell, group) = (task % self.grid.tasks(), task / self.grid.tasks());
         let first_column = group * spec.group_out();
-        let left = PixelRows {
-            gather: Gather {
-                source: io.inputs[0].cast::<T>().wrapping_add(group * spec.group_in()),
-                size: [spec.in_h, spec.in_w],
-                pixel: spec.in_channels,
-                channels: spec.group_in(),
-                grid: [spec.out_h, spec.out_w],
-                stride: spec.stride,
-                taps: spec.tap_offsets(),
-            },
-            output_rows: None,
-        };
         let weights = io.inputs[1].cast::<T>().wrapping_add(first_column);
         let right = Matrix { at: weights, row: spec.out_channels, column: 1 };
-        let region = Region {
-            rows: share(spec.output_pixels(), micro.rows, self.grid.rows, cell / self.grid.columns),
-            columns: share(spec.group_out(), micro.columns, self.grid.columns, cell % self.grid.columns),
-            ks: 0..spec.taps() * spec.group_in(),
-            depth: self.depth,
-            output: io.output.cast::<T>().wrapping_add(first_column),
-            output_row: spec.out_channels,
-        };
-        // SAFETY: the operands are those of the spec and the region lies within the output.
-        unsafe {
-            product(micro, &left, &right, &region, scratch.cast(), &mut |rows, columns| {
-                let columns = first_column + columns.start..first_column + columns.end;
-                finished(Block { rows, columns });
-            });
+        let lines = share(spec.batch * spec.out_h, 1, self.grid.rows, cell / self.grid.columns);
+        let columns = share(spec.group_out(), micro.columns, self.grid.columns, cell % self.grid.columns);
+        let source = io.inputs[0].cast::<T>().wrapping_add(group * spec.group_in());
+        let copy = scratch.cast::<T>();
+        let scratch = copy.wrapping_add(self.view.copy_elements::<T>());
+        for chunk in self.view.chunks::<T>(lines) {
+            let seen = Seen {
+                // SAFETY: the source is that of the spec; the scratch begins with room for the copy.
+                sight: unsafe { self.view.look(source, &chunk, copy) },
+                grid: self.view.grid,
+                channels: spec.group_in(),
+                taps: &self.taps,
+            };
+            let region = Region {
+                rows: chunk.pixels(self.view.grid),
+                columns: columns.clone(),
+                ks: 0..spec.taps() * spec.group_in(),
+                depth: self.depth,
+                output: io.output.cast::<T>().wrapping_add(first_column),
+                output_row: spec.out_channels,
+                add: false,
+            };
+            let left = PixelRows { seen, output_row: |row| row };
+            // SAFETY: the operands are those of the spec and the region lies within the output.
+            unsafe {
+                product(micro, &left, &right, &region, scratch, &mut |rows, columns| {
+                    let columns = first_column + columns.start..first_column + columns.end;
+                    finished(Block { rows, columns });
+                });
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The gradient of a convolution with respect to its input.
 
 use super::ConvSpec;
-use super::gather::{Gather, PixelRows};
+use super::view::{Chunk, PixelRows, Seen, View};
 use crate::cpu::gemm::Real;
 use crate::cpu::gemm::blocked::{
     DEPTH, Region, Right, RightBlock, depth_of_blocks, product, scratch_elements, share,
@@ -18,6 +18,8 @@ pub struct ConvInputGrad<T: Real> {
     spec: ConvSpec,
     micro: &'static Micro<T>,
     classes: Vec<Class>,
+    /// What the class of the first pixel, which is the largest, sees of `dy` through the taps of all classes.
+    view: View,
     /// Rows are cut at multiples of the stride, between *bands* of as many image rows as the stride.
     grid: Grid,
     phases: [usize; 1],
@@ -75,29 +77,28 @@ impl<T: Real> ConvInputGrad<T> {
             Grid::choose(micro, spec.input_pixels(), spec.group_in(), k, most, spec.groups, 0.3, 0.4);
         grid.rows = grid.rows.min(spec.batch * spec.in_h.div_ceil(spec.stride[0]));
         let phases = [spec.groups * grid.tasks()];
-        ConvInputGrad { spec, micro, classes, grid, phases }
+        let view = View::new(
+            [spec.out_h, spec.out_w],
+            spec.out_channels,
+            spec.group_out(),
+            classes[0].grid,
+            [1, 1],
+            classes.iter().flat_map(|class| class.offsets.iter().copied()),
+        );
+        ConvInputGrad { spec, micro, classes, view, grid, phases }
     }
 
     fn bands(&self) -> usize {
         self.spec.in_h.div_ceil(self.spec.stride[0])
     }
 
-    /// The rows of the output that the bands cover.
-    fn pixels(&self, bands: &Range<usize>) -> Range<usize> {
-        let at = |band: usize| {
-            let (image, down) = (band / self.bands(), band % self.bands());
-            (image * self.spec.in_h + down * self.spec.stride[0]) * self.spec.in_w
+    /// The rows of the output that a chunk of bands covers.
+    fn rows(&self, chunk: &Chunk) -> Range<usize> {
+        let Chunk { images, lines } = chunk;
+        let at = |image: usize, line: usize| {
+            (image * self.spec.in_h + (line * self.spec.stride[0]).min(self.spec.in_h)) * self.spec.in_w
         };
-        at(bands.start)..at(bands.end)
-    }
-
-    /// The pixels of a class in the bands, counted within the class.
-    fn class_pixels(&self, class: &Class, bands: &Range<usize>) -> Range<usize> {
-        let at = |band: usize| {
-            let (image, down) = (band / self.bands(), band % self.bands());
-            (image * class.grid[0] + down.min(class.grid[0])) * class.grid[1]
-        };
-        at(bands.start)..at(bands.end)
+        at(images.start, lines.start)..at(images.end - 1, lines.end)
     }
 }
 
@@ -156,7 +157,8 @@ impl<T: Real> Kernel for ConvInputGrad<T> {
     fn scratch_bytes(&self) -> usize {
         let columns = self.spec.group_in().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_in());
-        scratch_elements(self.micro, usize::MAX, columns, DEPTH) * size_of::<T>()
+        let product = scratch_elements(self.micro, 0, columns, DEPTH);
+        (self.view.copy_elements::<T>() + product) * size_of::<T>()
     }
 
     fn flops(&self) -> f64 {
@@ -178,68 +180,65 @@ impl<T: Real> Kernel for ConvInputGrad<T> {
         let columns = share(spec.group_in(), micro.columns, self.grid.columns, cell % self.grid.columns);
         let all_columns = first_column + columns.start..first_column + columns.end;
         let bands = share(spec.batch * self.bands(), 1, self.grid.rows, cell / self.grid.columns);
+        let source = io.inputs[0].cast::<T>().wrapping_add(group * spec.group_out());
         let output = io.output.cast::<T>().wrapping_add(first_column);
-        let plain = self.classes.len() == 1 && spec.stride == [1, 1];
-        for class in &self.classes {
-            let output_rows = |row: usize| {
-                let (x, rest) = (row % class.grid[1], row / class.grid[1]);
-                let (y, image) = (rest % class.grid[0], rest / class.grid[0]);
-                let (y, x) = (class.first[0] + down * y, class.first[1] + across * x);
-                (image * spec.in_h + y) * spec.in_w + x
-            };
-            let rows = self.class_pixels(class, &bands);
-            if class.taps.is_empty() {
-                for row in rows {
-                    let at = output_rows(row) * spec.in_channels + columns.start;
-                    // SAFETY: a row of the output, and the columns of this task in it.
-                    unsafe { std::ptr::write_bytes(output.add(at), 0, columns.len()) };
-                }
-                continue;
-            }
-            let left = PixelRows {
-                gather: Gather {
-                    source: io.inputs[0].cast::<T>().wrapping_add(group * spec.group_out()),
-                    size: [spec.out_h, spec.out_w],
-                    pixel: spec.out_channels,
-                    channels: spec.group_out(),
-                    grid: class.grid,
-                    stride: [1, 1],
-                    taps: class.offsets.clone(),
-                },
-                output_rows: if plain { None } else { Some(&output_rows) },
-            };
-            let right = TapWeights {
-                weights: io.inputs[1].cast::<T>().wrapping_add(group * spec.group_out()),
-                taps: &class.taps,
-                group_in: spec.group_in(),
-                group_out: spec.group_out(),
-                out_channels: spec.out_channels,
-            };
-            let k = class.taps.len() * spec.group_out();
-            let region = Region {
-                rows,
-                columns: columns.clone(),
-                ks: 0..k,
-                depth: depth_of_blocks(k, spec.group_out()),
-                output,
-                output_row: spec.in_channels,
-            };
-            // SAFETY: the operands are those of the spec and the region lies within the output.
-            unsafe {
-                product(micro, &left, &right, &region, scratch.cast(), &mut |rows, columns| {
+        let copy = scratch.cast::<T>();
+        let scratch = copy.wrapping_add(self.view.copy_elements::<T>());
+        let plain = spec.stride == [1, 1];
+        for chunk in self.view.chunks::<T>(bands) {
+            // SAFETY: the source is that of the spec; the scratch begins with room for the copy.
+            let sight = unsafe { self.view.look(source, &chunk, copy) };
+            for class in &self.classes {
+                let output_row = |row: usize| {
                     if plain {
-                        let columns = first_column + columns.start..first_column + columns.end;
-                        finished(Block { rows, columns });
+                        return row;
                     }
-                });
+                    let (x, rest) = (row % class.grid[1], row / class.grid[1]);
+                    let (y, image) = (rest % class.grid[0], rest / class.grid[0]);
+                    let (y, x) = (class.first[0] + down * y, class.first[1] + across * x);
+                    (image * spec.in_h + y) * spec.in_w + x
+                };
+                let rows = chunk.pixels(class.grid);
+                if class.taps.is_empty() {
+                    for row in rows {
+                        let at = output_row(row) * spec.in_channels + columns.start;
+                        // SAFETY: a row of the output, and the columns of this task in it.
+                        unsafe { std::ptr::write_bytes(output.add(at), 0, columns.len()) };
+                    }
+                    continue;
+                }
+                let seen = Seen { sight, grid: class.grid, channels: spec.group_out(), taps: &class.offsets };
+                let left = PixelRows { seen, output_row };
+                let right = TapWeights {
+                    weights: io.inputs[1].cast::<T>().wrapping_add(group * spec.group_out()),
+                    taps: &class.taps,
+                    group_in: spec.group_in(),
+                    group_out: spec.group_out(),
+                    out_channels: spec.out_channels,
+                };
+                let k = class.taps.len() * spec.group_out();
+                let region = Region {
+                    rows,
+                    columns: columns.clone(),
+                    ks: 0..k,
+                    depth: depth_of_blocks(k, spec.group_out()),
+                    output,
+                    output_row: spec.in_channels,
+                    add: false,
+                };
+                // SAFETY: the operands are those of the spec and the region lies within the output.
+                unsafe {
+                    product(micro, &left, &right, &region, scratch, &mut |rows, columns| {
+                        if plain {
+                            let columns = first_column + columns.start..first_column + columns.end;
+                            finished(Block { rows, columns });
+                        }
+                    });
+                }
             }
-        }
-        if !plain {
-            // The classes interlace, so rows are final only now; whole bands, not to be too large for the cache.
-            let at_once = (128 / (spec.in_w * down)).max(1);
-            for start in bands.clone().step_by(at_once) {
-                let rows = self.pixels(&(start..(start + at_once).min(bands.end)));
-                finished(Block { rows, columns: all_columns.clone() });
+            if !plain {
+                // The classes interlace, so rows are final only now.
+                finished(Block { rows: self.rows(&chunk), columns: all_columns.clone() });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The gradient of a convolution with respect to its weights.
 
 use super::ConvSpec;
-use super::gather::{Gather, TapRows};
+use super::view::{Seen, TapRows, View};
 use crate::cpu::gemm::Real;
 use crate::cpu::gemm::blocked::{Matrix, Region, depth_of_blocks, product, scratch_elements, share};
 use crate::cpu::gemm::grid::{Grid, tasks_of_sum};
@@ -17,6 +17,8 @@ use crate::cpu::kernel::{Block, Io, Kernel};
 pub struct ConvWeightGrad<T: Real> {
     spec: ConvSpec,
     micro: &'static Micro<T>,
+    view: View,
+    taps: Vec<[isize; 2]>,
     grid: Grid,
     splits: usize,
     depth: usize,
@@ -47,7 +49,17 @@ impl<T: Real> ConvWeightGrad<T> {
         if splits > 1 {
             phases.push(tasks_of_sum(rows * spec.out_channels * splits).min(rows));
         }
-        ConvWeightGrad { spec, micro, grid, splits, depth: depth_of_blocks(stretch, 1), phases }
+        let (view, taps) = (spec.view_of_input(), spec.tap_offsets());
+        ConvWeightGrad {
+            spec,
+            micro,
+            view,
+            taps,
+            grid,
+            splits,
+            depth: depth_of_blocks(stretch, spec.out_w),
+            phases,
+        }
     }
 
     fn rows(&self) -> usize {
@@ -73,7 +85,7 @@ fn splits(spec: &ConvSpec, element_bytes: usize) -> usize {
     }
     // A power of two suits most teams; and every stretch has at least a block.
     let splits = 1 << wished.ilog2();
-    let depth = depth_of_blocks(pixels.div_ceil(splits), 1);
+    let depth = depth_of_blocks(pixels.div_ceil(splits), spec.out_w);
     splits.min(pixels.div_ceil(depth))
 }
 
@@ -89,7 +101,8 @@ impl<T: Real> Kernel for ConvWeightGrad<T> {
     fn scratch_bytes(&self) -> usize {
         let columns = self.spec.group_out().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_out());
-        scratch_elements(self.micro, usize::MAX, columns, self.depth) * size_of::<T>()
+        let product = scratch_elements(self.micro, 0, columns, self.depth);
+        (self.view.copy_elements::<T>() + product) * size_of::<T>()
     }
 
     fn flops(&self) -> f64 {
@@ -120,33 +133,46 @@ impl<T: Real> Kernel for ConvWeightGrad<T> {
         let (cell, rest) = (task % self.grid.tasks(), task / self.grid.tasks());
         let (split, group) = (rest % self.splits, rest / self.splits);
         let first_column = group * spec.group_out();
-        let left = TapRows(Gather {
-            source: io.inputs[0].cast::<T>().wrapping_add(group * spec.group_in()),
-            size: [spec.in_h, spec.in_w],
-            pixel: spec.in_channels,
-            channels: spec.group_in(),
-            grid: [spec.out_h, spec.out_w],
-            stride: spec.stride,
-            taps: spec.tap_offsets(),
-        });
         let right = Matrix { at: io.inputs[1].cast::<T>().wrapping_add(first_column), row: width, column: 1 };
         let to = if self.splits == 1 { output } else { workspace.wrapping_add(split * self.elements()) };
-        let region = Region {
-            rows: share(self.rows(), micro.rows, self.grid.rows, cell / self.grid.columns),
-            columns: share(spec.group_out(), micro.columns, self.grid.columns, cell % self.grid.columns),
-            ks: share(spec.output_pixels(), self.depth, self.splits, split),
-            depth: self.depth,
-            output: to.wrapping_add(first_column),
-            output_row: width,
-        };
-        // SAFETY: the operands are those of the spec and the region lies within the output or this stretch's part.
-        unsafe {
-            product(micro, &left, &right, &region, scratch.cast(), &mut |rows, columns| {
-                if self.splits == 1 {
-                    let columns = first_column + columns.start..first_column + columns.end;
-                    finished(Block { rows, columns });
-                }
+        let rows = share(self.rows(), micro.rows, self.grid.rows, cell / self.grid.columns);
+        let columns = share(spec.group_out(), micro.columns, self.grid.columns, cell % self.grid.columns);
+        let pixels = share(spec.output_pixels(), self.depth, self.splits, split);
+        let source = io.inputs[0].cast::<T>().wrapping_add(group * spec.group_in());
+        let copy = scratch.cast::<T>();
+        let scratch = copy.wrapping_add(self.view.copy_elements::<T>());
+        let lines = pixels.start / spec.out_w..pixels.end.div_ceil(spec.out_w);
+        for chunk in self.view.chunks::<T>(lines) {
+            let left = TapRows(Seen {
+                // SAFETY: the source is that of the spec; the scratch begins with room for the copy.
+                sight: unsafe { self.view.look(source, &chunk, copy) },
+                grid: self.view.grid,
+                channels: spec.group_in(),
+                taps: &self.taps,
             });
+            // Stretches need not end with a line.
+            let seen = chunk.pixels(self.view.grid);
+            let ks = seen.start.max(pixels.start)..seen.end.min(pixels.end);
+            let last = ks.end == pixels.end;
+            let region = Region {
+                rows: rows.clone(),
+                columns: columns.clone(),
+                add: ks.start > pixels.start,
+                ks,
+                depth: self.depth,
+                output: to.wrapping_add(first_column),
+                output_row: width,
+            };
+            // SAFETY: the operands are those of the spec and the region lies within the output or this stretch's
+            // part of the workspace.
+            unsafe {
+                product(micro, &left, &right, &region, scratch, &mut |rows, columns| {
+                    if self.splits == 1 && last {
+                        let columns = first_column + columns.start..first_column + columns.end;
+                        finished(Block { rows, columns });
+                    }
+                });
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The loops around the micro-kernels: blocks of columns, of `k`, of rows, so that what is reused stays in cache.
 
-use super::micro::{Micro, Packing, Panel, Real};
+use super::micro::{Micro, Packing, Panel, Real, Run};
 use std::ops::Range;
 
 /// Longest block of `k`: a packed panel of two vectors' width (16 KiB with AVX2) fits the first-level cache. It is
@@ -10,19 +10,56 @@ pub(crate) const DEPTH: usize = 256;
 const COLUMN_BYTES: usize = 2048;
 /// About the rows of the left operand used at a time: 96 KiB with [`DEPTH`] in f32.
 pub(crate) const ROWS: usize = 96;
+/// A block may have up to a tile more.
+const MOST_ROWS: usize = ROWS + 16;
 
-/// A block of the left operand ready for the micro-kernel; see [`Panel`] for the strides.
+/// A block of the left operand ready for the micro-kernel; see [`Panel`].
 pub(crate) struct LeftBlock<T> {
     pub at: *const T,
-    pub tile: usize,
-    pub row: usize,
     pub column: usize,
 }
 
-/// The left operand of a product: a matrix, or something that is laid out as one block by block.
+/// Where the rows of a block begin and what runs they consist of.
+pub(crate) struct Places {
+    rows: [usize; MOST_ROWS],
+    row_count: usize,
+    runs: [Run; DEPTH],
+    run_count: usize,
+}
+
+impl Places {
+    fn new() -> Places {
+        Places { rows: [0; MOST_ROWS], row_count: 0, runs: [Run::default(); DEPTH], run_count: 0 }
+    }
+
+    /// Sets where the rows begin.
+    pub fn set_rows(&mut self, rows: impl Iterator<Item = usize>) {
+        self.row_count = 0;
+        for (place, row) in self.rows.iter_mut().zip(rows) {
+            *place = row;
+            self.row_count += 1;
+        }
+    }
+
+    /// Sets the runs of all rows, joining those that follow each other with the same step.
+    pub fn set_runs(&mut self, step: usize, runs: impl Iterator<Item = Run>) {
+        self.run_count = 0;
+        for run in runs {
+            match self.runs[..self.run_count].last_mut() {
+                Some(last) if last.offset + last.len * step == run.offset => last.len += run.len,
+                _ => {
+                    self.runs[self.run_count] = run;
+                    self.run_count += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The left operand of a product: a matrix, or something that can be read like one.
 pub(crate) trait Left<T: Real> {
-    /// Makes the rows and the stretch of `k` readable, in `buffer` if need be, which holds
-    /// `rows` (rounded up to whole tiles) times `ks` elements.
+    /// Makes the rows and the stretch of `k` readable and says where they are; `buffer` holds `rows` (rounded up to
+    /// whole tiles) times `ks` elements.
     ///
     /// # Safety
     /// The ranges lie within the operand, whose memory can be read.
@@ -32,11 +69,12 @@ pub(crate) trait Left<T: Real> {
         rows: Range<usize>,
         ks: Range<usize>,
         buffer: *mut T,
+        places: &mut Places,
     ) -> LeftBlock<T>;
 
-    /// For each row of the product the row of the output it is written to; `None` if it is the same row.
-    fn output_rows(&self) -> Option<&dyn Fn(usize) -> usize> {
-        None
+    /// For each row of the product the row of the output it is written to.
+    fn output_row(&self, row: usize) -> usize {
+        row
     }
 }
 
@@ -77,6 +115,8 @@ pub(crate) struct Region<T> {
     /// Where element `(0, 0)` of the product lies, and the distance between rows.
     pub output: *mut T,
     pub output_row: usize,
+    /// Add to what the output holds.
+    pub add: bool,
 }
 
 /// The length of blocks of `k`: at most [`DEPTH`] (or one `unit`, if that is longer), whole `unit`s where they are
@@ -119,8 +159,8 @@ pub(crate) unsafe fn product<T: Real>(
     finished: &mut dyn FnMut(Range<usize>, Range<usize>),
 ) {
     let Region { depth, output, output_row, .. } = *region;
-    let output_rows = left.output_rows();
-    let mut table = [0usize; 2 * ROWS];
+    let mut places = Places::new();
+    let mut outputs = [0usize; MOST_ROWS];
     let width = columns_at_once::<T>();
     for columns in blocks(&region.columns, width) {
         let left_buffer = scratch
@@ -130,14 +170,10 @@ pub(crate) unsafe fn product<T: Real>(
             let b = unsafe { right.block(micro, ks.clone(), columns.clone(), region.rows.len(), scratch) };
             for rows in even_blocks(&region.rows, rows_at_once(micro), micro.rows) {
                 // SAFETY: the ranges are parts of the region.
-                let a = unsafe { left.block(micro, rows.clone(), ks.clone(), left_buffer) };
-                let (c, c_table) = match output_rows {
-                    None => (output.wrapping_add(rows.start * output_row), std::ptr::null()),
-                    Some(row_of) => {
-                        table.iter_mut().zip(rows.clone()).for_each(|(entry, row)| *entry = row_of(row));
-                        (output, table.as_ptr())
-                    }
-                };
+                let a = unsafe { left.block(micro, rows.clone(), ks.clone(), left_buffer, &mut places) };
+                for (place, row) in outputs.iter_mut().zip(rows.clone()) {
+                    *place = left.output_row(row) * output_row;
+                }
                 let mut j = columns.start;
                 while j < columns.end {
                     let panel_width = micro.panel_width(columns.end - j);
@@ -151,19 +187,16 @@ pub(crate) unsafe fn product<T: Real>(
                     // lies within the region of the output.
                     unsafe {
                         micro.panel(&Panel {
-                            k: ks.len(),
-                            rows: rows.len(),
                             a: a.at,
-                            a_tile: a.tile,
-                            a_row: a.row,
+                            a_rows: &places.rows[..places.row_count],
                             a_column: a.column,
+                            runs: &places.runs[..places.run_count],
                             b: b_at,
                             b_row,
-                            c: c.wrapping_add(j),
-                            c_row: output_row,
-                            c_table,
+                            c: output.wrapping_add(j),
+                            c_rows: &outputs[..rows.len()],
                             columns: panel_columns,
-                            add: ks.start > region.ks.start,
+                            add: region.add || ks.start > region.ks.start,
                         });
                     }
                     j += panel_columns;
@@ -217,17 +250,24 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
         rows: Range<usize>,
         ks: Range<usize>,
         buffer: *mut T,
+        places: &mut Places,
     ) -> LeftBlock<T> {
         let Matrix { at, row, column } = self.matrix;
         let at = at.wrapping_add(rows.start * row + ks.start * column);
-        if !self.pack {
-            return LeftBlock { at, tile: micro.rows * row, row, column };
-        }
         let (k, count) = (ks.len(), rows.len());
+        places.set_runs(1, std::iter::once(Run { offset: 0, len: k }));
+        if !self.pack {
+            places.set_rows((0..count).map(|i| i * row));
+            return LeftBlock { at, column };
+        }
         let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
         unsafe { (micro.pack_left)(&packing) };
-        LeftBlock { at: buffer, tile: micro.rows * ks.len(), row: 1, column: micro.rows }
+        let tile = micro.rows;
+        places.set_rows(
+            (0..count.div_ceil(tile)).flat_map(|i| (0..tile).map(move |j| i * tile * k + j)).take(count),
+        );
+        LeftBlock { at: buffer, column: tile }
     }
 }
 

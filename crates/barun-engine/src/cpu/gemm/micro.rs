@@ -9,24 +9,28 @@
 use super::simd::*;
 use crate::cpu::isa::Isa;
 
+/// A stretch of `k` along which the left operand has even steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Run {
+    /// Where it begins, relative to the beginning of the row.
+    pub offset: usize,
+    pub len: usize,
+}
+
 /// A panel of the output: some rows by at most [`Micro::columns`] columns.
-pub(crate) struct Panel<T> {
-    /// Length of the sums.
-    pub k: usize,
-    /// Rows of the panel.
-    pub rows: usize,
-    /// The left operand: element `(i, p)` is at `(i / R) * a_tile + (i % R) * a_row + p * a_column`.
+pub(crate) struct Panel<'a, T> {
+    /// The left operand: row `i` begins at `a_rows[i]`; along it come the runs, in each of which neighbours are
+    /// `a_column` apart.
     pub a: *const T,
-    pub a_tile: usize,
-    pub a_row: usize,
+    pub a_rows: &'a [usize],
     pub a_column: usize,
+    pub runs: &'a [Run],
     /// The right operand: element `(p, j)` is at `p * b_row + j`; whole vectors can be read.
     pub b: *const T,
     pub b_row: usize,
-    /// The output: row `i` begins at `i * c_row`, or at `c_table[i] * c_row` if there is a table.
+    /// The output: row `i` begins at `c_rows[i]`.
     pub c: *mut T,
-    pub c_row: usize,
-    pub c_table: *const usize,
+    pub c_rows: &'a [usize],
     /// Columns that exist; the other lanes are computed and dropped.
     pub columns: usize,
     /// Add to the output instead of overwriting it.
@@ -59,7 +63,7 @@ pub(crate) struct Micro<T: 'static> {
     /// Columns of the widest register tile.
     pub columns: usize,
     /// Computes a panel of one or two vectors' width.
-    panel: [unsafe fn(&Panel<T>); 2],
+    panel: [unsafe fn(&Panel<'_, T>); 2],
     pub pack_right: unsafe fn(&Packing<T>),
     pub pack_left: unsafe fn(&Packing<T>),
     /// `to[i] = parts[i] + parts[stride + i] + ...` for `i < count`, added in order.
@@ -80,8 +84,8 @@ impl<T> Micro<T> {
 
     /// # Safety
     /// The pointers of `panel` are valid for its sizes and the processor has the instruction set.
-    pub unsafe fn panel(&self, panel: &Panel<T>) {
-        debug_assert!(panel.columns <= self.columns);
+    pub unsafe fn panel(&self, panel: &Panel<'_, T>) {
+        debug_assert!(panel.columns <= self.columns && panel.c_rows.len() == panel.a_rows.len());
         // SAFETY: the caller's.
         unsafe { self.panel[usize::from(panel.columns > self.lanes)](panel) }
     }
@@ -125,15 +129,15 @@ kernels!(f64, SCALAR_F64, AVX2_F64, AVX512_F64);
 
 /// One table: the generic loops compiled with the features that `$simd` needs.
 macro_rules! micro {
-    ($name:ident, $t:ty, $simd:ty, $rows:literal $(, $feature:literal)?) => {
+    ($name:ident, $t:ty, $simd:ty, $rows:literal, $narrow_rows:literal $(, $feature:literal)?) => {
         pub(crate) static $name: Micro<$t> = {
             // SAFETY of the blocks below: the caller's contract is passed on.
             $(#[target_feature(enable = $feature)])?
-            unsafe fn panel1(p: &Panel<$t>) {
-                unsafe { panel::<$t, $simd, $rows, 1>(p) }
+            unsafe fn panel1(p: &Panel<'_, $t>) {
+                unsafe { panel::<$t, $simd, $narrow_rows, 1>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn panel2(p: &Panel<$t>) {
+            unsafe fn panel2(p: &Panel<'_, $t>) {
                 unsafe { panel::<$t, $simd, $rows, 2>(p) }
             }
             $(#[target_feature(enable = $feature)])?
@@ -162,83 +166,84 @@ macro_rules! micro {
     };
 }
 
-micro!(SCALAR_F32, f32, Portable<4>, 4);
-micro!(SCALAR_F64, f64, Portable<2>, 4);
+micro!(SCALAR_F32, f32, Portable<4>, 4, 4);
+micro!(SCALAR_F64, f64, Portable<2>, 4, 4);
 #[cfg(target_arch = "x86_64")]
-micro!(AVX2_F32, f32, Avx2, 6, "avx2,fma");
+micro!(AVX2_F32, f32, Avx2, 6, 8, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-micro!(AVX2_F64, f64, Avx2, 6, "avx2,fma");
+micro!(AVX2_F64, f64, Avx2, 6, 8, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-micro!(AVX512_F32, f32, Avx512, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+micro!(AVX512_F32, f32, Avx512, 14, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 #[cfg(target_arch = "x86_64")]
-micro!(AVX512_F64, f64, Avx512, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+micro!(AVX512_F64, f64, Avx512, 14, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 
 // The tile shapes of AVX-512 on any machine, for tests.
 #[cfg(test)]
-micro!(WIDE_F32, f32, Fused<16>, 14);
+micro!(WIDE_F32, f32, Fused<16>, 14, 14);
 #[cfg(test)]
-micro!(WIDE_F64, f64, Fused<8>, 14);
+micro!(WIDE_F64, f64, Fused<8>, 14, 14);
 
 /// # Safety
 /// See [`Micro::panel`].
 #[inline(always)]
 unsafe fn panel<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>) {
-    let mut a = p.a;
+    let rows = p.a_rows.len();
     let mut done = 0;
-    // SAFETY: rows below `p.rows` only; the caller vouches for the pointers.
+    // SAFETY: rows below `rows` only; the caller vouches for the pointers.
     unsafe {
-        while done + R <= p.rows {
-            tile::<T, S, R, V>(p, a, done);
-            a = a.wrapping_add(p.a_tile);
+        while done + R <= rows {
+            tile::<T, S, R, V>(p, done);
             done += R;
         }
-        match p.rows - done {
-            1 if R > 1 => tile::<T, S, 1, V>(p, a, done),
-            2 if R > 2 => tile::<T, S, 2, V>(p, a, done),
-            3 if R > 3 => tile::<T, S, 3, V>(p, a, done),
-            4 if R > 4 => tile::<T, S, 4, V>(p, a, done),
-            5 if R > 5 => tile::<T, S, 5, V>(p, a, done),
-            6 if R > 6 => tile::<T, S, 6, V>(p, a, done),
-            7 if R > 7 => tile::<T, S, 7, V>(p, a, done),
-            8 if R > 8 => tile::<T, S, 8, V>(p, a, done),
-            9 if R > 9 => tile::<T, S, 9, V>(p, a, done),
-            10 if R > 10 => tile::<T, S, 10, V>(p, a, done),
-            11 if R > 11 => tile::<T, S, 11, V>(p, a, done),
-            12 if R > 12 => tile::<T, S, 12, V>(p, a, done),
-            13 if R > 13 => tile::<T, S, 13, V>(p, a, done),
+        match rows - done {
+            1 if R > 1 => tile::<T, S, 1, V>(p, done),
+            2 if R > 2 => tile::<T, S, 2, V>(p, done),
+            3 if R > 3 => tile::<T, S, 3, V>(p, done),
+            4 if R > 4 => tile::<T, S, 4, V>(p, done),
+            5 if R > 5 => tile::<T, S, 5, V>(p, done),
+            6 if R > 6 => tile::<T, S, 6, V>(p, done),
+            7 if R > 7 => tile::<T, S, 7, V>(p, done),
+            8 if R > 8 => tile::<T, S, 8, V>(p, done),
+            9 if R > 9 => tile::<T, S, 9, V>(p, done),
+            10 if R > 10 => tile::<T, S, 10, V>(p, done),
+            11 if R > 11 => tile::<T, S, 11, V>(p, done),
+            12 if R > 12 => tile::<T, S, 12, V>(p, done),
+            13 if R > 13 => tile::<T, S, 13, V>(p, done),
             _ => {}
         }
     }
 }
 
-/// Rows `first .. first + R` of a panel; `a` points at the first of them.
+/// Rows `first .. first + R` of a panel.
 ///
 /// # Safety
 /// See [`Micro::panel`].
 #[inline(always)]
-unsafe fn tile<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>, a: *const T, first: usize) {
-    // SAFETY: `R` rows, `p.k` columns of `a` and whole vectors of `b` can be read, and the existing columns of the
-    // rows of `c` written, as the caller vouches.
+unsafe fn tile<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>, first: usize) {
+    // SAFETY: the runs of `R` rows of `a` and whole vectors of `b` can be read, and the existing columns of the rows
+    // of `c` written, as the caller vouches; there are `first + R` rows.
     unsafe {
         let mut sums = [[S::zero(); V]; R];
-        let rows: [*const T; R] = std::array::from_fn(|i| a.wrapping_add(i * p.a_row));
+        let rows: [*const T; R] =
+            std::array::from_fn(|i| p.a.wrapping_add(*p.a_rows.get_unchecked(first + i)));
         let mut b = p.b;
-        let mut offset = 0;
-        for _ in 0..p.k {
-            let right: [S::V; V] = std::array::from_fn(|j| S::load(b.add(j * S::LANES)));
-            for i in 0..R {
-                let left = S::splat(rows[i].add(offset));
-                for j in 0..V {
-                    sums[i][j] = S::fma(left, right[j], sums[i][j]);
+        for run in p.runs {
+            let mut offset = run.offset;
+            for _ in 0..run.len {
+                let right: [S::V; V] = std::array::from_fn(|j| S::load(b.add(j * S::LANES)));
+                for i in 0..R {
+                    let left = S::splat(rows[i].add(offset));
+                    for j in 0..V {
+                        sums[i][j] = S::fma(left, right[j], sums[i][j]);
+                    }
                 }
+                b = b.wrapping_add(p.b_row);
+                offset += p.a_column;
             }
-            b = b.wrapping_add(p.b_row);
-            offset += p.a_column;
         }
         let whole = p.columns == V * S::LANES;
         for (i, sums) in sums.iter().enumerate() {
-            let row = if p.c_table.is_null() { first + i } else { *p.c_table.add(first + i) };
-            let c = p.c.add(row * p.c_row);
+            let c = p.c.add(*p.c_rows.get_unchecked(first + i));
             for (j, &sum) in sums.iter().enumerate() {
                 let c = c.wrapping_add(j * S::LANES);
                 if whole {

@@ -1,0 +1,7 @@
+//! The subcommands.
+
+pub mod bench;
+pub mod eval;
+pub mod list;
+pub mod predict;
+pub mod train;

@@ -1,0 +1,185 @@
+//! `barun train`: from data or a recipe to a run folder.
+
+use std::path::{Path, PathBuf};
+
+use barun_train::progress::{self, metrics_text};
+use barun_train::report::TrainReport;
+use barun_train::request::TrainRequest;
+use barun_train::{Draft, Recipe, files};
+use clap::Args;
+
+use crate::common::Common;
+use crate::error::Result;
+use crate::{Outcome, output};
+
+/// Train a network
+///
+/// WHAT is a recipe (a .toml file) or data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, a .csv, .tsv or .parquet file, or a
+/// folder with one folder of images for each class. `barun list keys` shows everything a recipe can say.
+///
+/// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The best weights by the
+/// validation part are kept; the test part is looked at once, at the end.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  barun train digits
+  barun train houses.csv --target price --epochs 100
+  barun train photos/ --model cnn --out runs/photos
+  barun train recipe.toml --set train.lr=3e-4 --set model.hidden=[256,128]
+  barun train digits --print-recipe > recipe.toml     a recipe to begin with
+
+With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
+loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed.")]
+pub struct Train {
+    /// A recipe, or data
+    #[arg(value_name = "RECIPE.toml | DATA")]
+    what: String,
+
+    /// The column of a table to predict [default: the last]
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+
+    /// A model by name, in place of the recipe's [model]
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+
+    /// How many times each training row is seen
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+
+    /// The seed of everything random in training
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// f32 or f64
+    #[arg(long, value_name = "TYPE")]
+    precision: Option<String>,
+
+    /// Set any key of the recipe; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+
+    /// The run folder [default: runs/DATA-MODEL-NUMBER]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+
+    /// Train over an earlier run in the run folder
+    #[arg(long)]
+    force: bool,
+
+    /// Print the recipe with every default written out, and train nothing
+    #[arg(long)]
+    print_recipe: bool,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Train {
+    /// Runs the command.
+    pub fn run(self) -> Result<Outcome> {
+        let recipe = self.recipe()?;
+        if self.print_recipe {
+            if self.common.json {
+                output::json(&recipe.to_json())?;
+            } else {
+                output::text(&recipe.to_toml())?;
+            }
+            return Ok(Outcome::Done);
+        }
+        let machine = self.common.machine()?;
+        let request = TrainRequest { recipe, out: self.out, force: self.force, machine };
+        let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
+        if self.common.json {
+            output::json(&report)?;
+        } else {
+            output::text(&summary(&report))?;
+        }
+        Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+    }
+
+    fn recipe(&self) -> Result<Recipe> {
+        let path = Path::new(&self.what);
+        let is_recipe = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+        let mut draft = match is_recipe {
+            true => Draft::from_toml(&files::read_text(path)?, &self.what)?,
+            false => Draft::for_source(&self.what),
+        };
+        for assignment in &self.assignments {
+            draft.set(assignment)?;
+        }
+        let texts = [
+            ("data.target", "--target", &self.target),
+            ("model", "--model", &self.model),
+            ("train.precision", "--precision", &self.precision),
+        ];
+        for (key, argument, text) in texts {
+            if let Some(text) = text {
+                draft.set_text(key, text, argument)?;
+            }
+        }
+        for (key, argument, number) in
+            [("train.epochs", "--epochs", self.epochs), ("train.seed", "--seed", self.seed)]
+        {
+            if let Some(number) = number {
+                draft.set_value(key, &number.to_string(), argument)?;
+            }
+        }
+        Ok(draft.resolve()?)
+    }
+}
+
+fn summary(report: &TrainReport) -> String {
+    let mut rows = vec![("train".to_string(), metrics_text(&report.train))];
+    rows.extend(report.valid.map(|valid| ("valid".to_string(), metrics_text(&valid))));
+    rows.extend(report.test.map(|test| ("test".to_string(), metrics_text(&test))));
+    let ended = match (&report.stopped, report.interrupted) {
+        (_, true) => "interrupted".to_string(),
+        (Some(reason), false) => format!("stopped: {reason}"),
+        (None, false) => "done".to_string(),
+    };
+    format!(
+        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}run: {}\n",
+        report.epochs,
+        report.seconds,
+        report.samples_per_second,
+        report.best_epoch,
+        output::columns(&rows),
+        report.run.display(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barun_train::metrics::Metrics;
+
+    #[test]
+    fn the_summary_names_the_figures_of_each_part_and_the_run() {
+        let metrics = Metrics { loss: 0.25, accuracy: Some(0.97), ..Metrics::default() };
+        let report = TrainReport {
+            run: "runs/digits-mlp-1".into(),
+            params: 10,
+            epochs: 10,
+            best_epoch: 9,
+            train: metrics,
+            valid: Some(metrics),
+            test: Some(metrics),
+            seconds: 12.34,
+            samples_per_second: 1234.5,
+            seed: 7,
+            interrupted: false,
+            stopped: None,
+        };
+        assert_eq!(
+            summary(&report),
+            "done after 10 epochs in 12.3 s (1234 samples/s), best epoch 9\n\
+             \x20 train  loss 0.2500  accuracy 0.9700\n\
+             \x20 valid  loss 0.2500  accuracy 0.9700\n\
+             \x20 test   loss 0.2500  accuracy 0.9700\n\
+             run: runs/digits-mlp-1\n"
+        );
+        let interrupted = TrainReport { interrupted: true, test: None, ..report };
+        assert!(summary(&interrupted).starts_with("interrupted after"));
+    }
+}

@@ -1,0 +1,43 @@
+//! What can go wrong on the command line, and how it is told.
+
+use std::error::Error as _;
+use std::io::{ErrorKind, Write};
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong on the command line.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something below the command line.
+    #[error(transparent)]
+    Train(#[from] barun_train::Error),
+    /// Standard output cannot be written to.
+    #[error("cannot write to standard output")]
+    Output(#[source] std::io::Error),
+    /// The system refuses a signal handler.
+    #[error("cannot watch for Ctrl-C")]
+    Signals(#[source] std::io::Error),
+    /// The file for the output exists.
+    #[error("{0} already exists; choose another name with --out, or give --force to write over it")]
+    OutputExists(String),
+}
+
+impl Error {
+    /// Whether the reader of standard output has gone away, as `head` does: no fault of anyone's.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Error::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
+}
+
+/// Tells an error and its causes on standard error.
+pub fn print(error: &Error) {
+    let mut text = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("  because: {error}\n"));
+        cause = error.source();
+    }
+    // With standard error closed as well there is nobody left to tell.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

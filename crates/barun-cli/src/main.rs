@@ -1,0 +1,77 @@
+//! The binary `barun`: one file for each subcommand, and what they share.
+
+mod commands;
+mod common;
+mod error;
+mod interrupt;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+/// Deep learning, trained right.
+#[derive(Debug, Parser)]
+#[command(name = "barun", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  barun train digits                         train on digits that barun draws itself
+  barun train houses.csv --target price      predict the column `price` of a table
+  barun train recipe.toml --set train.lr=3e-4
+  barun predict runs/digits-mlp-1 photo.png
+
+Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 130 interrupted (state saved).")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Train(commands::train::Train),
+    Eval(commands::eval::Eval),
+    Predict(commands::predict::Predict),
+    List(commands::list::List),
+    Bench(commands::bench::Bench),
+}
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Interrupted,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            error::print(&error);
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Outcome> {
+    match cli.command {
+        Command::Train(train) => train.run(),
+        Command::Eval(eval) => eval.run(),
+        Command::Predict(predict) => predict.run(),
+        Command::List(list) => list.run(),
+        Command::Bench(bench) => bench.run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_of_the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

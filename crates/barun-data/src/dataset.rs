@@ -1,0 +1,432 @@
+//! A data set in memory: features, targets, and the test part it came with, if any.
+//!
+//! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; rows
+//! of a table are `f32`. A class is its index, counted from 0, next to the list of class names.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::open::OpenOptions;
+use crate::split::{Split, SplitData};
+use crate::table::Schema;
+
+/// What is learned from: images or rows of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Features {
+    /// Images of one size, `[n, height, width, channels]`, 0 to 255.
+    Images {
+        /// All pixels, sample after sample, row-major, channels last.
+        pixels: Vec<u8>,
+        /// `[height, width, channels]`.
+        shape: [usize; 3],
+    },
+    /// Rows of numbers, `[n, columns]`.
+    Rows {
+        /// All values, row after row.
+        values: Vec<f32>,
+        /// The name of each column.
+        names: Vec<String>,
+    },
+}
+
+/// One sample's features.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FeaturesRef<'a> {
+    /// `height * width * channels` bytes.
+    Image(&'a [u8]),
+    /// One value a column.
+    Row(&'a [f32]),
+}
+
+impl Features {
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Features::Images { pixels, .. } => pixels.len().checked_div(self.width()).unwrap_or(0),
+            Features::Rows { values, .. } => values.len().checked_div(self.width()).unwrap_or(0),
+        }
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of values in one sample: what a dense layer sees after flattening. Since a sample's values lie next
+    /// to each other, flattening changes this shape and moves nothing. [DATA-27]
+    pub fn width(&self) -> usize {
+        self.sample_shape().iter().product()
+    }
+
+    /// The shape of one sample: `[height, width, channels]` or `[columns]`.
+    pub fn sample_shape(&self) -> Vec<usize> {
+        match self {
+            Features::Images { shape, .. } => shape.to_vec(),
+            Features::Rows { names, .. } => vec![names.len()],
+        }
+    }
+
+    /// Sample `index`, or `None` when out of range.
+    pub fn get(&self, index: usize) -> Option<FeaturesRef<'_>> {
+        let width = self.width();
+        let range = index.checked_mul(width)?..index.checked_add(1)?.checked_mul(width)?;
+        match self {
+            Features::Images { pixels, .. } => pixels.get(range).map(FeaturesRef::Image),
+            Features::Rows { values, .. } => values.get(range).map(FeaturesRef::Row),
+        }
+    }
+}
+
+/// What is to be predicted: a class or a number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Classes, as indices into `classes`. Two classes are 0 and 1, ready for a binary loss. [DATA-12, DATA-13]
+    Classes {
+        /// What the target is called.
+        name: String,
+        /// One class index a sample.
+        labels: Vec<i64>,
+        /// The name of each class.
+        classes: Vec<String>,
+    },
+    /// Numbers, for regression.
+    Values {
+        /// What the target is called.
+        name: String,
+        /// One value a sample.
+        values: Vec<f32>,
+    },
+}
+
+/// One sample's target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// The index of the class.
+    Class(i64),
+    /// The number.
+    Value(f32),
+}
+
+impl Targets {
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Targets::Classes { labels, .. } => labels.len(),
+            Targets::Values { values, .. } => values.len(),
+        }
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the target is called.
+    pub fn name(&self) -> &str {
+        match self {
+            Targets::Classes { name, .. } | Targets::Values { name, .. } => name,
+        }
+    }
+
+    /// The class names, or `None` for regression.
+    pub fn classes(&self) -> Option<&[String]> {
+        match self {
+            Targets::Classes { classes, .. } => Some(classes),
+            Targets::Values { .. } => None,
+        }
+    }
+
+    /// The target of sample `index`, or `None` when out of range.
+    pub fn get(&self, index: usize) -> Option<Target> {
+        match self {
+            Targets::Classes { labels, .. } => labels.get(index).copied().map(Target::Class),
+            Targets::Values { values, .. } => values.get(index).copied().map(Target::Value),
+        }
+    }
+}
+
+/// One sample: its features and its target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample<'a> {
+    /// The features.
+    pub features: FeaturesRef<'a>,
+    /// The target.
+    pub target: Target,
+}
+
+/// Samples with their targets, whole and unscaled. See [`Dataset::open`] for where they come from.
+///
+/// A copy shares the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    name: String,
+    features: Arc<Features>,
+    targets: Arc<Targets>,
+    given_test: Option<Range<usize>>,
+}
+
+impl Dataset {
+    /// Opens a source by name or path with the default [`OpenOptions`].
+    ///
+    /// ```
+    /// let digits = barun_data::Dataset::open("digits")?;
+    /// assert_eq!(digits.len(), 12_000);
+    /// # Ok::<(), barun_data::Error>(())
+    /// ```
+    pub fn open(source: impl AsRef<Path>) -> Result<Dataset> {
+        OpenOptions::default().open(source)
+    }
+
+    /// Opens a source by name or path.
+    ///
+    /// # Errors
+    /// See [`OpenOptions::open`].
+    pub fn open_with(source: impl AsRef<Path>, options: &OpenOptions) -> Result<Dataset> {
+        options.open(source)
+    }
+
+    /// A data set of your own.
+    ///
+    /// # Errors
+    /// When there is no sample or no feature, sizes do not match, a label is not a class, or a number is not finite.
+    pub fn new(name: impl Into<String>, features: Features, targets: Targets) -> Result<Dataset> {
+        let name = name.into();
+        match inconsistency(&features, &targets) {
+            Some(problem) => Err(Error::Inconsistent { name, problem }),
+            None => Ok(Dataset {
+                name,
+                features: Arc::new(features),
+                targets: Arc::new(targets),
+                given_test: None,
+            }),
+        }
+    }
+
+    /// Marks `test` as the test part this data was published with; every split keeps it as its test part.
+    ///
+    /// # Errors
+    /// When the range is empty, out of bounds, or leaves nothing to train on.
+    pub fn with_given_test(mut self, test: Range<usize>) -> Result<Dataset> {
+        if test.is_empty() || test.end > self.len() || test.len() == self.len() {
+            let problem = format!("the test part {test:?} does not lie within its {} samples", self.len());
+            return Err(Error::Inconsistent { name: self.name, problem });
+        }
+        self.given_test = Some(test);
+        Ok(self)
+    }
+
+    /// What the data set is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of samples, a given test part included. [DATA-10]
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Never: a data set has at least one sample.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Sample `index`. [DATA-10]
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`].
+    pub fn get(&self, index: usize) -> Result<Sample<'_>> {
+        match (self.features.get(index), self.targets.get(index)) {
+            (Some(features), Some(target)) => Ok(Sample { features, target }),
+            _ => Err(Error::OutOfRange { index, len: self.len() }),
+        }
+    }
+
+    /// All features.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// All targets.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The samples that were published as the test part (the 10,000 of MNIST), if any.
+    pub fn given_test(&self) -> Option<Range<usize>> {
+        self.given_test.clone()
+    }
+
+    /// Column names, target and classes, to be kept with a model; `None` for images.
+    pub fn schema(&self) -> Option<Schema> {
+        let Features::Rows { names, .. } = &*self.features else { return None };
+        Some(Schema {
+            features: names.clone(),
+            target: self.targets.name().to_string(),
+            classes: self.targets.classes().map(<[String]>::to_vec),
+        })
+    }
+
+    /// Cuts the samples into train, valid and test parts.
+    ///
+    /// # Errors
+    /// When the fractions are wrong or a part would be empty; see [`Split`].
+    pub fn split(self, split: Split) -> Result<SplitData> {
+        SplitData::cut(self, split)
+    }
+
+    /// The same samples with other features or targets of the same length; for scaling.
+    pub(crate) fn replaced(&self, features: Option<Features>, targets: Option<Targets>) -> Dataset {
+        let mut copy = self.clone();
+        if let Some(features) = features {
+            copy.features = Arc::new(features);
+        }
+        if let Some(targets) = targets {
+            copy.targets = Arc::new(targets);
+        }
+        copy
+    }
+}
+
+/// One line for people: `iris: 150 rows x 4 columns, target 'species' with 3 classes`.
+impl fmt::Display for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.features {
+            Features::Images { shape: [h, w, c], .. } => {
+                write!(f, "{}: {} images of {h} x {w} x {c}", self.name, self.len())?;
+            }
+            Features::Rows { names, .. } => {
+                write!(f, "{}: {} rows x {} columns", self.name, self.len(), names.len())?;
+            }
+        }
+        write!(f, ", target '{}' with ", self.targets.name())?;
+        match self.targets.classes() {
+            Some(classes) => write!(f, "{} classes", classes.len()),
+            None => write!(f, "numbers"),
+        }
+    }
+}
+
+fn inconsistency(features: &Features, targets: &Targets) -> Option<String> {
+    let (count, stored) = match features {
+        Features::Images { pixels, shape } => {
+            (shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s)), pixels.len())
+        }
+        Features::Rows { values, names } => (Some(names.len()), values.len()),
+    };
+    let Some(width) = count.filter(|&width| width > 0) else {
+        return Some("a sample has no features".to_string());
+    };
+    if stored == 0 {
+        return Some("there are no samples".to_string());
+    }
+    if stored % width != 0 {
+        return Some(format!("{stored} values do not divide into samples of {width}"));
+    }
+    let len = stored / width;
+    if targets.len() != len {
+        return Some(format!("{len} samples but {} targets", targets.len()));
+    }
+    if let Features::Rows { values, .. } = features
+        && let Some(at) = values.iter().position(|value| !value.is_finite())
+    {
+        return Some(format!("sample {}, column {}: {} is not finite", at / width, at % width, values[at]));
+    }
+    match targets {
+        Targets::Classes { labels, classes, .. } => labels
+            .iter()
+            .position(|label| usize::try_from(*label).map_or(true, |label| label >= classes.len()))
+            .map(|at| format!("label {} of sample {at} is outside 0..{}", labels[at], classes.len())),
+        Targets::Values { values, .. } => values
+            .iter()
+            .position(|value| !value.is_finite())
+            .map(|at| format!("target {} of sample {at} is not finite", values[at])),
+    }
+}
+
+/// Class indices as one-hot rows: `[n] -> [n, classes]`, 1 at the class and 0 elsewhere. [DATA-12]
+///
+/// ```
+/// assert_eq!(barun_data::one_hot(&[2, 0], 3)?, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+/// # Ok::<(), barun_data::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::LabelOutOfRange`].
+pub fn one_hot(labels: &[i64], classes: usize) -> Result<Vec<f32>> {
+    let mut rows = vec![0.0; labels.len() * classes];
+    for (position, &label) in labels.iter().enumerate() {
+        match usize::try_from(label) {
+            Ok(class) if class < classes => rows[position * classes + class] = 1.0,
+            _ => return Err(Error::LabelOutOfRange { position, label, classes }),
+        }
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes(labels: &[i64]) -> Targets {
+        Targets::Classes {
+            name: "label".into(),
+            labels: labels.to_vec(),
+            classes: vec!["a".into(), "b".into()],
+        }
+    }
+
+    fn images() -> Dataset {
+        let features = Features::Images { pixels: (0..12).collect(), shape: [2, 3, 1] };
+        Dataset::new("tiny", features, classes(&[0, 1])).unwrap()
+    }
+
+    #[test]
+    fn data_10_length_and_items_and_an_error_out_of_range() {
+        let data = images();
+        assert_eq!(data.len(), 2);
+        let sample = data.get(1).unwrap();
+        assert_eq!(sample.features, FeaturesRef::Image(&[6, 7, 8, 9, 10, 11]));
+        assert_eq!(sample.target, Target::Class(1));
+        assert!(matches!(data.get(2), Err(Error::OutOfRange { index: 2, len: 2 })));
+        assert!(matches!(data.get(usize::MAX), Err(Error::OutOfRange { .. })));
+    }
+
+    #[test]
+    fn data_12_label_3_of_10_is_e3_and_a_wrong_label_is_an_error() {
+        let row = one_hot(&[3], 10).unwrap();
+        assert_eq!(row, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert!(matches!(one_hot(&[0, -1], 2), Err(Error::LabelOutOfRange { position: 1, label: -1, .. })));
+        assert!(one_hot(&[2], 2).is_err());
+    }
+
+    #[test]
+    fn data_27_flattening_only_changes_the_shape() {
+        let data = images();
+        assert_eq!(data.features().sample_shape(), [2, 3, 1]);
+        assert_eq!(data.features().width(), 6);
+    }
+
+    #[test]
+    fn data_that_does_not_fit_together_is_refused() {
+        let rows =
+            |values: &[f32]| Features::Rows { values: values.to_vec(), names: vec!["x".into(), "y".into()] };
+        let message = |features, targets| Dataset::new("odd", features, targets).unwrap_err().to_string();
+        assert!(message(rows(&[1.0, 2.0, 3.0]), classes(&[0])).contains("do not divide"));
+        assert!(message(rows(&[1.0, 2.0]), classes(&[0, 1])).contains("1 samples but 2 targets"));
+        assert!(message(rows(&[1.0, f32::NAN]), classes(&[0])).contains("not finite"));
+        assert!(message(rows(&[1.0, 2.0]), classes(&[2])).contains("outside 0..2"));
+        assert!(message(rows(&[]), classes(&[])).contains("no samples"));
+        let nameless = Features::Rows { values: vec![], names: vec![] };
+        assert!(message(nameless, classes(&[])).contains("no features"));
+        assert!(images().with_given_test(1..3).is_err());
+        assert!(images().with_given_test(0..2).is_err());
+    }
+
+    #[test]
+    fn a_data_set_describes_itself_in_a_line() {
+        assert_eq!(images().to_string(), "tiny: 2 images of 2 x 3 x 1, target 'label' with 2 classes");
+    }
+}

@@ -1,0 +1,368 @@
+//! What compiled programs promise: the same results however they are run.
+
+use std::sync::Arc;
+
+use barun_engine::cpu::isa::Isa;
+use barun_engine::random::Stream;
+use barun_engine::{
+    Buffer, Conv2d, DType, Device, DeviceOptions, Error, Fleet, Gradients, Layout, Options, Program,
+    ProgramSpec, ScanOptions, Session, State, Tensor, scan,
+};
+
+fn random(seed: u64, shape: &[usize]) -> Buffer {
+    let mut stream = Stream::new(seed, "values");
+    let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(|_| stream.normal() as f32).collect();
+    Buffer::new(&values, shape)
+}
+
+/// A training step with everything in it: matrix products, dropout, softmax, column and row reductions, Adam-like
+/// updates, all in place.
+struct Training {
+    layout: Arc<Layout>,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+    updates: Vec<(usize, Tensor)>,
+}
+
+fn training(batch: usize) -> Training {
+    let slots = [("w1", vec![64, 300]), ("b1", vec![300]), ("w2", vec![300, 10]), ("b2", vec![10])];
+    let mut all = Vec::new();
+    for (name, shape) in &slots {
+        for suffix in ["", ".m", ".v"] {
+            all.push((format!("{name}{suffix}"), shape.clone().into(), DType::F32));
+        }
+    }
+    all.push(("step".into(), [].into(), DType::I64));
+    let layout = Layout::new(all).unwrap();
+    let x = Tensor::placeholder("x", [batch, 64], DType::F32);
+    let y = Tensor::placeholder("y", [batch], DType::I64);
+    let step = layout.tensor(12);
+    let params: Vec<Tensor> = (0..4).map(|index| layout.tensor(3 * index)).collect();
+    let hidden = (x.matmul(&params[0]) + &params[1]).relu();
+    let seed = Tensor::from(42i64);
+    let keep =
+        Tensor::random(9, [batch, 300], DType::F32, &seed, &step).greater(&Tensor::scalar(0.3, DType::F32));
+    let hidden = keep.where_(&(&hidden / 0.7), &hidden.like(0.0));
+    let logits = hidden.matmul(&params[2]) + &params[3];
+    let loss = -(y.one_hot(10, DType::F32) * logits.log_softmax(-1)).sum(..) / batch as f64;
+    let gradients = loss.grad(&params.iter().collect::<Vec<_>>()).unwrap();
+    let mut updates = vec![(12, &step + 1.0)];
+    let norm = gradients.iter().map(|g| g.square().sum(..)).reduce(|a, b| a + b).unwrap();
+    let finite = norm.less(&norm.like(f64::INFINITY));
+    for (index, gradient) in gradients.iter().enumerate() {
+        let (m, v) = (layout.tensor(3 * index + 1), layout.tensor(3 * index + 2));
+        let new_m = &m * 0.9 + gradient * 0.1;
+        let new_v = &v * 0.999 + gradient.square() * 0.001;
+        let new_p = &params[index] - 1e-2 * &new_m / (new_v.sqrt() + 1e-8);
+        updates.push((3 * index, finite.where_(&new_p, &params[index])));
+        updates.push((3 * index + 1, finite.where_(&new_m, &m)));
+        updates.push((3 * index + 2, finite.where_(&new_v, &v)));
+    }
+    Training { layout, inputs: vec![x, y], outputs: vec![loss, norm], updates }
+}
+
+impl Training {
+    fn compile(&self, options: &Options) -> Program {
+        let spec = ProgramSpec {
+            layout: &self.layout,
+            inputs: &self.inputs,
+            outputs: &self.outputs,
+            updates: &self.updates,
+        };
+        Program::compile(&spec, options).unwrap()
+    }
+
+    fn init(&self, seed: u64) -> State {
+        let mut state = State::zeros(&self.layout);
+        for index in [0, 3, 6, 9] {
+            let shape = self.layout.slots()[index].shape.clone();
+            let values = random(seed + index as u64, &shape);
+            let scaled: Vec<f32> = values.as_slice::<f32>().unwrap().iter().map(|x| x * 0.1).collect();
+            state.write(index, &Buffer::new(&scaled, shape)).unwrap();
+        }
+        state
+    }
+}
+
+fn batches(batch: usize, count: usize) -> Vec<(Buffer, Buffer)> {
+    (0..count)
+        .map(|index| {
+            let mut stream = Stream::new(index as u64, "labels");
+            let labels: Vec<i64> = (0..batch).map(|_| stream.below(10) as i64).collect();
+            (random(100 + index as u64, &[batch, 64]), Buffer::new(&labels, [batch]))
+        })
+        .collect()
+}
+
+fn on(threads: usize, isa: Option<Isa>) -> Options {
+    let device = Device::new(DeviceOptions { threads: Some(threads), isa }).unwrap();
+    Options { device: Some(device), ..Options::default() }
+}
+
+fn train(training: &Training, options: &Options, steps: &[(Buffer, Buffer)]) -> (State, Vec<f64>) {
+    let program = training.compile(options);
+    let mut state = training.init(1);
+    let losses =
+        steps.iter().map(|(x, y)| program.run(&mut state, &[x, y]).unwrap()[0].to_f64()[0]).collect();
+    (state, losses)
+}
+
+#[test]
+fn tensor_19_a_step_gives_the_same_bits_for_any_number_of_threads() {
+    let (training, steps) = (training(200), batches(200, 5));
+    let (state, losses) = train(&training, &on(1, None), &steps);
+    let again: Vec<_> = steps.iter().map(|_| steps[0].clone()).collect();
+    let (_, falling) = train(&training, &on(1, None), &again);
+    assert!(falling[4] < falling[0], "{falling:?}");
+    for threads in [2, 3, 4] {
+        let (other, other_losses) = train(&training, &on(threads, None), &steps);
+        assert_eq!(losses, other_losses);
+        assert!(state.bytes() == other.bytes(), "{threads} threads differ");
+    }
+}
+
+#[test]
+fn fused_and_unfused_programs_give_the_same_bits() {
+    let (training, steps) = (training(64), batches(64, 4));
+    let (state, losses) = train(&training, &on(2, None), &steps);
+    let (other, other_losses) = train(&training, &Options { fuse: false, ..on(2, None) }, &steps);
+    assert_eq!(losses, other_losses);
+    assert!(state.bytes() == other.bytes());
+}
+
+#[test]
+fn every_instruction_set_agrees_with_the_scalar_one() {
+    let (training, steps) = (training(64), batches(64, 3));
+    let (_, scalar) = train(&training, &on(1, Some(Isa::Scalar)), &steps);
+    for isa in Isa::available() {
+        let (_, losses) = train(&training, &on(1, Some(isa)), &steps);
+        for (a, b) in scalar.iter().zip(&losses) {
+            assert!((a - b).abs() <= 1e-5 * a.abs(), "{isa}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn a_forked_state_goes_on_as_the_original_does() {
+    let (training, steps) = (training(64), batches(64, 6));
+    let program = training.compile(&on(2, None));
+    let mut state = training.init(1);
+    steps[..3].iter().for_each(|(x, y)| drop(program.run(&mut state, &[x, y]).unwrap()));
+    let mut fork = state.clone();
+    for (x, y) in &steps[3..] {
+        assert_eq!(
+            program.run(&mut state, &[x, y]).unwrap()[0].to_f64(),
+            program.run(&mut fork, &[x, y]).unwrap()[0].to_f64()
+        );
+    }
+    assert!(state.bytes() == fork.bytes());
+}
+
+#[test]
+fn a_fleet_of_eight_equals_eight_runs() {
+    let (training, steps) = (training(64), batches(64, 3));
+    let program = training.compile(&on(2, None));
+    let mut fleet = Fleet { states: (0..8).map(|seed| training.init(seed)).collect() };
+    let mut alone: Vec<State> = fleet.states.clone();
+    for step in 0..3 {
+        let feeds = |index: usize| {
+            let (x, y) = &steps[(step + index) % 3];
+            vec![x, y]
+        };
+        let together = fleet.run(&program, feeds).unwrap();
+        for (index, state) in alone.iter_mut().enumerate() {
+            let result = program.run(state, &feeds(index)).unwrap();
+            assert_eq!(result[0].to_f64(), together[index][0].to_f64());
+        }
+    }
+    for (a, b) in fleet.states.iter().zip(&alone) {
+        assert!(a.bytes() == b.bytes());
+    }
+}
+
+#[test]
+fn a_step_with_a_nan_is_not_applied() {
+    let training = training(32);
+    let program = training.compile(&on(2, None));
+    let mut state = training.init(1);
+    let before = state.get("w1").unwrap();
+    let (_, y) = &batches(32, 1)[0];
+    let x = Buffer::new(&vec![f32::NAN; 32 * 64], [32, 64]);
+    program.run(&mut state, &[&x, y]).unwrap();
+    assert_eq!(before.bytes(), state.get("w1").unwrap().bytes());
+}
+
+#[test]
+fn the_debug_switch_names_the_operation_that_made_the_first_nan() {
+    let x = Tensor::placeholder("x", [3], DType::F32);
+    let _layer = barun_engine::layer_scope("net.head");
+    let bad = (&x - 1.0).ln();
+    let loss = (bad * 2.0).sum(..);
+    let options = Options { check_finite: true, ..Options::default() };
+    let mut session = Session::with_options(&[&loss], &[], &options).unwrap();
+    assert!(session.run(&[("x", &Buffer::new(&[2.0f32, 3.0, 4.0], [3]))]).is_ok());
+    let error = session.run(&[("x", &Buffer::new(&[2.0f32, 0.5, 4.0], [3]))]).unwrap_err();
+    let Error::NonFinite(found) = &error else { panic!("{error}") };
+    assert_eq!((found.layer.as_str(), found.op.as_str(), found.index), ("net.head", "ln", 1));
+    assert!(error.to_string().contains("programs.rs:"), "{error}");
+}
+
+#[test]
+fn tensor_08_by_run_loops_stay_in_constant_memory() {
+    let mut w = Tensor::from([1.0f32, 2.0, 3.0]).variable();
+    let mut unread = Tensor::from(0.0f32);
+    let mut first_resident = 0;
+    for turn in 0..100_000 {
+        let loss = w.square().sum(..);
+        let gradient = loss.grad(&[&w]).unwrap().remove(0);
+        w = (&w - gradient * 1e-5).variable();
+        // A chain nobody reads.
+        unread = &unread + 1.0;
+        if turn == 10_000 {
+            first_resident = resident_kb();
+        }
+    }
+    let grown = resident_kb().saturating_sub(first_resident);
+    assert!(grown < 4096, "{grown} kB more after 90,000 further turns");
+    assert_eq!(unread.item::<f32>().unwrap(), 100_000.0);
+}
+
+fn resident_kb() -> usize {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return 0 };
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or("");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_chain_of_a_million_nodes_is_built_and_dropped_without_recursion() {
+    let x = Tensor::placeholder("x", [1], DType::F32);
+    let mut y = x.clone();
+    for _ in 0..1_000_000 {
+        y = y + 1.0;
+    }
+    drop(y);
+}
+
+#[test]
+fn a_scan_of_a_thousand_steps_is_one_node_and_has_gradients() {
+    let w = Tensor::from([[0.5f64, 0.1], [-0.2, 0.4]]).variable();
+    let xs =
+        Tensor::new(Buffer::new(&(0..2000).map(|i| (i as f64 * 0.1).sin()).collect::<Vec<_>>(), [1000, 2]));
+    let h0 = Tensor::zeros([1, 2], DType::F64);
+    let run = |length: usize| {
+        let xs = xs.narrow(0, 0, length);
+        let (last, hs) = scan(&[&h0], &[&xs], ScanOptions::default(), |carry, x| {
+            let h = (carry[0].matmul(&w) + &x[0]).tanh();
+            Ok((vec![h.clone()], vec![h]))
+        })
+        .unwrap();
+        (&last[0] * 2.0).sum(..) + hs[0].square().sum(..)
+    };
+    // The same, unrolled.
+    let mut h = h0.clone();
+    let mut sum = Tensor::scalar(0.0, DType::F64);
+    for step in 0..5 {
+        h = (h.matmul(&w) + xs.narrow(0, step, step + 1)).tanh();
+        sum = sum + h.square().sum(..);
+    }
+    let unrolled = (&h * 2.0).sum(..) + sum;
+    let short = run(5);
+    let value = |tensor: &Tensor| tensor.item::<f64>().unwrap();
+    assert!((value(&short) - value(&unrolled)).abs() < 1e-12);
+    let gradient = |loss: &Tensor| loss.grad(&[&w]).unwrap().remove(0);
+    let (a, b) = (gradient(&short), gradient(&unrolled));
+    for (a, b) in a.to_vec::<f64>().unwrap().iter().zip(b.to_vec::<f64>().unwrap()) {
+        assert!((a - b).abs() < 1e-10, "{a} {b}");
+    }
+    // Second order through the loop.
+    let second = |loss: &Tensor| gradient(&gradient(loss).square().sum(..));
+    for (a, b) in
+        second(&short).to_vec::<f64>().unwrap().iter().zip(second(&unrolled).to_vec::<f64>().unwrap())
+    {
+        assert!((a - b).abs() < 1e-8 * b.abs().max(1.0), "{a} {b}");
+    }
+    let long = run(1000);
+    let session = Session::new(&[&long, &gradient(&long)], &[]).unwrap();
+    assert!(session.program().graph().nodes.len() < 100, "{}", session.program().graph());
+}
+
+#[test]
+fn tensor_10_a_wrong_feed_says_what_was_expected() {
+    let x = Tensor::placeholder("x", [2, 3], DType::F32);
+    let mut session = Session::new(&[&x.sum(..)], &[]).unwrap();
+    let wrong = Buffer::zeros([3, 2], DType::F32);
+    let error = session.run(&[("x", &wrong)]).unwrap_err().to_string();
+    assert_eq!(error, "input `x`: expected f32[2, 3], got f32[3, 2]");
+    let error = session.run(&[("z", &wrong)]).unwrap_err().to_string();
+    assert_eq!(error, "this program has no input `z`; its inputs are `x`");
+}
+
+#[test]
+fn tensor_20_a_shape_error_names_both_shapes_and_the_fix() {
+    let (a, b) = (Tensor::zeros([128, 784], DType::F32), Tensor::zeros([512, 784], DType::F32));
+    let error = (a.matmul(&b).relu() + 1.0).to_vec::<f32>().unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "matmul of f32[128, 784] and f32[512, 784]: the inner sizes must agree: the left has 784 columns, the right \
+             512 rows (at "
+        ) && error.contains("programs.rs:")
+            && error.ends_with("the right side looks transposed: use .transpose()"),
+        "{error}"
+    );
+    let error = (&a + &b.cast(DType::F64)).shape().unwrap_err().to_string();
+    assert!(error.contains("the types must be the same, not f32 and f64"), "{error}");
+}
+
+#[test]
+fn tensor_11_and_07_a_graph_prints_with_its_gradients() {
+    let x = Tensor::placeholder("x", [2], DType::F32);
+    let w = Tensor::from([1.0f32, 2.0]).variable();
+    let loss = (&w * &x).tanh().sum(..);
+    let gradient = loss.grad(&[&w]).unwrap().remove(0);
+    let session = Session::new(&[&loss, &gradient], &[]).unwrap();
+    let text = session.program().graph().to_string();
+    assert!(text.contains("tanh") && text.contains("return"), "{text}");
+    assert!(session.program().graph().to_dot(&[], &[]).starts_with("digraph"));
+    assert!(session.program().describe().contains("MFLOP"));
+}
+
+#[test]
+fn tensor_05_a_node_used_twice_sums_its_gradients() {
+    let x = Tensor::from(3.0f64).variable();
+    let y = &x * &x + &x * 2.0;
+    let mut gradients = Gradients::new(&[&x]);
+    gradients.backward(&y).unwrap();
+    assert_eq!(gradients.get(&x).unwrap().item::<f64>().unwrap(), 8.0);
+}
+
+#[test]
+fn states_swapped_by_updates_are_swapped() {
+    let layout =
+        Layout::new(vec![("a".into(), [3].into(), DType::F32), ("b".into(), [3].into(), DType::F32)])
+            .unwrap();
+    let (a, b) = (layout.tensor(0), layout.tensor(1));
+    let spec = ProgramSpec {
+        layout: &layout,
+        inputs: &[],
+        outputs: std::slice::from_ref(&a),
+        updates: &[(0, b.clone()), (1, a.clone())],
+    };
+    let program = Program::compile(&spec, &Options::default()).unwrap();
+    let mut state = State::zeros(&layout);
+    state.set("a", &Buffer::new(&[1.0f32; 3], [3])).unwrap();
+    let old = program.run(&mut state, &[]).unwrap();
+    assert_eq!(old[0].to_f64(), [1.0; 3]);
+    assert_eq!(state.get("a").unwrap().to_f64(), [0.0; 3]);
+    assert_eq!(state.get("b").unwrap().to_f64(), [1.0; 3]);
+}
+
+#[test]
+fn cnn_01_the_notes_convolution() {
+    let image = Tensor::from_slice(
+        &[1.0f32, 2., 3., 0., 0., 1., 2., 3., 3., 0., 1., 2., 2., 3., 0., 1.],
+        [1, 4, 4, 1],
+    );
+    let filter = Tensor::from_slice(&[2.0f32, 0., 1., 0., 1., 2., 1., 0., 2.], [3, 3, 1, 1]);
+    let map = image.conv2d(&filter, Conv2d::default());
+    assert_eq!(map.to_vec::<f32>().unwrap(), [15.0, 16.0, 6.0, 15.0]);
+}

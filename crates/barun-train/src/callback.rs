@@ -1,0 +1,153 @@
+//! Who is told how a run goes: progress, early stopping, the doctor.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::log::EpochRecord;
+use crate::recipe::Recipe;
+use crate::report::TrainReport;
+
+/// Something that follows a run. Each method does nothing unless it is written.
+///
+/// ```
+/// use barun_train::callback::{Callback, EpochEnd, Flow};
+///
+/// struct UntilGoodEnough(f64);
+///
+/// impl Callback for UntilGoodEnough {
+///     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> barun_train::Result<Flow> {
+///         Ok(match event.record.valid.and_then(|valid| valid.accuracy) {
+///             Some(accuracy) if accuracy >= self.0 => Flow::Stop(format!("accuracy {accuracy} is good enough")),
+///             _ => Flow::Continue,
+///         })
+///     }
+/// }
+/// ```
+pub trait Callback: Send {
+    /// Everything is ready; the first step comes next.
+    fn on_start(&mut self, _event: &Start<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// A step has been taken.
+    fn on_batch(&mut self, _event: &Batch) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// An epoch and its validation have ended, its record and checkpoints are written.
+    fn on_epoch_end(&mut self, _event: &EpochEnd<'_>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// The run has ended, also when it was interrupted.
+    fn on_end(&mut self, _report: &TrainReport) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// End the run here as if its epochs were over; the text says why.
+    Stop(String),
+}
+
+/// The run about to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// What will be done.
+    pub recipe: &'a Recipe,
+    /// How many numbers the network learns.
+    pub params: usize,
+    /// The epochs of the whole run.
+    pub epochs: usize,
+    /// Steps of one epoch: rows divided by the batch size, rounded up. [TRAIN-12]
+    pub steps_per_epoch: usize,
+    /// Training rows.
+    pub samples_per_epoch: usize,
+}
+
+/// A step taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The step in its epoch, from 1.
+    pub step: usize,
+    /// Rows seen since the beginning of the run by this process.
+    pub samples: usize,
+    /// The mean loss of this epoch so far.
+    pub loss: f64,
+    /// For classes, the accuracy of this epoch so far.
+    pub accuracy: Option<f64>,
+    /// Time since the beginning of the run.
+    pub elapsed: Duration,
+}
+
+/// An epoch that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct EpochEnd<'a> {
+    /// What the log says of it.
+    pub record: &'a EpochRecord,
+}
+
+/// Several callbacks as one: all are told, and the first that wants to stop gives the reason.
+impl Callback for Vec<Box<dyn Callback>> {
+    fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_start(event))
+    }
+
+    fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
+        first_stop(self.iter_mut().map(|callback| callback.on_batch(event)))
+    }
+
+    fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
+        first_stop(self.iter_mut().map(|callback| callback.on_epoch_end(event)))
+    }
+
+    fn on_end(&mut self, report: &TrainReport) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_end(report))
+    }
+}
+
+fn first_stop(flows: impl Iterator<Item = Result<Flow>>) -> Result<Flow> {
+    let mut first = Flow::Continue;
+    for flow in flows {
+        let flow = flow?;
+        if first == Flow::Continue {
+            first = flow;
+        }
+    }
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Stops(&'static str, Arc<AtomicUsize>);
+
+    impl Callback for Stops {
+        fn on_batch(&mut self, _: &Batch) -> Result<Flow> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Ok(if self.0.is_empty() { Flow::Continue } else { Flow::Stop(self.0.into()) })
+        }
+    }
+
+    #[test]
+    fn all_callbacks_are_told_and_the_first_reason_counts() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let mut all: Vec<Box<dyn Callback>> = Vec::new();
+        for reason in ["", "one", "two"] {
+            all.push(Box::new(Stops(reason, told.clone())));
+        }
+        let batch =
+            Batch { epoch: 1, step: 1, samples: 1, loss: 0.0, accuracy: None, elapsed: Duration::ZERO };
+        assert_eq!(all.on_batch(&batch).unwrap(), Flow::Stop("one".into()));
+        assert_eq!(told.load(Ordering::Relaxed), 3);
+    }
+}

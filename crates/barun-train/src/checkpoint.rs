@@ -1,0 +1,315 @@
+//! A model file: named tensors and what prediction needs beside them, as safetensors.
+//!
+//! Any framework reads the tensors. What is Barun's own (format version, recipe, columns, class names, preprocessing) is
+//! one JSON object of texts under the metadata key `barun`. The same content gives the same bytes: nothing in it
+//! depends on the time or on a hash order.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+
+use crate::error::{Error, Result};
+use crate::files::{read, write_atomically};
+
+/// The version of what the metadata means; a reader refuses a larger one.
+pub const FORMAT_VERSION: u32 = 1;
+
+const METADATA: &str = "barun";
+const VERSION: &str = "format_version";
+
+/// The type of a tensor's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DType {
+    /// 32-bit floating point.
+    F32,
+    /// 64-bit floating point.
+    F64,
+    /// 64-bit whole numbers.
+    I64,
+    /// Bytes.
+    U8,
+}
+
+impl DType {
+    /// Bytes of one number.
+    pub fn bytes(self) -> usize {
+        match self {
+            DType::F32 => 4,
+            DType::F64 | DType::I64 => 8,
+            DType::U8 => 1,
+        }
+    }
+
+    fn to_file(self) -> Dtype {
+        match self {
+            DType::F32 => Dtype::F32,
+            DType::F64 => Dtype::F64,
+            DType::I64 => Dtype::I64,
+            DType::U8 => Dtype::U8,
+        }
+    }
+
+    fn from_file(dtype: Dtype) -> Option<DType> {
+        [DType::F32, DType::F64, DType::I64, DType::U8].into_iter().find(|known| known.to_file() == dtype)
+    }
+}
+
+/// A tensor as it lies in a file: its numbers little-endian, row after row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedTensor {
+    /// The path of the parameter or state, `hidden.0.weight`.
+    pub name: String,
+    /// The type of its numbers.
+    pub dtype: DType,
+    /// Its shape; `[]` for one number.
+    pub shape: Vec<usize>,
+    /// Its numbers.
+    pub bytes: Vec<u8>,
+}
+
+/// A model, or the whole state of a run, as it lies in a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    /// The tensors, sorted by name.
+    pub tensors: Vec<NamedTensor>,
+    /// Texts by name: the recipe, columns, class names, preprocessing.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Writes the file; a crash leaves the old one.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_atomically(path, &self.to_bytes(path)?)
+    }
+
+    /// Reads the file and checks that it is whole.
+    pub fn read(path: &Path) -> Result<Checkpoint> {
+        Checkpoint::from_bytes(&read(path)?, path)
+    }
+
+    /// The file's bytes. `path` is for error messages.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        let mut views = Vec::with_capacity(self.tensors.len());
+        let mut names = BTreeSet::new();
+        for tensor in &self.tensors {
+            if !names.insert(&tensor.name) {
+                return Err(bad(
+                    path,
+                    format!("two tensors are called `{}`; give each its own name", tensor.name),
+                ));
+            }
+            let view = TensorView::new(tensor.dtype.to_file(), tensor.shape.clone(), &tensor.bytes).map_err(
+                |_| {
+                    let NamedTensor { name, dtype, shape, bytes } = tensor;
+                    bad(
+                        path,
+                        format!(
+                            "tensor `{name}` has {} bytes, which is not {dtype:?} {shape:?}",
+                            bytes.len()
+                        ),
+                    )
+                },
+            )?;
+            views.push((tensor.name.as_str(), view));
+        }
+        let mut texts: BTreeMap<&str, &str> =
+            self.metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let version = FORMAT_VERSION.to_string();
+        texts.insert(VERSION, &version);
+        let texts = serde_json::to_string(&texts).map_err(|error| bad(path, error.to_string()))?;
+        // The library keeps metadata in a hash map, whose order changes; with one key there is no order.
+        serialize(views, Some(HashMap::from([(METADATA.to_string(), texts)])))
+            .map_err(|error| bad(path, error.to_string()))
+    }
+
+    /// Reads a file's bytes. `path` is for error messages.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Checkpoint> {
+        let damaged = |error: safetensors::SafeTensorError| {
+            let what = "it is not a model file, or it is damaged or cut off";
+            bad(path, format!("{what} ({error}); use another checkpoint of the run, or train again"))
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let mut metadata = read_texts(header.metadata().as_ref(), path)?;
+        metadata.remove(VERSION);
+        let mut tensors = Vec::with_capacity(file.len());
+        for (name, view) in file.tensors() {
+            let dtype = DType::from_file(view.dtype()).ok_or_else(|| {
+                bad(path, format!("tensor `{name}` is {:?}; known are F32, F64, I64 and U8", view.dtype()))
+            })?;
+            tensors.push(NamedTensor {
+                name,
+                dtype,
+                shape: view.shape().to_vec(),
+                bytes: view.data().to_vec(),
+            });
+        }
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Checkpoint { tensors, metadata })
+    }
+
+    /// The tensor called `name`, if its type and shape are as expected. `path` is for error messages.
+    pub fn tensor(&self, name: &str, dtype: DType, shape: &[usize], path: &Path) -> Result<&NamedTensor> {
+        let tensor = self.tensors.iter().find(|tensor| tensor.name == name).ok_or_else(|| {
+            bad(path, format!("tensor `{name}` is missing; the file belongs to another model or version"))
+        })?;
+        if (tensor.dtype, &tensor.shape[..]) == (dtype, shape) {
+            return Ok(tensor);
+        }
+        let found = format!("{:?} {:?}", tensor.dtype, tensor.shape);
+        let message = format!("tensor `{name}` is {found}; the recipe's model needs {dtype:?} {shape:?}");
+        Err(bad(path, message))
+    }
+
+    /// The text called `name`. `path` is for error messages.
+    pub fn text(&self, name: &str, path: &Path) -> Result<&str> {
+        self.metadata.get(name).map(String::as_str).ok_or_else(|| {
+            bad(path, format!("its metadata has no `{name}`; it was not written as a whole by `barun train`"))
+        })
+    }
+}
+
+fn read_texts(metadata: Option<&HashMap<String, String>>, path: &Path) -> Result<BTreeMap<String, String>> {
+    let texts = metadata.and_then(|metadata| metadata.get(METADATA)).ok_or_else(|| {
+        bad(
+            path,
+            "it was not written by barun: its metadata has no `barun`; give a model of `barun train`".into(),
+        )
+    })?;
+    let texts: BTreeMap<String, String> = serde_json::from_str(texts)
+        .map_err(|error| bad(path, format!("its metadata is damaged: {error}")))?;
+    let version = texts.get(VERSION).map(String::as_str).unwrap_or_default();
+    match version.parse::<u32>() {
+        Ok(version) if (1..=FORMAT_VERSION).contains(&version) => Ok(texts),
+        Ok(version) if version > FORMAT_VERSION => Err(bad(
+            path,
+            format!(
+                "its format is version {version}, this barun reads up to {FORMAT_VERSION}; use a newer barun"
+            ),
+        )),
+        _ => Err(bad(path, format!("its format version is {version:?}, which is no version"))),
+    }
+}
+
+fn bad(path: &Path, message: String) -> Error {
+    Error::BadCheckpoint { path: path.to_path_buf(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path() -> &'static Path {
+        Path::new("m.safetensors")
+    }
+
+    fn tensor(name: &str, dtype: DType, shape: &[usize], bytes: &[u8]) -> NamedTensor {
+        NamedTensor { name: name.into(), dtype, shape: shape.to_vec(), bytes: bytes.to_vec() }
+    }
+
+    fn example() -> Checkpoint {
+        Checkpoint {
+            tensors: vec![
+                tensor("hidden.0.bias", DType::F32, &[2], &[0, 0, 128, 63, 0, 0, 0, 64]),
+                tensor("image", DType::U8, &[1, 3], &[1, 2, 3]),
+                tensor("step", DType::I64, &[], &[7, 0, 0, 0, 0, 0, 0, 0]),
+                tensor("z.empty", DType::F64, &[0, 4], &[]),
+            ],
+            metadata: [("recipe", "[data]\nsource = \"digits\"\n"), ("classes", "[\"영\",\"일\"]")]
+                .map(|(name, text)| (name.to_string(), text.to_string()))
+                .into(),
+        }
+    }
+
+    fn message(result: Result<Checkpoint>) -> String {
+        result.expect_err("the file is refused").to_string()
+    }
+
+    #[test]
+    fn a_checkpoint_reads_back_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("best.safetensors");
+        example().write(&path).unwrap();
+        assert_eq!(Checkpoint::read(&path).unwrap(), example());
+    }
+
+    #[test]
+    fn the_same_content_gives_the_same_bytes_in_any_order() {
+        let bytes = example().to_bytes(path()).unwrap();
+        let mut reversed = example();
+        reversed.tensors.reverse();
+        for _ in 0..20 {
+            assert_eq!(reversed.to_bytes(path()).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_file_cut_off_anywhere_is_refused() {
+        let bytes = example().to_bytes(path()).unwrap();
+        for end in 0..bytes.len() {
+            let message = message(Checkpoint::from_bytes(&bytes[..end], path()));
+            assert!(
+                message.starts_with("m.safetensors: it is not a model file, or it is damaged or cut off ("),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_program_or_a_newer_version_is_refused() {
+        let foreign = serialize(Vec::<(&str, TensorView<'_>)>::new(), None).unwrap();
+        assert_eq!(
+            message(Checkpoint::from_bytes(&foreign, path())),
+            "m.safetensors: it was not written by barun: its metadata has no `barun`; give a model of `barun train`"
+        );
+        let versioned = |version: &str| {
+            let texts = format!("{{\"format_version\":\"{version}\"}}");
+            let metadata = HashMap::from([(METADATA.to_string(), texts)]);
+            serialize(Vec::<(&str, TensorView<'_>)>::new(), Some(metadata)).unwrap()
+        };
+        assert_eq!(
+            message(Checkpoint::from_bytes(&versioned("2"), path())),
+            "m.safetensors: its format is version 2, this barun reads up to 1; use a newer barun"
+        );
+        assert_eq!(
+            message(Checkpoint::from_bytes(&versioned("one"), path())),
+            "m.safetensors: its format version is \"one\", which is no version"
+        );
+    }
+
+    #[test]
+    fn a_missing_or_misshapen_tensor_is_named() {
+        let checkpoint = example();
+        let refusal = |name, dtype, shape: &[usize]| {
+            checkpoint.tensor(name, dtype, shape, path()).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refusal("hidden.1.bias", DType::F32, &[2]),
+            "m.safetensors: tensor `hidden.1.bias` is missing; the file belongs to another model or version"
+        );
+        assert_eq!(
+            refusal("hidden.0.bias", DType::F32, &[3]),
+            "m.safetensors: tensor `hidden.0.bias` is F32 [2]; the recipe's model needs F32 [3]"
+        );
+        assert_eq!(checkpoint.tensor("step", DType::I64, &[], path()).unwrap().bytes[0], 7);
+        assert_eq!(
+            checkpoint.text("schema", path()).unwrap_err().to_string(),
+            "m.safetensors: its metadata has no `schema`; it was not written as a whole by `barun train`"
+        );
+    }
+
+    #[test]
+    fn bytes_that_do_not_fill_the_shape_and_doubled_names_are_refused_on_writing() {
+        let refusal =
+            |tensors| Checkpoint { tensors, ..Default::default() }.to_bytes(path()).unwrap_err().to_string();
+        assert_eq!(
+            refusal(vec![tensor("w", DType::F32, &[2], &[0; 7])]),
+            "m.safetensors: tensor `w` has 7 bytes, which is not F32 [2]"
+        );
+        assert_eq!(
+            refusal(vec![tensor("w", DType::U8, &[1], &[0]), tensor("w", DType::U8, &[1], &[0])]),
+            "m.safetensors: two tensors are called `w`; give each its own name"
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! What can go wrong, each message with what, where, and what to do.
+
+use std::path::PathBuf;
+
+use crate::recipe::Place;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong between a recipe and a trained model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The recipe is not TOML.
+    #[error("{place}: this is not TOML: {message}")]
+    Syntax {
+        /// Where.
+        place: Place,
+        /// What the TOML reader says.
+        message: String,
+    },
+    /// A key that no recipe has.
+    #[error("{place}: unknown key `{path}`; {hint}")]
+    UnknownKey {
+        /// Where.
+        place: Place,
+        /// The key's whole path.
+        path: String,
+        /// The nearest key, or the keys there are.
+        hint: String,
+    },
+    /// A key that the recipe must have.
+    #[error("{place}: `{path}` is missing; it takes {expected}")]
+    MissingKey {
+        /// Where.
+        place: Place,
+        /// The key's whole path.
+        path: String,
+        /// What to write there.
+        expected: String,
+    },
+    /// A value of another type.
+    #[error("{place}: `{path}` is {found}; expected {expected}")]
+    WrongType {
+        /// Where.
+        place: Place,
+        /// The key's whole path.
+        path: String,
+        /// What is there.
+        found: String,
+        /// What should be there.
+        expected: String,
+    },
+    /// A value of the right type that cannot be meant.
+    #[error("{place}: `{path}` is {value}; it must be {allowed}")]
+    BadValue {
+        /// Where.
+        place: Place,
+        /// The key's whole path.
+        path: String,
+        /// What is there.
+        value: String,
+        /// What is allowed there.
+        allowed: String,
+    },
+    /// A name that nothing has.
+    #[error("{place}: `{path}` is \"{name}\", which is not {noun}; {hint}")]
+    UnknownName {
+        /// Where.
+        place: Place,
+        /// The key's whole path.
+        path: String,
+        /// The name.
+        name: String,
+        /// What the name should be the name of, with its article.
+        noun: &'static str,
+        /// The nearest name, or the names there are.
+        hint: String,
+    },
+    /// Two settings that exclude each other.
+    #[error("{place}: {message}")]
+    Contradiction {
+        /// Where.
+        place: Place,
+        /// Which two, and what to do.
+        message: String,
+    },
+    /// `--set` without a key or a value.
+    #[error("--set {assignment}: {message}; write it as key=value, for example --set train.lr=3e-4")]
+    BadAssignment {
+        /// What was given.
+        assignment: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A layer that does not fit what comes before it.
+    #[error("`{path}` ({layer}) {requires}, but {got}; {fix}")]
+    Shape {
+        /// The layer's place in the recipe.
+        path: String,
+        /// The layer's type.
+        layer: &'static str,
+        /// What it needs, with the shape.
+        requires: String,
+        /// What it gets or gives instead.
+        got: String,
+        /// What to do.
+        fix: String,
+    },
+    /// Reading or writing a file failed.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// "read", "write", ...
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder for the run already holds something.
+    #[error(
+        "{} already exists and is not empty; choose another folder with --out, or give --force to train over it",
+        path.display()
+    )]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process is writing the run.
+    #[error(
+        "{} is in use by {owner}; wait until it ends, or choose another folder with --out",
+        path.display()
+    )]
+    RunLocked {
+        /// The folder.
+        path: PathBuf,
+        /// Who holds it, as far as known.
+        owner: String,
+    },
+    /// The path is no run folder.
+    #[error("{} is not a run: {message}", path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing, and what to do.
+        message: String,
+    },
+    /// A line of the log that cannot be read.
+    #[error("{}:{line}: this is not a record of barun's log: {message}", path.display())]
+    BadLog {
+        /// The log.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A model file that cannot be read.
+    #[error("{}: {message}", path.display())]
+    BadCheckpoint {
+        /// The model file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        message: String,
+    },
+    /// A part that is not built yet.
+    #[error("{0} does not work yet in this version")]
+    NotYet(&'static str),
+}

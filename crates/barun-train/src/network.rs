@@ -1,0 +1,422 @@
+//! From a recipe's model and the shapes of the data to layers that fit: every shape known before anything is built.
+//!
+//! A model by name is a list of layers like one the user writes, so there is one way from a list to a network. Shapes are
+//! those of one row, without the batch: `[features]` or `[height, width, channels]`.
+
+use crate::error::{Error, Result};
+use crate::recipe::{Activation, Layer, Model, Units};
+
+/// A layer in its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedLayer {
+    /// Where it stands: `model.layers[2]`, inside a residual layer `model.layers[2].layers[0]`.
+    pub path: String,
+    /// What it is. `units = "classes"` is already a number.
+    pub layer: Layer,
+    /// The shape of a row that comes in.
+    pub input: Vec<usize>,
+    /// The shape of a row that goes out.
+    pub output: Vec<usize>,
+    /// For a residual layer, what is inside.
+    pub inside: Vec<PlannedLayer>,
+    /// For a residual layer, what its input passes on the way around.
+    pub shortcut: Vec<PlannedLayer>,
+}
+
+/// Lays out `model` for rows of shape `input` and `outputs` numbers out (one for each class, or one for a number).
+pub fn plan(model: &Model, input: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
+    let layers = layers_of(model, input)?;
+    let planned = plan_list("model.layers", &layers, input, outputs)?;
+    let (path, name, got) = match planned.last() {
+        Some(last) if last.output == [outputs] => return Ok(planned),
+        Some(last) => (last.path.clone(), last.layer.name(), &last.output[..]),
+        None => ("model.layers".to_string(), "an empty list", input),
+    };
+    let fix = match got.len() {
+        1 => "end the list with { type = \"linear\", units = \"classes\" }",
+        _ => "end the list with \"flatten\", { type = \"linear\", units = \"classes\" }",
+    };
+    Err(Error::Shape {
+        path,
+        layer: name,
+        requires: format!(
+            "is last and must give {}, one number for each thing to predict",
+            shape_text(&[outputs])
+        ),
+        got: format!("gives {}", shape_text(got)),
+        fix: fix.to_string(),
+    })
+}
+
+/// How many numbers the network learns.
+pub fn parameters(planned: &[PlannedLayer]) -> usize {
+    planned.iter().map(PlannedLayer::parameters).sum()
+}
+
+impl PlannedLayer {
+    /// How many numbers this layer learns.
+    pub fn parameters(&self) -> usize {
+        let channels = |shape: &[usize]| shape.last().copied().unwrap_or(0);
+        let (from, to) = (channels(&self.input), channels(&self.output));
+        match &self.layer {
+            Layer::Linear { bias, .. } => from * to + if *bias { to } else { 0 },
+            Layer::Conv { kernel, groups, bias, .. } => {
+                kernel * kernel * (from / groups) * to + if *bias { to } else { 0 }
+            }
+            Layer::BatchNorm => 2 * from,
+            _ => parameters(&self.inside) + parameters(&self.shortcut),
+        }
+    }
+}
+
+/// The layers that a model by name stands for.
+fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
+    let mut layers = Vec::new();
+    match model {
+        Model::Layers { layers, .. } => return Ok(layers.clone()),
+        Model::Mlp { hidden, activation, batch_norm, dropout, .. } => {
+            if input.len() > 1 {
+                layers.push(Layer::Flatten);
+            }
+            for units in hidden {
+                layers.extend(hidden_layer(*units, *activation, *batch_norm, *dropout));
+            }
+        }
+        Model::LeNet { activation, .. } => {
+            needs_image(model, input)?;
+            // 28 by 28 is padded to the 32 by 32 of the paper.
+            let padding = if input[0].min(input[1]) < 32 { 2 } else { 0 };
+            for (channels, padding) in [(6, padding), (16, 0)] {
+                layers.push(conv(channels, 5, 1, padding, true));
+                layers.extend(activation.layer());
+                layers.push(Layer::AvgPool { size: 2, stride: None });
+            }
+            layers.push(Layer::Flatten);
+            for units in [120, 84] {
+                layers.extend(hidden_layer(units, *activation, false, 0.0));
+            }
+        }
+        Model::Cnn { channels, hidden, activation, batch_norm, dropout, .. } => {
+            needs_image(model, input)?;
+            for channels in channels {
+                layers.push(conv(*channels, 3, 1, 0, !batch_norm));
+                layers.extend(batch_norm.then_some(Layer::BatchNorm));
+                layers.extend(activation.layer());
+            }
+            layers.push(Layer::MaxPool { size: 2, stride: None });
+            layers.extend(dropout_layer(*dropout));
+            layers.push(Layer::Flatten);
+            for units in hidden {
+                layers.extend(hidden_layer(*units, *activation, *batch_norm, (2.0 * dropout).min(0.5)));
+            }
+        }
+        Model::ResNet18 { width, .. } => {
+            needs_image(model, input)?;
+            layers.extend([conv(*width, 3, 1, 1, false), Layer::BatchNorm, Layer::Relu]);
+            for stage in 0..4 {
+                let channels = width << stage;
+                let first = if stage == 0 { 1 } else { 2 };
+                for stride in [first, 1] {
+                    layers.extend([basic_block(channels, stride), Layer::Relu]);
+                }
+            }
+            layers.push(Layer::GlobalAvgPool);
+        }
+    }
+    layers.push(Layer::Linear { units: Units::Classes, bias: true });
+    Ok(layers)
+}
+
+fn conv(channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
+    Layer::Conv { channels, kernel, stride, padding, dilation: 1, groups: 1, bias }
+}
+
+fn dropout_layer(rate: f64) -> Option<Layer> {
+    (rate > 0.0).then_some(Layer::Dropout { rate })
+}
+
+/// Batch normalisation has a bias of its own, so the layer before it goes without.
+fn hidden_layer(
+    units: usize,
+    activation: Activation,
+    batch_norm: bool,
+    dropout: f64,
+) -> impl Iterator<Item = Layer> {
+    let linear = Layer::Linear { units: Units::Count(units), bias: !batch_norm };
+    let norm = batch_norm.then_some(Layer::BatchNorm);
+    std::iter::once(linear).chain(norm).chain(activation.layer()).chain(dropout_layer(dropout))
+}
+
+fn basic_block(channels: usize, stride: usize) -> Layer {
+    Layer::Residual {
+        layers: vec![
+            conv(channels, 3, stride, 1, false),
+            Layer::BatchNorm,
+            Layer::Relu,
+            conv(channels, 3, 1, 1, false),
+            Layer::BatchNorm,
+        ],
+    }
+}
+
+fn needs_image(model: &Model, input: &[usize]) -> Result<()> {
+    if input.len() == 3 {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        path: "model".into(),
+        layer: model.name(),
+        requires: "takes images [height, width, channels]".into(),
+        got: format!("gets rows of shape {}", shape_text(input)),
+        fix: "use the model mlp for a table".into(),
+    })
+}
+
+fn plan_list(path: &str, layers: &[Layer], input: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
+    let mut planned: Vec<PlannedLayer> = Vec::with_capacity(layers.len());
+    for (at, layer) in layers.iter().enumerate() {
+        let input = planned.last().map_or(input, |before| &before.output);
+        planned.push(plan_layer(format!("{path}[{at}]"), layer, input, outputs)?);
+    }
+    Ok(planned)
+}
+
+fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> Result<PlannedLayer> {
+    let at = Site { path: &path, layer: layer.name(), input };
+    let (mut inside, mut shortcut) = (Vec::new(), Vec::new());
+    let mut layer = layer.clone();
+    let output = match &mut layer {
+        Layer::Linear { units, .. } => {
+            at.vector()?;
+            let count = match *units {
+                Units::Count(count) => count,
+                Units::Classes => outputs,
+            };
+            *units = Units::Count(count);
+            vec![count]
+        }
+        Layer::Conv { channels, kernel, stride, padding, dilation, groups, .. } => {
+            let [height, width, from] = at.image()?;
+            if from % *groups != 0 || *channels % *groups != 0 {
+                return Err(at.misfit(
+                    format!("with {groups} groups needs channels in and out that {groups} divides"),
+                    &format!("{from} channels in, {channels} out"),
+                    "choose `groups` or `channels` so that both divide".into(),
+                ));
+            }
+            let window = (*kernel - 1) * *dilation + 1;
+            let smaller =
+                format!("use a kernel of at most {}, or more padding", height.min(width) + 2 * *padding);
+            let across = |size| at.across(size, window, *stride, *padding, &smaller);
+            vec![across(height)?, across(width)?, *channels]
+        }
+        Layer::MaxPool { size, stride } | Layer::AvgPool { size, stride } => {
+            let [height, width, channels] = at.image()?;
+            let smaller = format!("use a size of at most {}, or leave the layer out", height.min(width));
+            let across = |from| at.across(from, *size, stride.unwrap_or(*size), 0, &smaller);
+            vec![across(height)?, across(width)?, channels]
+        }
+        Layer::GlobalAvgPool => vec![at.image()?[2]],
+        Layer::Flatten => vec![input.iter().product()],
+        Layer::Residual { layers } => {
+            inside = plan_list(&format!("{path}.layers"), layers, input, outputs)?;
+            let output = inside.last().map_or(input, |last| &last.output).to_vec();
+            shortcut = plan_shortcut(&at, &output, outputs)?;
+            output
+        }
+        Layer::Relu
+        | Layer::LeakyRelu
+        | Layer::Sigmoid
+        | Layer::Tanh
+        | Layer::BatchNorm
+        | Layer::Dropout { .. } => input.to_vec(),
+    };
+    Ok(PlannedLayer { path, layer, input: input.to_vec(), output, inside, shortcut })
+}
+
+/// Nothing where the shapes agree; else the smallest layer that makes them agree, and batch normalisation.
+fn plan_shortcut(at: &Site<'_>, output: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
+    if at.input == output {
+        return Ok(Vec::new());
+    }
+    let layer = match (at.input, output) {
+        ([_], [units]) => Layer::Linear { units: Units::Count(*units), bias: false },
+        ([height, _, _], [smaller, _, channels]) if *smaller > 0 => {
+            conv(*channels, 1, height.div_ceil(*smaller), 0, false)
+        }
+        _ => return Err(at.residual_misfit(output)),
+    };
+    let shortcut =
+        plan_list(&format!("{}.shortcut", at.path), &[layer, Layer::BatchNorm], at.input, outputs)?;
+    match shortcut.last() {
+        Some(last) if last.output == output => Ok(shortcut),
+        _ => Err(at.residual_misfit(output)),
+    }
+}
+
+/// A layer and what comes to it, for the refusal.
+struct Site<'a> {
+    path: &'a str,
+    layer: &'static str,
+    input: &'a [usize],
+}
+
+impl Site<'_> {
+    fn misfit(&self, requires: String, got: &str, fix: String) -> Error {
+        Error::Shape { path: self.path.into(), layer: self.layer, requires, got: format!("gets {got}"), fix }
+    }
+
+    fn residual_misfit(&self, output: &[usize]) -> Error {
+        let requires = format!("adds its input to what the layers inside make of it, {}", shape_text(output));
+        let fix = "let the layers inside keep the shape, or divide height and width by a whole stride";
+        self.misfit(requires, &shape_text(self.input), fix.into())
+    }
+
+    fn vector(&self) -> Result<usize> {
+        match self.input {
+            [features] => Ok(*features),
+            other => Err(self.misfit(
+                "takes a row of numbers [features]".into(),
+                &shape_text(other),
+                "put \"flatten\" before it".into(),
+            )),
+        }
+    }
+
+    fn image(&self) -> Result<[usize; 3]> {
+        self.input.try_into().map_err(|_| {
+            let fix =
+                "put it before \"flatten\" and before the first linear layer; a table has no use for it";
+            self.misfit(
+                "takes an image [height, width, channels]".into(),
+                &shape_text(self.input),
+                fix.into(),
+            )
+        })
+    }
+
+    /// How many windows fit side by side.
+    fn across(&self, size: usize, window: usize, stride: usize, padding: usize, fix: &str) -> Result<usize> {
+        let padded = size + 2 * padding;
+        if padded < window {
+            let requires =
+                format!("needs at least {window} by {window} points (it has {padding} of padding)");
+            return Err(self.misfit(requires, &shape_text(self.input), fix.into()));
+        }
+        Ok((padded - window) / stride + 1)
+    }
+}
+
+fn shape_text(shape: &[usize]) -> String {
+    format!("{shape:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Recipe;
+
+    fn model(lines: &str) -> Model {
+        Recipe::from_toml(&format!("data.source = \"d\"\n{lines}"), "r.toml").unwrap().model
+    }
+
+    fn size_of(lines: &str, input: &[usize]) -> usize {
+        parameters(&plan(&model(lines), input, 10).unwrap())
+    }
+
+    fn refusal(lines: &str, input: &[usize]) -> String {
+        plan(&model(lines), input, 10).expect_err("the layers do not fit").to_string()
+    }
+
+    #[test]
+    fn the_named_models_have_their_known_number_of_parameters() {
+        let image = [28, 28, 1];
+        assert_eq!(size_of("model.hidden = [512, 256]", &image), 535_818);
+        assert_eq!(size_of("model.hidden = [50]", &[784]), 784 * 50 + 50 + 50 * 10 + 10);
+        assert_eq!(size_of("model.hidden = []", &[784]), 7_850);
+        assert_eq!(size_of("model = \"lenet\"", &image), 61_706);
+        assert_eq!(size_of("model = \"cnn\"", &image), 1_199_882);
+        assert_eq!(size_of("model = \"resnet18\"", &[32, 32, 3]), 11_173_962);
+    }
+
+    #[test]
+    fn batch_norm_replaces_the_bias_before_it() {
+        let planned =
+            plan(&model("model = {hidden = [7], batch_norm = true, dropout = 0.3}"), &[5], 2).unwrap();
+        let names: Vec<_> = planned.iter().map(|planned| planned.layer.name()).collect();
+        assert_eq!(names, ["linear", "batchnorm", "relu", "dropout", "linear"]);
+        assert_eq!(parameters(&planned), 5 * 7 + 2 * 7 + 7 * 2 + 2);
+    }
+
+    #[test]
+    fn a_list_of_layers_gets_its_shapes() {
+        let planned = plan(
+            &model(
+                r#"model.layers = [{type = "conv", channels = 8, stride = 2, padding = 1, groups = 2}, "maxpool",
+                   {type = "residual", layers = [{type = "conv", channels = 12, padding = 1}]}, "flatten",
+                   {type = "linear", units = "classes"}]"#,
+            ),
+            &[9, 13, 4],
+            10,
+        )
+        .unwrap();
+        let outputs: Vec<_> = planned.iter().map(|planned| planned.output.clone()).collect();
+        assert_eq!(outputs, [vec![5, 7, 8], vec![2, 3, 8], vec![2, 3, 12], vec![72], vec![10]]);
+        assert_eq!(planned[2].path, "model.layers[2]");
+        assert_eq!(planned[2].shortcut[0].path, "model.layers[2].shortcut[0]");
+        assert_eq!(planned[4].layer, Layer::Linear { units: Units::Count(10), bias: true });
+        assert_eq!(planned[0].parameters(), 3 * 3 * 2 * 8 + 8);
+    }
+
+    #[test]
+    fn a_list_whose_shapes_do_not_fit_names_layer_shapes_and_fix() {
+        assert_eq!(
+            refusal(
+                r#"model.layers = [{type = "conv", channels = 8}, {type = "linear", units = "classes"}]"#,
+                &[28, 28, 1]
+            ),
+            "`model.layers[1]` (linear) takes a row of numbers [features], but gets [26, 26, 8]; \
+             put \"flatten\" before it"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = ["flatten", {type = "conv", channels = 8}]"#, &[28, 28, 1]),
+            "`model.layers[1]` (conv) takes an image [height, width, channels], but gets [784]; \
+             put it before \"flatten\" and before the first linear layer; a table has no use for it"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = ["maxpool", {type = "conv", channels = 8, kernel = 5}]"#, &[8, 8, 1]),
+            "`model.layers[1]` (conv) needs at least 5 by 5 points (it has 0 of padding), but gets [4, 4, 1]; \
+             use a kernel of at most 4, or more padding"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = [{type = "conv", channels = 8, groups = 2}]"#, &[8, 8, 3]),
+            "`model.layers[0]` (conv) with 2 groups needs channels in and out that 2 divides, \
+             but gets 3 channels in, 8 out; choose `groups` or `channels` so that both divide"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = [{type = "maxpool", size = 9}]"#, &[8, 8, 3]),
+            "`model.layers[0]` (maxpool) needs at least 9 by 9 points (it has 0 of padding), but gets [8, 8, 3]; \
+             use a size of at most 8, or leave the layer out"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = [{type = "residual", layers = ["flatten"]}]"#, &[8, 8, 3]),
+            "`model.layers[0]` (residual) adds its input to what the layers inside make of it, [192], \
+             but gets [8, 8, 3]; let the layers inside keep the shape, or divide height and width by a whole stride"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = [{type = "linear", units = 7}]"#, &[5]),
+            "`model.layers[0]` (linear) is last and must give [10], one number for each thing to predict, \
+             but gives [7]; end the list with { type = \"linear\", units = \"classes\" }"
+        );
+        assert_eq!(
+            refusal("model = \"lenet\"", &[13]),
+            "`model` (lenet) takes images [height, width, channels], but gets rows of shape [13]; \
+             use the model mlp for a table"
+        );
+        assert_eq!(
+            refusal("model.layers = []", &[5]),
+            "`model.layers` (an empty list) is last and must give [10], one number for each thing to predict, \
+             but gives [5]; end the list with { type = \"linear\", units = \"classes\" }"
+        );
+    }
+}

@@ -1,0 +1,304 @@
+//! How a run shows its progress: a bar on a terminal, plain lines elsewhere. No colours.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
+use crate::error::Result;
+use crate::log::EpochRecord;
+use crate::metrics::Metrics;
+use crate::report::TrainReport;
+
+/// The progress for standard error: a [`Bar`] on a terminal, [`Lines`] elsewhere.
+pub fn for_stderr() -> Box<dyn Callback> {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    match std::io::stderr().is_terminal() && !dumb {
+        true => Box::new(Bar::new()),
+        false => Box::new(Lines::new(std::io::stderr())),
+    }
+}
+
+/// The bar is drawn anew no more often than this.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// A bar for the running epoch, with loss, accuracy, rows a second and time left; each epoch leaves its line above it.
+pub struct Bar {
+    bar: ProgressBar,
+    plan: Plan,
+    drawn: Duration,
+}
+
+impl Bar {
+    /// A bar on standard error.
+    pub fn new() -> Bar {
+        Bar {
+            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
+            plan: Plan::default(),
+            drawn: Duration::ZERO,
+        }
+    }
+}
+
+impl Default for Bar {
+    fn default() -> Self {
+        Bar::new()
+    }
+}
+
+impl Callback for Bar {
+    fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
+        self.plan = Plan::of(event);
+        if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}") {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+        self.bar.set_length(event.steps_per_epoch as u64);
+        self.bar.println(start_line(event));
+        Ok(())
+    }
+
+    fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
+        if event.step == 1 || event.elapsed.saturating_sub(self.drawn) >= REDRAW {
+            self.drawn = event.elapsed;
+            self.bar.set_prefix(self.plan.epoch_text(event.epoch));
+            self.bar.set_message(self.plan.batch_text(event));
+            self.bar.set_position(event.step as u64);
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
+        self.bar.println(self.plan.epoch_line(event.record));
+        Ok(Flow::Continue)
+    }
+
+    fn on_end(&mut self, _: &TrainReport) -> Result<()> {
+        self.bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// One line when the run begins and one an epoch, for logs and pipes.
+pub struct Lines<W> {
+    out: W,
+    plan: Plan,
+}
+
+impl<W: Write + Send> Lines<W> {
+    /// Lines to `out`.
+    pub fn new(out: W) -> Lines<W> {
+        Lines { out, plan: Plan::default() }
+    }
+
+    /// A reader that has gone away is no reason to lose the run.
+    fn say(&mut self, line: &str) {
+        let _ = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+    }
+}
+
+impl<W: Write + Send> Callback for Lines<W> {
+    fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
+        self.plan = Plan::of(event);
+        self.say(&start_line(event));
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
+        let line = self.plan.epoch_line(event.record);
+        self.say(&line);
+        Ok(Flow::Continue)
+    }
+}
+
+/// Shows nothing.
+pub struct Silent;
+
+impl Callback for Silent {}
+
+#[derive(Clone, Copy, Default)]
+struct Plan {
+    epochs: usize,
+    samples_per_epoch: usize,
+}
+
+impl Plan {
+    fn of(event: &Start<'_>) -> Plan {
+        Plan { epochs: event.epochs, samples_per_epoch: event.samples_per_epoch }
+    }
+
+    fn epoch_text(&self, epoch: usize) -> String {
+        let width = self.epochs.to_string().len();
+        format!("epoch {epoch:>width$}/{}", self.epochs)
+    }
+
+    fn batch_text(&self, batch: &Batch) -> String {
+        let running = Metrics { loss: batch.loss, accuracy: batch.accuracy, ..Metrics::default() };
+        let per_second = batch.samples as f64 / batch.elapsed.as_secs_f64().max(1e-9);
+        let left = (self.epochs * self.samples_per_epoch).saturating_sub(batch.samples) as f64 / per_second;
+        format!(
+            "{}  {} samples/s  {} left",
+            metrics_text(&running),
+            thousands(per_second),
+            duration_text(left)
+        )
+    }
+
+    fn epoch_line(&self, record: &EpochRecord) -> String {
+        let valid =
+            record.valid.map_or_else(String::new, |valid| format!(" | valid {}", metrics_text(&valid)));
+        let seconds_per_epoch = record.seconds / record.epoch.max(1) as f64;
+        let left = seconds_per_epoch * self.epochs.saturating_sub(record.epoch) as f64;
+        format!(
+            "{}  train {}{valid} | {} samples/s  {} left{}",
+            self.epoch_text(record.epoch),
+            metrics_text(&record.train),
+            thousands(record.samples_per_second),
+            duration_text(left),
+            if record.best { "  (best)" } else { "" },
+        )
+    }
+}
+
+fn start_line(event: &Start<'_>) -> String {
+    format!(
+        "{} on {}: {} parameters, {} training rows, {} steps an epoch",
+        event.recipe.model.name(),
+        event.recipe.data.source,
+        thousands(event.params as f64),
+        thousands(event.samples_per_epoch as f64),
+        thousands(event.steps_per_epoch as f64),
+    )
+}
+
+/// The figures of a pass in one line: `loss 0.1234  accuracy 0.9712`.
+pub fn metrics_text(metrics: &Metrics) -> String {
+    let named = [
+        ("loss", Some(metrics.loss)),
+        ("accuracy", metrics.accuracy),
+        ("mae", metrics.mae),
+        ("rmse", metrics.rmse),
+        ("r2", metrics.r2),
+    ];
+    let texts = named.iter().filter_map(|(name, figure)| Some(format!("{name} {}", figure_text((*figure)?))));
+    texts.collect::<Vec<_>>().join("  ")
+}
+
+/// Four digits after the point where that says something, else powers of ten.
+fn figure_text(figure: f64) -> String {
+    if figure == 0.0 || !figure.is_finite() || (1e-3..1e5).contains(&figure.abs()) {
+        format!("{figure:.4}")
+    } else {
+        format!("{figure:.3e}")
+    }
+}
+
+/// `12,345`.
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 && digits.is_ascii() {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number.is_finite() { text } else { "-".to_string() }
+}
+
+/// `0:42`, `12:05`, `1:02:03`.
+fn duration_text(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds > 1e9 {
+        return "-".to_string();
+    }
+    let seconds = seconds.max(0.0).round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Recipe;
+
+    const PLAN: Plan = Plan { epochs: 10, samples_per_epoch: 1000 };
+
+    fn record() -> EpochRecord {
+        EpochRecord {
+            epoch: 3,
+            step: 24,
+            lr: 1e-3,
+            train: Metrics { loss: 0.12344, accuracy: Some(0.9712), ..Metrics::default() },
+            valid: Some(Metrics { loss: 0.2, accuracy: Some(0.95), ..Metrics::default() }),
+            best: true,
+            seconds: 30.0,
+            samples_per_second: 123456.7,
+        }
+    }
+
+    #[test]
+    fn elsewhere_than_on_a_terminal_each_epoch_is_a_plain_line() {
+        let recipe = Recipe::for_source("digits").unwrap();
+        let start = Start {
+            recipe: &recipe,
+            params: 535_818,
+            epochs: 10,
+            steps_per_epoch: 8,
+            samples_per_epoch: 1000,
+        };
+        let mut lines = Lines::new(Vec::new());
+        lines.on_start(&start).unwrap();
+        lines.on_epoch_end(&EpochEnd { record: &record() }).unwrap();
+        assert_eq!(
+            String::from_utf8(lines.out).unwrap(),
+            "mlp on digits: 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
+             epoch  3/10  train loss 0.1234  accuracy 0.9712 | valid loss 0.2000  accuracy 0.9500 | \
+             123,457 samples/s  1:10 left  (best)\n"
+        );
+    }
+
+    #[test]
+    fn the_bar_tells_loss_accuracy_speed_and_time_left() {
+        let batch = Batch {
+            epoch: 2,
+            step: 4,
+            samples: 1500,
+            loss: 0.5,
+            accuracy: Some(0.8),
+            elapsed: Duration::from_secs(3),
+        };
+        assert_eq!(PLAN.batch_text(&batch), "loss 0.5000  accuracy 0.8000  500 samples/s  0:17 left");
+        assert_eq!(PLAN.epoch_text(2), "epoch  2/10");
+    }
+
+    #[test]
+    fn the_first_moment_of_a_run_divides_by_nothing() {
+        let batch =
+            Batch { epoch: 1, step: 1, samples: 0, loss: f64::NAN, accuracy: None, elapsed: Duration::ZERO };
+        assert_eq!(PLAN.batch_text(&batch), "loss NaN  0 samples/s  - left");
+    }
+
+    #[test]
+    fn figures_and_durations_are_short() {
+        assert_eq!(figure_text(0.00001), "1.000e-5");
+        assert_eq!(figure_text(1234567.0), "1.235e6");
+        assert_eq!(figure_text(-2.5), "-2.5000");
+        assert_eq!(thousands(1234567.0), "1,234,567");
+        assert_eq!(thousands(999.0), "999");
+        assert_eq!(duration_text(3723.4), "1:02:03");
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_away_does_not_end_the_run() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        assert_eq!(Lines::new(Gone).on_epoch_end(&EpochEnd { record: &record() }).unwrap(), Flow::Continue);
+    }
+}

@@ -1,0 +1,39 @@
+//! The defaults that depend on the kind of data. The others stand at their key.
+
+/// What the data is made of, as far as its name tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Images: a known data set or a folder of class folders.
+    Images,
+    /// A table: a `.csv`, `.tsv` or `.parquet` file.
+    Table,
+}
+
+impl Kind {
+    /// The kind of the data called `source`. Looks at the name only.
+    pub fn of(source: &str) -> Kind {
+        let name = source.to_lowercase();
+        let is_table = [".csv", ".tsv", ".parquet"].iter().any(|ending| name.ends_with(ending));
+        if is_table { Kind::Table } else { Kind::Images }
+    }
+
+    pub(crate) fn defaults(self) -> &'static Defaults {
+        match self {
+            Kind::Images => &IMAGES,
+            Kind::Table => &TABLES,
+        }
+    }
+}
+
+/// Defaults of one kind of data.
+pub(crate) struct Defaults {
+    pub hidden: &'static [usize],
+    pub epochs: usize,
+    pub batch_size: usize,
+}
+
+/// Ten epochs of this train the drawn digits above 0.97 test accuracy well within a minute on two cores.
+pub(crate) const IMAGES: Defaults = Defaults { hidden: &[512, 256], epochs: 10, batch_size: 128 };
+
+/// Tables are small: a smaller network, more passes, more steps in each.
+pub(crate) const TABLES: Defaults = Defaults { hidden: &[64, 64], epochs: 50, batch_size: 32 };

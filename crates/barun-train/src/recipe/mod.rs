@@ -1,0 +1,265 @@
+//! The recipe: everything a run depends on, in one TOML file.
+//!
+//! ```toml
+//! [data]
+//! source = "digits"
+//!
+//! [model]
+//! name = "mlp"
+//! hidden = [512, 256]
+//!
+//! [train]
+//! epochs = 10
+//! lr = 1e-3
+//! ```
+//!
+//! A key that is left out has its default; [`Recipe::keys`] lists them all. [`Draft`] is what the user said, [`Recipe`]
+//! what it comes to: a draft takes changes (`--set`), resolving it checks everything and fills in the defaults.
+
+mod data;
+mod declare;
+pub mod defaults;
+mod model;
+mod rules;
+pub(crate) mod setting;
+mod training;
+pub(crate) mod tree;
+
+use std::path::Path;
+
+pub use data::{Data, Normalize, Split};
+pub use defaults::Kind;
+pub use model::{Activation, Init, Layer, Model, Units};
+pub use setting::Key;
+pub use training::{Loss, Optimizer, Precision, Schedule, Train};
+pub use tree::Place;
+
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+use declare::section;
+use setting::Fallback::Inside;
+use setting::{Setting, bad_value};
+use tree::{Node, Value};
+
+section! {
+    /// Everything a run depends on, each value checked and each default filled in.
+    pub struct Recipe {
+        /// What to train on.
+        data: Data = Inside;
+        /// The network.
+        model: Model = Inside;
+        /// How the network learns.
+        train: Train = Inside;
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe. `origin` is the file's name, for error messages.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Recipe> {
+        Draft::from_toml(text, origin)?.resolve()
+    }
+
+    /// The recipe for data alone: everything else is default.
+    pub fn for_source(source: &str) -> Result<Recipe> {
+        Draft::for_source(source).resolve()
+    }
+
+    /// The recipe as TOML with every default written out. Reading it gives the same recipe.
+    pub fn to_toml(&self) -> String {
+        self.write().map(|root| tree::to_toml(&root)).unwrap_or_default()
+    }
+
+    /// The recipe as JSON with every default written out.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.write().map_or(serde_json::Value::Null, |root| root.to_json())
+    }
+
+    /// `digits-mlp`: the data's name without folder and ending, and the model's.
+    pub fn short_name(&self) -> String {
+        let stem = Path::new(&self.data.source).file_stem().unwrap_or_default().to_string_lossy();
+        let plain = stem.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' });
+        format!("{}-{}", plain.collect::<String>(), self.model.name())
+    }
+
+    /// Every key there is: path, what it takes, default and meaning.
+    pub fn keys() -> Vec<Key> {
+        let root = Key {
+            path: String::new(),
+            only_for: None,
+            expects: String::new(),
+            default: String::new(),
+            doc: String::new(),
+        };
+        let mut keys = Vec::new();
+        Recipe::list(root, &mut keys);
+        keys
+    }
+}
+
+/// Names that other libraries have for our keys, for suggestions.
+const FOREIGN_NAMES: &[(&str, &str)] = &[
+    ("learning_rate", "train.lr"),
+    ("dataset", "data.source"),
+    ("label", "data.target"),
+    ("l2", "train.optimizer.weight_decay"),
+    ("architecture", "model.name"),
+    ("num_epochs", "train.epochs"),
+];
+
+/// Where a key that is unknown here could belong: the same name in another table.
+pub(crate) fn key_elsewhere(key: &str) -> Option<String> {
+    let keys = Recipe::keys();
+    let named = |path: &str| path.rsplit_once('.').is_some_and(|(_, name)| name == key);
+    let found = (key == "lr").then_some("train.lr");
+    let found = found.or_else(|| keys.iter().map(|key| key.path.as_str()).find(|path| named(path)));
+    let found = found.or_else(|| {
+        let foreign = nearest(key, FOREIGN_NAMES.iter().map(|(foreign, _)| *foreign))?;
+        FOREIGN_NAMES.iter().find(|(name, _)| *name == foreign).map(|(_, path)| *path)
+    });
+    found.map(|path| format!("did you mean `{path}`?"))
+}
+
+/// What the user said: some settings, each with the place where it was written.
+///
+/// ```
+/// use barun_train::recipe::Draft;
+/// let mut draft = Draft::for_source("digits");
+/// draft.set("train.lr=3e-4")?;
+/// draft.set("train.optimizer.name=adamw")?;
+/// let recipe = draft.resolve()?;
+/// assert_eq!(recipe.train.optimizer.lr(), 3e-4);
+/// # Ok::<(), barun_train::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Draft {
+    root: Node,
+}
+
+impl Draft {
+    /// Reads TOML. `origin` is the file's name, for error messages.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Draft> {
+        Ok(Draft { root: tree::parse(text, origin)? })
+    }
+
+    /// A draft that names its data and nothing else.
+    pub fn for_source(source: &str) -> Draft {
+        let place = Place::Argument(source.into());
+        let mut root = Node::table(place.clone());
+        root.put("data.source", Node { place, value: Value::Text(source.to_string()) });
+        Draft { root }
+    }
+
+    /// Takes `key=value` as given to `--set`: the value is a TOML value, or a bare word for text. `train.lr` is short for
+    /// `train.optimizer.lr`. Later settings win; they are checked by [`resolve`](Draft::resolve), so their order matters
+    /// no more than that. Setting a whole table by its name (`model=lenet`) drops what the recipe said in it.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let bad = |message: &str| Error::BadAssignment {
+            assignment: assignment.to_string(),
+            message: message.to_string(),
+        };
+        let (path, value) = assignment.split_once('=').ok_or_else(|| bad("there is no `=`"))?;
+        let path = path.trim();
+        if path.split('.').any(|key| key.trim().is_empty()) {
+            return Err(bad("there is no key before the `=`"));
+        }
+        let place = Place::Argument(format!("--set {assignment}").into());
+        let node = tree::parse_value(value, &place)?;
+        self.put(path, node)
+    }
+
+    /// Takes the text of an argument of its own, such as `--target price`, as it is.
+    pub fn set_text(&mut self, path: &str, text: &str, argument: &str) -> Result<()> {
+        let place = Place::Argument(format!("{argument} {text}").into());
+        self.put(path, Node { place, value: Value::Text(text.to_string()) })
+    }
+
+    /// Takes the value of an argument of its own, such as `--epochs 3`.
+    pub fn set_value(&mut self, path: &str, value: &str, argument: &str) -> Result<()> {
+        let place = Place::Argument(format!("{argument} {value}").into());
+        let node = tree::parse_value(value, &place)?;
+        self.put(path, node)
+    }
+
+    fn put(&mut self, path: &str, node: Node) -> Result<()> {
+        // Where the file says `train.lr`, what is given here must win over it by either name.
+        self.spell_out_short_forms()?;
+        self.root.put(if path == "train.lr" { "train.optimizer.lr" } else { path }, node);
+        Ok(())
+    }
+
+    /// Checks everything and fills in the defaults.
+    pub fn resolve(&self) -> Result<Recipe> {
+        let mut spelled_out = self.clone();
+        spelled_out.spell_out_short_forms()?;
+        let root = &spelled_out.root;
+        let source = match root.find("data.source").map(|node| &node.value) {
+            Some(Value::Text(source)) => source.as_str(),
+            _ => "",
+        };
+        let recipe = Recipe::read(root, "", Kind::of(source).defaults())?;
+        check_split(&recipe.data.split, root)?;
+        check_schedule(&recipe.train, root)?;
+        Ok(recipe)
+    }
+
+    /// `train.lr` is `train.optimizer.lr`; `model.layers` means the model `layers`.
+    fn spell_out_short_forms(&mut self) -> Result<()> {
+        if let Some(train) = self.root.get_mut("train") {
+            if let (Some(short), Some(_)) = (train.get("lr"), train.find("optimizer.lr")) {
+                let place = short.place.clone();
+                let message =
+                    "`train.lr` and `train.optimizer.lr` are the same setting; keep one of them".into();
+                return Err(Error::Contradiction { place, message });
+            }
+            if let Some(entry) = train.remove("lr") {
+                train.put("optimizer.lr", entry.node);
+            }
+        }
+        let model = self.root.get_mut("model");
+        if let Some(model) =
+            model.filter(|model| model.get("layers").is_some() && model.get("name").is_none())
+        {
+            let name = Node { place: model.place.clone(), value: Value::Text("layers".into()) };
+            model.put("name", name);
+        }
+        Ok(())
+    }
+}
+
+fn place_of(root: &Node, paths: &[&str]) -> Place {
+    let found = paths.iter().find_map(|path| root.find(path));
+    found.unwrap_or(root).place.clone()
+}
+
+fn check_split(split: &Split, root: &Node) -> Result<()> {
+    let sum = split.train + split.valid + split.test;
+    if sum <= 1.0 + 1e-9 {
+        return Ok(());
+    }
+    Err(Error::BadValue {
+        place: place_of(root, &["data.split"]),
+        path: "data.split".into(),
+        value: format!("train {} + valid {} + test {} = {sum:.3}", split.train, split.valid, split.test),
+        allowed: "at most 1 in all".into(),
+    })
+}
+
+fn check_schedule(train: &Train, root: &Node) -> Result<()> {
+    let Schedule::Cosine { min_lr, warmup_epochs, warmup_steps } = train.schedule else { return Ok(()) };
+    let at = |key: &str| root.find(&format!("train.schedule.{key}")).cloned().unwrap_or_else(|| root.clone());
+    if warmup_epochs > 0 && warmup_steps > 0 {
+        let place = at("warmup_steps").place;
+        let message = "`train.schedule.warmup_epochs` and `train.schedule.warmup_steps` say the same thing; keep one of them";
+        return Err(Error::Contradiction { place, message: message.into() });
+    }
+    if warmup_epochs >= train.epochs && warmup_epochs > 0 {
+        let allowed = format!("below `train.epochs` ({})", train.epochs);
+        return Err(bad_value(&at("warmup_epochs"), "train.schedule.warmup_epochs", &allowed));
+    }
+    let lr = train.optimizer.lr();
+    if min_lr > lr {
+        let allowed = format!("at most the learning rate ({lr})");
+        return Err(bad_value(&at("min_lr"), "train.schedule.min_lr", &allowed));
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! `[model]`: the network, by name or as a list of layers.
+
+use super::declare::{names, tagged};
+use super::defaults::Defaults;
+use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE};
+use super::setting::Fallback::{Is, Required};
+use super::setting::{Setting, wrong_type};
+use super::tree::{Node, Value};
+use crate::error::Result;
+
+tagged! {
+    /// `[model]`: the network. A list of `layers` without a `name` is the model `layers`.
+    pub enum Model, "a model", "name" or else "mlp" {
+        /// Fully connected layers, for tables and small images.
+        "mlp" => Mlp {
+            /// The width of each hidden layer; `[]` makes the model linear.
+            hidden: Vec<usize> = Is(|d| d.hidden.to_vec()), EACH_AT_LEAST_ONE;
+            /// What follows each hidden layer.
+            activation: Activation = Is(|_| Activation::Relu);
+            /// How the first weights are drawn.
+            init: Init = Is(|_| Init::Auto);
+            /// Batch normalisation before each activation.
+            batch_norm: bool = Is(|_| false);
+            /// The share of hidden units that is silenced in each training step.
+            dropout: f64 = Is(|_| 0.0), BELOW_ONE;
+        },
+        /// LeNet-5: two convolutions with average pooling, then 120 and 84 units. LeCun et al., 1998.
+        "lenet" => LeNet {
+            /// What follows each layer.
+            activation: Activation = Is(|_| Activation::Tanh);
+            /// How the first weights are drawn.
+            init: Init = Is(|_| Init::Auto);
+        },
+        /// A few 3x3 convolutions, one pooling, one hidden layer: the usual small network for small images.
+        "cnn" => Cnn {
+            /// The channels of each convolution.
+            channels: Vec<usize> = Is(|_| vec![32, 64]), EACH_AT_LEAST_ONE;
+            /// The width of each hidden layer after the pooling.
+            hidden: Vec<usize> = Is(|_| vec![128]), EACH_AT_LEAST_ONE;
+            /// What follows each layer.
+            activation: Activation = Is(|_| Activation::Relu);
+            /// How the first weights are drawn.
+            init: Init = Is(|_| Init::Auto);
+            /// Batch normalisation before each activation.
+            batch_norm: bool = Is(|_| false);
+            /// The share silenced in each training step after the pooling; after a hidden layer twice that, at most 0.5.
+            dropout: f64 = Is(|_| 0.25), BELOW_ONE;
+        },
+        /// ResNet-18 as used for images of 32 by 32: a 3x3 stem without pooling. He et al., 2016.
+        "resnet18" => ResNet18 {
+            /// The channels of the first stage; each further stage has twice as many.
+            width: usize = Is(|_| 64), AT_LEAST_ONE;
+            /// How the first weights are drawn.
+            init: Init = Is(|_| Init::Auto);
+        },
+        /// A list of layers of your own.
+        "layers" => Layers {
+            /// The layers from input to output. The last one must give one number for each class, or one for a number.
+            layers: Vec<Layer> = Required;
+            /// How the first weights are drawn.
+            init: Init = Is(|_| Init::Auto);
+        },
+    }
+}
+
+tagged! {
+    /// One layer of `model.layers`.
+    pub enum Layer, "a layer", "type" {
+        /// Convolution over height and width: `[height, width, channels]` to the same with other sizes.
+        "conv" => Conv {
+            /// Channels out.
+            channels: usize = Required, AT_LEAST_ONE;
+            /// Height and width of the window.
+            kernel: usize = Is(|_| 3), AT_LEAST_ONE;
+            /// How far the window moves.
+            stride: usize = Is(|_| 1), AT_LEAST_ONE;
+            /// Zeros added on each side.
+            padding: usize = Is(|_| 0);
+            /// Distance between the points of the window.
+            dilation: usize = Is(|_| 1), AT_LEAST_ONE;
+            /// Groups of channels that do not see each other.
+            groups: usize = Is(|_| 1), AT_LEAST_ONE;
+            /// Add a learned number to each channel.
+            bias: bool = Is(|_| true);
+        },
+        /// Fully connected: `[features]` to `[units]`.
+        "linear" => Linear {
+            /// Features out: a number, or "classes" for as many as the data asks for.
+            units: Units = Required;
+            /// Add a learned number to each unit.
+            bias: bool = Is(|_| true);
+        },
+        /// `max(x, 0)`.
+        "relu" => Relu,
+        /// `x` above 0, `0.01 x` below.
+        "leaky_relu" => LeakyRelu,
+        /// `1 / (1 + exp(-x))`.
+        "sigmoid" => Sigmoid,
+        /// The hyperbolic tangent.
+        "tanh" => Tanh,
+        /// The largest value of each window.
+        "maxpool" => MaxPool {
+            /// Height and width of the window.
+            size: usize = Is(|_| 2), AT_LEAST_ONE;
+            /// How far the window moves. Not given: its size.
+            stride: Option<usize> = Is(|_| None), AT_LEAST_ONE_IF_GIVEN;
+        },
+        /// The mean of each window.
+        "avgpool" => AvgPool {
+            /// Height and width of the window.
+            size: usize = Is(|_| 2), AT_LEAST_ONE;
+            /// How far the window moves. Not given: its size.
+            stride: Option<usize> = Is(|_| None), AT_LEAST_ONE_IF_GIVEN;
+        },
+        /// The mean of each channel: `[height, width, channels]` to `[channels]`.
+        "globalavgpool" => GlobalAvgPool,
+        /// An image as one row of numbers.
+        "flatten" => Flatten,
+        /// Batch normalisation of each feature or channel.
+        "batchnorm" => BatchNorm,
+        /// Silences a share of its input in each training step.
+        "dropout" => Dropout {
+            /// The share.
+            rate: f64 = Is(|_| 0.5), BELOW_ONE;
+        },
+        /// Adds its input to what the layers inside make of it; where the shapes differ the input passes a 1x1 convolution
+        /// (or a linear layer) and batch normalisation first.
+        "residual" => Residual {
+            /// The layers inside.
+            layers: Vec<Layer> = Required;
+        },
+    }
+}
+
+names! {
+    /// What follows a layer.
+    pub enum Activation, "an activation" {
+        /// `max(x, 0)`.
+        Relu = "relu",
+        /// `x` above 0, `0.01 x` below.
+        LeakyRelu = "leaky_relu",
+        /// `1 / (1 + exp(-x))`.
+        Sigmoid = "sigmoid",
+        /// The hyperbolic tangent.
+        Tanh = "tanh",
+        /// Nothing.
+        Identity = "identity",
+    }
+}
+
+names! {
+    /// How the first weights are drawn; biases begin at 0.
+    pub enum Init, "an initialiser" {
+        /// `he_normal` before a ReLU, `xavier_uniform` elsewhere.
+        Auto = "auto",
+        /// Normal, variance `2 / fan_in`. He et al., 2015.
+        HeNormal = "he_normal",
+        /// Uniform, variance `2 / fan_in`.
+        HeUniform = "he_uniform",
+        /// Normal, variance `2 / (fan_in + fan_out)`. Glorot & Bengio, 2010.
+        XavierNormal = "xavier_normal",
+        /// Uniform, variance `2 / (fan_in + fan_out)`.
+        XavierUniform = "xavier_uniform",
+        /// Normal, variance `1 / fan_in`. LeCun et al., 1998.
+        LecunNormal = "lecun_normal",
+        /// Uniform, variance `1 / fan_in`.
+        LecunUniform = "lecun_uniform",
+    }
+}
+
+/// The width of a fully connected layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// So many.
+    Count(usize),
+    /// As many as the data asks for: one for each class, or one for a number.
+    Classes,
+}
+
+impl Setting for Units {
+    fn expects() -> String {
+        "a whole number above 0, or \"classes\"".into()
+    }
+    fn read(node: &Node, path: &str, defaults: &Defaults) -> Result<Self> {
+        match &node.value {
+            Value::Text(text) if text == "classes" => Ok(Units::Classes),
+            Value::Whole(number) if *number > 0 => usize::read(node, path, defaults).map(Units::Count),
+            _ => Err(wrong_type(node, path, Self::expects())),
+        }
+    }
+    fn write(&self) -> Option<Node> {
+        match self {
+            Units::Count(count) => count.write(),
+            Units::Classes => "classes".to_string().write(),
+        }
+    }
+}
+
+impl Model {
+    /// How the first weights are drawn.
+    pub fn init(&self) -> Init {
+        match self {
+            Model::Mlp { init, .. }
+            | Model::LeNet { init, .. }
+            | Model::Cnn { init, .. }
+            | Model::ResNet18 { init, .. }
+            | Model::Layers { init, .. } => *init,
+        }
+    }
+}
+
+impl Activation {
+    /// The layer of this activation; none for the identity.
+    pub fn layer(self) -> Option<Layer> {
+        match self {
+            Activation::Relu => Some(Layer::Relu),
+            Activation::LeakyRelu => Some(Layer::LeakyRelu),
+            Activation::Sigmoid => Some(Layer::Sigmoid),
+            Activation::Tanh => Some(Layer::Tanh),
+            Activation::Identity => None,
+        }
+    }
+}

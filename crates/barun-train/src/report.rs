@@ -1,0 +1,157 @@
+//! What each command has found, as the document that `--json` prints.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Metrics;
+
+/// What `barun train` has done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainReport {
+    /// The run folder.
+    pub run: PathBuf,
+    /// How many numbers the network learns.
+    pub params: usize,
+    /// Epochs completed.
+    pub epochs: usize,
+    /// The epoch whose weights were kept, from 1; 0 where none was completed.
+    pub best_epoch: usize,
+    /// The kept weights on the training part, as a new row would be met: without dropout.
+    pub train: Metrics,
+    /// The kept weights on the validation part; null where there is none.
+    pub valid: Option<Metrics>,
+    /// The kept weights on the test part, looked at once; null where there is none, or the run was interrupted.
+    pub test: Option<Metrics>,
+    /// Seconds of training, with its validation.
+    pub seconds: f64,
+    /// Training rows a second, over the whole run.
+    pub samples_per_second: f64,
+    /// The seed of the run.
+    pub seed: u64,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// Why a callback stopped it before its epochs were over; null where none did.
+    pub stopped: Option<String>,
+}
+
+/// What `barun eval` has found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvalReport {
+    /// The model file.
+    pub model: PathBuf,
+    /// The data.
+    pub source: String,
+    /// Which part of it.
+    pub part: String,
+    /// Rows.
+    pub samples: usize,
+    /// The figures on them.
+    #[serde(flatten)]
+    pub metrics: Metrics,
+    /// Seconds without reading the data.
+    pub seconds: f64,
+}
+
+/// What `barun predict` says, one item for each row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictReport {
+    /// The model file.
+    pub model: PathBuf,
+    /// One for each row, in the order of the input.
+    pub predictions: Vec<Prediction>,
+}
+
+/// What a model says of one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The row: its number in a table, from 1, or the path of an image.
+    pub input: String,
+    /// The answer.
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
+/// A class or a number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The class and how sure the model is.
+    Class {
+        /// The likeliest class.
+        prediction: String,
+        /// Its probability.
+        probability: f64,
+        /// The probability of every class, in the order of the model's class names.
+        probabilities: Vec<f64>,
+    },
+    /// A number in the target's unit.
+    Number {
+        /// The number.
+        prediction: f64,
+    },
+}
+
+/// What `barun bench` has measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BenchReport {
+    /// Threads used.
+    pub threads: usize,
+    /// One for each workload.
+    pub workloads: Vec<Workload>,
+}
+
+/// One measured workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Its name.
+    pub workload: String,
+    /// The median microseconds of one training step.
+    pub us_per_step: f64,
+    /// Rows a second at that speed.
+    pub samples_per_second: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_of_a_training_has_the_promised_fields() {
+        let metrics = Metrics { loss: 0.25, accuracy: Some(0.97), ..Metrics::default() };
+        let report = TrainReport {
+            run: "runs/digits-mlp-1".into(),
+            params: 10,
+            epochs: 2,
+            best_epoch: 2,
+            train: metrics,
+            valid: Some(metrics),
+            test: None,
+            seconds: 1.0,
+            samples_per_second: 100.0,
+            seed: 7,
+            interrupted: false,
+            stopped: None,
+        };
+        assert_eq!(
+            serde_json::to_string(&report).unwrap(),
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null}"#
+        );
+    }
+
+    #[test]
+    fn a_prediction_is_a_class_with_its_probability_or_a_number() {
+        let class =
+            Answer::Class { prediction: "cat".into(), probability: 0.75, probabilities: vec![0.75, 0.25] };
+        let predictions = [
+            Prediction { input: "a.png".into(), answer: class },
+            Prediction { input: "1".into(), answer: Answer::Number { prediction: 2.5 } },
+        ];
+        let text = serde_json::to_string(&predictions).unwrap();
+        assert_eq!(
+            text,
+            r#"[{"input":"a.png","prediction":"cat","probability":0.75,"probabilities":[0.75,0.25]},{"input":"1","prediction":2.5}]"#
+        );
+        assert_eq!(serde_json::from_str::<Vec<Prediction>>(&text).unwrap(), predictions);
+    }
+}

@@ -1,0 +1,296 @@
+//! The run folder: everything about one training run, in one place that can be moved.
+//!
+//! ```text
+//! runs/digits-mlp-1/
+//!     recipe.toml                     the resolved recipe
+//!     log.jsonl                       one line an epoch
+//!     checkpoints/best.safetensors    the model to use
+//!     checkpoints/last.safetensors    the state to go on from
+//!     .lock                           held while a process writes here
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::files::{io_error, read_text, write_atomically};
+use crate::log::Log;
+use crate::recipe::Recipe;
+
+const RECIPE: &str = "recipe.toml";
+const LOG: &str = "log.jsonl";
+const CHECKPOINTS: &str = "checkpoints";
+const LOCK: &str = ".lock";
+/// What a run writes, and so what `--force` may remove.
+const OWN_FILES: &[&str] =
+    &[RECIPE, LOG, "report.html", "checkpoints/best.safetensors", "checkpoints/last.safetensors"];
+
+/// Which of a run's two checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The best epoch by the validation part.
+    Best,
+    /// The latest epoch.
+    Last,
+}
+
+/// A run folder that this process, and no other, may write to.
+///
+/// The operating system drops the lock when the process ends, however it ends, so a crash leaves nothing to clean up.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Makes a run folder at `path`. One that already holds something is refused, unless `force`: then what an earlier run
+    /// wrote is removed, and nothing else.
+    pub fn create(path: &Path, force: bool) -> Result<RunFolder> {
+        if !force && holds_something(path) {
+            return Err(Error::RunExists { path: path.to_path_buf() });
+        }
+        fs::create_dir_all(path.join(CHECKPOINTS)).map_err(|source| io_error("create", path, source))?;
+        let run = RunFolder { path: path.to_path_buf(), _lock: lock(path)? };
+        // Another process may have finished a run here since the first look.
+        if !force && OWN_FILES.iter().any(|file| path.join(file).exists()) {
+            return Err(Error::RunExists { path: path.to_path_buf() });
+        }
+        for file in OWN_FILES {
+            let file = path.join(file);
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(io_error("remove", &file, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(run)
+    }
+
+    /// Makes `parent/name-1`, or with the next number that is free.
+    pub fn create_numbered(parent: &Path, name: &str) -> Result<RunFolder> {
+        fs::create_dir_all(parent).map_err(|source| io_error("create", parent, source))?;
+        let entries = fs::read_dir(parent).map_err(|source| io_error("read", parent, source))?;
+        let number_of = |entry: std::io::Result<fs::DirEntry>| -> Option<usize> {
+            let taken = entry.ok()?.file_name();
+            taken.to_str()?.strip_prefix(name)?.strip_prefix('-')?.parse().ok()
+        };
+        let mut number = entries.filter_map(number_of).max().unwrap_or(0);
+        loop {
+            number += 1;
+            let path = parent.join(format!("{name}-{number}"));
+            // Whoever makes the folder owns the number.
+            match fs::create_dir(&path) {
+                Ok(()) => return RunFolder::create(&path, false),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(io_error("create", &path, error)),
+            }
+        }
+    }
+
+    /// Opens an existing run to write to it again.
+    pub fn open(path: &Path) -> Result<RunFolder> {
+        must_be_a_run(path)?;
+        Ok(RunFolder { path: path.to_path_buf(), _lock: lock(path)? })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the resolved recipe.
+    pub fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
+        write_atomically(&self.path.join(RECIPE), recipe.to_toml().as_bytes())
+    }
+
+    /// Opens the log to add lines to it.
+    pub fn log(&self) -> Result<Log> {
+        Log::open(&self.path.join(LOG))
+    }
+
+    /// Where a checkpoint is, or will be.
+    pub fn checkpoint(&self, which: Which) -> PathBuf {
+        checkpoint_of(&self.path, which)
+    }
+}
+
+/// The recipe of the run at `path`.
+pub fn recipe_of(path: &Path) -> Result<Recipe> {
+    must_be_a_run(path)?;
+    let file = path.join(RECIPE);
+    Recipe::from_toml(&read_text(&file)?, &file.to_string_lossy())
+}
+
+/// The log of the run at `path`.
+pub fn log_of(path: &Path) -> PathBuf {
+    path.join(LOG)
+}
+
+/// Where a checkpoint of the run at `path` is, or would be.
+pub fn checkpoint_of(path: &Path, which: Which) -> PathBuf {
+    let name = match which {
+        Which::Best => "best.safetensors",
+        Which::Last => "last.safetensors",
+    };
+    path.join(CHECKPOINTS).join(name)
+}
+
+/// The model file that the user means by `path`: the file itself, or the best checkpoint of a run.
+pub fn model_file(path: &Path) -> Result<PathBuf> {
+    if path.is_file() {
+        return Ok(path.to_path_buf());
+    }
+    must_be_a_run(path)?;
+    let best = checkpoint_of(path, Which::Best);
+    if best.is_file() {
+        return Ok(best);
+    }
+    let message =
+        "it has no checkpoints/best.safetensors yet; let its training finish an epoch, or train it again"
+            .into();
+    Err(Error::NotARun { path: path.to_path_buf(), message })
+}
+
+fn must_be_a_run(path: &Path) -> Result<()> {
+    let message = match (path.exists(), path.join(RECIPE).is_file()) {
+        (_, true) => return Ok(()),
+        (true, false) => "there is no recipe.toml in it; give the folder that `barun train` named",
+        (false, _) => {
+            "there is nothing of that name; give the folder that `barun train` named, or a model file"
+        }
+    };
+    Err(Error::NotARun { path: path.to_path_buf(), message: message.into() })
+}
+
+/// What a run leaves that ended before it wrote anything does not count.
+fn holds_something(path: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(path) else { return path.exists() };
+    let is_empty_folder = |path: &Path| fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none());
+    let is_a_trace =
+        |entry: &Path| entry.ends_with(LOCK) || (entry.ends_with(CHECKPOINTS) && is_empty_folder(entry));
+    entries.filter_map(std::io::Result::ok).any(|entry| !is_a_trace(&entry.path()))
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let file = path.join(LOCK);
+    let failed = |source| io_error("lock", &file, source);
+    let mut lock =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            // Some systems do not let others read a locked file; then the owner stays unnamed.
+            let _ = lock.read_to_string(&mut owner);
+            let owner = if owner.is_empty() { "another process".to_string() } else { owner };
+            return Err(Error::RunLocked { path: path.to_path_buf(), owner });
+        }
+        // A file system without locks: better an unguarded run than none.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(lock),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
+    write!(lock, "process {}", std::process::id()).map_err(failed)?;
+    Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn a_run_folder_holds_recipe_log_and_checkpoints() {
+        let folder = scratch();
+        let path = folder.path().join("a").join("b c");
+        let run = RunFolder::create(&path, false).unwrap();
+        let recipe = Recipe::for_source("digits").unwrap();
+        run.write_recipe(&recipe).unwrap();
+        run.log().unwrap();
+        assert_eq!(recipe_of(&path).unwrap(), recipe);
+        assert!(log_of(&path).is_file());
+        assert!(run.checkpoint(Which::Best).parent().unwrap().is_dir());
+    }
+
+    #[test]
+    fn a_folder_that_holds_something_is_refused_unless_forced() {
+        let folder = scratch();
+        fs::write(folder.path().join("thesis.tex"), "years of work").unwrap();
+        fs::write(folder.path().join("log.jsonl"), "{}\n").unwrap();
+        let message = RunFolder::create(folder.path(), false).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            format!(
+                "{} already exists and is not empty; choose another folder with --out, or give --force to train over it",
+                folder.path().display()
+            )
+        );
+        assert!(!folder.path().join(LOCK).exists(), "a refused run writes nothing");
+        RunFolder::create(folder.path(), true).unwrap();
+        assert!(!folder.path().join("log.jsonl").exists());
+        assert_eq!(fs::read_to_string(folder.path().join("thesis.tex")).unwrap(), "years of work");
+    }
+
+    #[test]
+    fn a_run_that_wrote_nothing_is_no_obstacle() {
+        let folder = scratch();
+        drop(RunFolder::create(folder.path(), false).unwrap());
+        RunFolder::create(folder.path(), false).unwrap();
+    }
+
+    #[test]
+    fn two_writers_of_one_run_are_refused_and_the_lock_goes_with_its_owner() {
+        let folder = scratch();
+        let run = RunFolder::create(folder.path(), false).unwrap();
+        run.write_recipe(&Recipe::for_source("digits").unwrap()).unwrap();
+        let message = RunFolder::open(folder.path()).unwrap_err().to_string();
+        if cfg!(unix) {
+            let owner = format!("is in use by process {}; wait until it ends", std::process::id());
+            assert!(message.contains(&owner), "{message}");
+        }
+        assert!(matches!(RunFolder::create(folder.path(), true), Err(Error::RunLocked { .. })));
+        drop(run);
+        RunFolder::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn runs_are_numbered_after_the_last_one() {
+        let folder = scratch();
+        let name_of = |run: &RunFolder| run.path().file_name().unwrap().to_string_lossy().into_owned();
+        let first = RunFolder::create_numbered(folder.path(), "digits-mlp").unwrap();
+        fs::create_dir(folder.path().join("digits-mlp-7")).unwrap();
+        fs::create_dir(folder.path().join("digits-mlp-old")).unwrap();
+        let next = RunFolder::create_numbered(folder.path(), "digits-mlp").unwrap();
+        let other = RunFolder::create_numbered(folder.path(), "digits").unwrap();
+        assert_eq!(
+            [name_of(&first), name_of(&next), name_of(&other)],
+            ["digits-mlp-1", "digits-mlp-8", "digits-1"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_run_is_told_apart() {
+        let folder = scratch();
+        let message = |path: &Path| model_file(path).unwrap_err().to_string();
+        let missing = folder.path().join("nothing");
+        assert_eq!(
+            message(&missing),
+            format!(
+                "{} is not a run: there is nothing of that name; give the folder that `barun train` named, or a model file",
+                missing.display()
+            )
+        );
+        assert!(message(folder.path()).contains("there is no recipe.toml in it"));
+        fs::write(folder.path().join(RECIPE), "").unwrap();
+        assert!(message(folder.path()).contains("it has no checkpoints/best.safetensors yet"));
+        let file = folder.path().join("model.safetensors");
+        fs::write(&file, "").unwrap();
+        assert_eq!(model_file(&file).unwrap(), file);
+    }
+}
