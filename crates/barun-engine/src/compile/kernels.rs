@@ -12,7 +12,7 @@ use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
 use crate::cpu::indexed::Indexed;
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::Kernel;
-use crate::cpu::pool::{AvgPool, AvgPoolScatter, MaxPool, MaxPoolPick, MaxPoolScatter, PoolSpec};
+use crate::cpu::pool::{Pool, PoolOp, PoolSpec};
 use crate::graph::{Conv2d, Inst, Pool2d, Primitive, Scan};
 use crate::tensor::{DType, Shape};
 
@@ -140,24 +140,21 @@ impl Compiler<'_> {
                 by_type!(ConvWeightGrad, conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape), isa)
             }
             Primitive::MaxPool2d(pool) => {
-                by_type!(MaxPool, pool_spec(pool, &node(0).shape, &inst.shape), isa)
+                by_type!(Pool, PoolOp::Max, pool_spec(pool, &node(0).shape, &inst.shape), isa)
             }
             Primitive::MaxPool2dScatter(pool) => {
-                by_type!(MaxPoolScatter, pool_spec(pool, &inst.shape, &node(1).shape), isa)
+                by_type!(Pool, PoolOp::MaxScatter, pool_spec(pool, &inst.shape, &node(1).shape), isa)
             }
             Primitive::MaxPool2dPick(pool) => {
-                by_type!(MaxPoolPick, pool_spec(pool, &node(0).shape, &inst.shape), isa)
+                by_type!(Pool, PoolOp::MaxPick, pool_spec(pool, &node(0).shape, &inst.shape), isa)
             }
             Primitive::AvgPool2d(pool) => {
-                by_type!(AvgPool, pool_spec(pool, &node(0).shape, &inst.shape), pool.count_include_pad, isa)
+                let op = PoolOp::Avg { count_include_pad: pool.count_include_pad };
+                by_type!(Pool, op, pool_spec(pool, &node(0).shape, &inst.shape), isa)
             }
             Primitive::AvgPool2dScatter(pool) => {
-                by_type!(
-                    AvgPoolScatter,
-                    pool_spec(pool, &inst.shape, &node(0).shape),
-                    pool.count_include_pad,
-                    isa
-                )
+                let op = PoolOp::AvgScatter { count_include_pad: pool.count_include_pad };
+                by_type!(Pool, op, pool_spec(pool, &inst.shape, &node(0).shape), isa)
             }
             _ => Box::new(indexed(inst, &|index| node(index))),
         }

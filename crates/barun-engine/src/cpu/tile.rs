@@ -159,7 +159,7 @@ fn map2<T: Copy, R>(a: &[T], b: &[T], result: &mut [R], f: impl Fn(T, T) -> R) {
 /// # Safety
 /// The pointer holds `count` initialised elements that nothing writes while the slice lives.
 #[inline(always)]
-unsafe fn input<'a, T: Element>(pointer: *mut u8, count: usize) -> &'a [T] {
+unsafe fn input<'a, T>(pointer: *mut u8, count: usize) -> &'a [T] {
     // SAFETY: the caller's.
     unsafe { std::slice::from_raw_parts(pointer.cast(), count) }
 }
@@ -169,7 +169,7 @@ unsafe fn input<'a, T: Element>(pointer: *mut u8, count: usize) -> &'a [T] {
 /// # Safety
 /// As [`input`], and nothing else reads it while the slice lives.
 #[inline(always)]
-unsafe fn output<'a, T: Element>(pointer: *mut u8, count: usize) -> &'a mut [T] {
+unsafe fn output<'a, T>(pointer: *mut u8, count: usize) -> &'a mut [T] {
     // SAFETY: the caller's.
     unsafe { std::slice::from_raw_parts_mut(pointer.cast(), count) }
 }
@@ -207,6 +207,31 @@ float_unary!(unary_f32, f32, Exp => math::exp, Ln => math::ln, Sin => math::sin,
     Sigmoid => math::sigmoid);
 float_unary!(unary_f64, f64, Exp => f64::exp, Ln => f64::ln, Sin => f64::sin, Cos => f64::cos, Tanh => f64::tanh,
     Sigmoid => math::sigmoid64);
+
+/// Bits of an element: choosing between two is done by masks, which vectorise where branches do not.
+trait Bits: Copy {
+    fn choose(condition: u8, yes: Self, no: Self) -> Self;
+}
+
+macro_rules! bits {
+    ($($type:ty),*) => { $(
+        impl Bits for $type {
+            #[inline(always)]
+            fn choose(condition: u8, yes: Self, no: Self) -> Self {
+                let mask = <$type>::from(condition != 0).wrapping_neg();
+                (yes & mask) | (no & !mask)
+            }
+        }
+    )* };
+}
+bits!(u8, u32, u64);
+
+#[inline(always)]
+fn choose<T: Bits>(condition: &[u8], yes: &[T], no: &[T], result: &mut [T]) {
+    for (((result, &condition), &yes), &no) in result.iter_mut().zip(condition).zip(yes).zip(no) {
+        *result = T::choose(condition, yes, no);
+    }
+}
 
 #[inline(always)]
 fn cast_from<T: Number>(
@@ -326,20 +351,10 @@ multiversion! {
                     }
                     (TileOp::Where, dtype) => {
                         let condition: &[u8] = input(at(0), count);
-                        macro_rules! choose {
-                            ($type:ty) => {{
-                                let (yes, no): (&[$type], &[$type]) = (input(at(1), count), input(at(2), count));
-                                let result: &mut [$type] = output(result, count);
-                                for (((result, &condition), &yes), &no) in result.iter_mut().zip(condition).zip(yes).zip(no) {
-                                    *result = if condition != 0 { yes } else { no };
-                                }
-                            }};
-                        }
                         match dtype {
-                            DType::F32 => choose!(f32),
-                            DType::F64 => choose!(f64),
-                            DType::I64 => choose!(i64),
-                            _ => choose!(u8),
+                            DType::F32 => choose::<u32>(condition, input(at(1), count), input(at(2), count), output(result, count)),
+                            DType::F64 | DType::I64 => choose::<u64>(condition, input(at(1), count), input(at(2), count), output(result, count)),
+                            _ => choose::<u8>(condition, input(at(1), count), input(at(2), count), output(result, count)),
                         }
                     }
                     (TileOp::Cast(to), DType::F32) => cast_from::<f32>(input(at(0), count), *to, result, |x| x, |x| x as i64, |x| x as u8),
