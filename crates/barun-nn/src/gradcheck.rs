@@ -1,0 +1,222 @@
+//! Is a gradient right? Compared with differences, in f64. [GRADCHK-01 .. GRADCHK-08]
+
+use std::fmt;
+use std::sync::Arc;
+
+use barun_engine::random::Stream;
+
+use crate::losses::Loss;
+use crate::state::buffer;
+use crate::{
+    Batch, Buffer, DType, Error, Forward, Inventory, Layout, Mode, Module, Options, Pass, Program,
+    ProgramSpec, Result, Shape, State, Tensor, fresh_state,
+};
+
+/// The distance of the notes, and of this module where none is given: the error of a central difference falls with
+/// `h^2` until rounding takes over, which in f64 is near here.
+pub const STEP: f64 = 1e-4;
+
+/// The gradient of `f` at `x` by central differences, `(f(x + h) - f(x - h)) / 2h` in each place; `x` is restored.
+///
+/// `x` is any tensor's elements in row-major order. [GRADCHK-01, GRADCHK-02]
+///
+/// ```
+/// use barun_nn::gradcheck::numerical_gradient;
+/// let mut x = [3.0, 4.0];
+/// let gradient = numerical_gradient(|x| x[0] * x[0] + x[1] * x[1], &mut x, 1e-4);
+/// assert!((gradient[0] - 6.0).abs() < 1e-7 && (gradient[1] - 8.0).abs() < 1e-7);
+/// assert_eq!(x, [3.0, 4.0]);
+/// ```
+pub fn numerical_gradient(mut f: impl FnMut(&[f64]) -> f64, x: &mut [f64], h: f64) -> Vec<f64> {
+    let mut gradient = Vec::with_capacity(x.len());
+    for index in 0..x.len() {
+        let kept = x[index];
+        x[index] = kept + h;
+        let above = f(x);
+        x[index] = kept - h;
+        let below = f(x);
+        x[index] = kept;
+        gradient.push((above - below) / (2.0 * h));
+    }
+    gradient
+}
+
+/// The comparison for one tensor.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// Which tensor.
+    pub name: String,
+    /// By back-propagation.
+    pub analytic: Vec<f64>,
+    /// By differences.
+    pub numeric: Vec<f64>,
+}
+
+impl Comparison {
+    /// The largest difference, relative to the largest gradient of this tensor (at least 1e-3, so that the rounding of
+    /// a gradient that is 0 is not blown up).
+    pub fn relative_error(&self) -> f64 {
+        let size = self.analytic.iter().chain(&self.numeric).fold(1e-3, |size: f64, g| size.max(g.abs()));
+        // A NaN must not get lost in a maximum.
+        let differences = self.analytic.iter().zip(&self.numeric).map(|(a, n)| (a - n).abs());
+        differences.fold(0.0, |largest, d| if d <= largest { largest } else { d }) / size
+    }
+}
+
+/// A comparison of all gradients.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// One for each tensor.
+    pub comparisons: Vec<Comparison>,
+}
+
+impl Report {
+    /// The largest relative error.
+    pub fn relative_error(&self) -> f64 {
+        let errors = self.comparisons.iter().map(Comparison::relative_error);
+        errors.fold(0.0, |largest, error| if error <= largest { largest } else { error })
+    }
+
+    /// Whether all gradients are right to `tolerance`.
+    pub fn passes(&self, tolerance: f64) -> bool {
+        self.relative_error() <= tolerance
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.comparisons.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(9);
+        writeln!(f, "{:<width$}  elements  relative error", "parameter")?;
+        for comparison in &self.comparisons {
+            let (count, error) = (comparison.analytic.len(), comparison.relative_error());
+            writeln!(f, "{:<width$}  {count:>8}  {error:.3e}", comparison.name)?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares the gradients of `f` with differences at the float `inputs` (f64). An output that is no scalar is weighed
+/// with fixed random numbers.
+///
+/// ```
+/// use barun_nn::{Buffer, gradcheck::gradcheck};
+/// let x = Buffer::new(&[0.5f64, -1.0, 2.0], [3]);
+/// assert!(gradcheck(|inputs| Ok(inputs[0].tanh()), &[x.clone()])?.passes(1e-6));
+/// // A function that claims half its gradient is caught.
+/// let wrong = |inputs: &[barun_nn::Tensor]| {
+///     let y = inputs[0].square();
+///     Ok(&y * 0.5 + y.detach() * 0.5)
+/// };
+/// assert!(!gradcheck(wrong, &[x])?.passes(1e-2));
+/// # Ok::<(), barun_nn::Error>(())
+/// ```
+pub fn gradcheck(f: impl FnOnce(&[Tensor]) -> Result<Tensor>, inputs: &[Buffer]) -> Result<Report> {
+    let named = inputs.iter().enumerate().map(|(index, value)| (format!("input {index}"), value.clone()));
+    check(f, named.collect(), STEP)
+}
+
+/// Compares the gradients of a model's loss for one batch, for each parameter and for float inputs. [GRADCHK-08]
+///
+/// The model runs in f64 and in `mode`, with parameters drawn from `seed` and dropout masks that stay.
+pub fn gradcheck_model<M: Module + Forward + ?Sized>(
+    model: &M,
+    loss: &impl Loss,
+    batch: &Batch,
+    mode: Mode,
+    seed: u64,
+) -> Result<Report> {
+    let inventory = Arc::new(Inventory::of(model)?);
+    let state = fresh_state(model, seed, DType::F64)?;
+    let get = |path: &str| Ok::<_, Error>(state.read(crate::pass::position(state.layout(), path)?));
+    let mut values = Vec::new();
+    for entry in &inventory.parameters {
+        values.push((entry.path.clone(), get(&entry.path)?));
+    }
+    let mut x = Tensor::new(batch.x.clone());
+    let x_is_float = x.dtype().is_float();
+    if x_is_float {
+        values.push(("x".to_string(), buffer(&batch.x.to_f64(), batch.x.shape(), DType::F64)));
+    }
+    let y = Tensor::new(batch.y.clone());
+    let y = if y.dtype().is_float() { y.cast(DType::F64) } else { y };
+    let forward = |leaves: &[Tensor]| {
+        let scalar = |value: i64| Tensor::new(Buffer::new(&[value], []));
+        let mut pass = Pass::new(&inventory, mode, scalar(seed as i64), scalar(0), |path| {
+            let parameters = inventory.parameters.iter().position(|entry| entry.path == path);
+            match parameters {
+                Some(index) => Ok(leaves[index].clone()),
+                None => Ok(Tensor::new(get(path)?)),
+            }
+        })?;
+        if x_is_float {
+            x = leaves[leaves.len() - 1].clone();
+        }
+        loss.loss(&model.forward(&x, &mut pass)?, &y)
+    };
+    check(forward, values, STEP)
+}
+
+/// Compiles `f` with its gradients once and compares at `values`.
+fn check(
+    f: impl FnOnce(&[Tensor]) -> Result<Tensor>,
+    mut values: Vec<(String, Buffer)>,
+    h: f64,
+) -> Result<Report> {
+    let leaf =
+        |(name, value): &(String, Buffer)| Tensor::placeholder(name, value.shape().clone(), value.dtype());
+    let inputs: Vec<Tensor> = values.iter().map(leaf).collect();
+    if let Some(input) = inputs.iter().find(|input| input.dtype() != DType::F64) {
+        return Err(Error::Model(format!("a gradient check needs f64, not {}", input.describe())));
+    }
+    let output = f(&inputs)?;
+    let weights = random_weights(output.shape()?);
+    let scalar = (&output * weights).sum(..);
+    let mut outputs = vec![scalar.clone()];
+    outputs.extend(scalar.grad(&inputs.iter().collect::<Vec<_>>())?);
+    let layout = Layout::new(Vec::new())?;
+    let state = State::zeros(&layout);
+    let compile = |outputs: &[Tensor]| {
+        let spec = ProgramSpec { layout: &layout, inputs: &inputs, outputs, updates: &[] };
+        Program::compile(&spec, &Options::default())
+    };
+    let value_only = compile(&outputs[..1])?;
+    let feeds = |values: &[(String, Buffer)], program: &Program| -> Result<Vec<Buffer>> {
+        let feeds: Vec<&Buffer> = values.iter().map(|(_, value)| value).collect();
+        Ok(program.evaluate(&state, &feeds)?)
+    };
+    let gradients = feeds(&values, &compile(&outputs)?)?;
+    let mut comparisons = Vec::new();
+    for (index, gradient) in gradients[1..].iter().enumerate() {
+        let mut x = values[index].1.to_f64();
+        let shape = values[index].1.shape().clone();
+        let mut failure = None;
+        let value_at = |x: &[f64]| {
+            values[index].1 = Buffer::new(x, shape.clone());
+            match feeds(&values, &value_only) {
+                Ok(outputs) => outputs[0].to_f64()[0],
+                Err(error) => {
+                    failure = Some(error);
+                    f64::NAN
+                }
+            }
+        };
+        let numeric = numerical_gradient(value_at, &mut x, h);
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        values[index].1 = Buffer::new(&x, shape);
+        comparisons.push(Comparison { name: values[index].0.clone(), analytic: gradient.to_f64(), numeric });
+    }
+    Ok(Report { comparisons })
+}
+
+/// Fixed numbers in `[0.5, 1.5)`, so that a gradient of the output's sum, which can be 0 by construction (softmax), is
+/// not what is checked; 1 for a scalar.
+fn random_weights(shape: &Shape) -> Tensor {
+    if shape.rank() == 0 {
+        return Tensor::scalar(1.0, DType::F64);
+    }
+    let mut stream = Stream::new(0, "gradcheck");
+    let weights: Vec<f64> = (0..shape.elements()).map(|_| stream.between(0.5, 1.5)).collect();
+    Tensor::new(buffer(&weights, shape, DType::F64))
+}

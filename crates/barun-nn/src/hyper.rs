@@ -1,0 +1,253 @@
+//! Hyper-parameters: the values a user sets, as opposed to the parameters that training learns. [LAYER-12]
+//!
+//! `#[derive(Hyper)]` gives a thing its name, its description and its settings, so that recipes, `barun list` and the
+//! search over hyper-parameters know it without a second list.
+
+use std::fmt;
+
+use crate::{Error, Result};
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A float.
+    Number(f64),
+    /// A whole number.
+    Whole(i64),
+    /// Yes or no.
+    Flag(bool),
+    /// A name.
+    Text(String),
+    /// Several.
+    List(Vec<Value>),
+    /// Left open.
+    Nothing,
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(value) => write!(f, "{value}"),
+            Value::Whole(value) => write!(f, "{value}"),
+            Value::Flag(value) => write!(f, "{value}"),
+            Value::Text(value) => write!(f, "{value}"),
+            Value::List(values) => {
+                let values: Vec<String> = values.iter().map(Value::to_string).collect();
+                write!(f, "[{}]", values.join(", "))
+            }
+            Value::Nothing => f.write_str("none"),
+        }
+    }
+}
+
+/// One setting of a thing: its name, its value here, and what it means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The field's name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Value,
+    /// The first sentence of its documentation.
+    pub about: &'static str,
+}
+
+/// A thing with a name and settings; derive it.
+///
+/// ```
+/// use barun_nn::{Hyper, hyper::Value};
+///
+/// /// Divide by a constant.
+/// #[derive(Hyper)]
+/// struct Shrink {
+///     /// The divisor.
+///     pub by: f64,
+/// }
+///
+/// let mut shrink = Shrink { by: 2.0 };
+/// assert_eq!((shrink.name(), shrink.about()), ("shrink", "Divide by a constant"));
+/// shrink.set("by", &Value::Whole(4))?;
+/// assert_eq!(shrink.by, 4.0);
+/// assert!(shrink.set("bye", &Value::Whole(4)).unwrap_err().to_string().contains("`by`"));
+/// # Ok::<(), barun_nn::Error>(())
+/// ```
+pub trait Hyper {
+    /// The name recipes use.
+    fn name(&self) -> &'static str;
+    /// What it is, in a sentence.
+    fn about(&self) -> &'static str;
+    /// Its settings with their values.
+    fn settings(&self) -> Vec<Setting>;
+    /// Changes one setting.
+    fn set(&mut self, setting: &str, value: &Value) -> Result<()>;
+}
+
+impl<T: Hyper + ?Sized> Hyper for Box<T> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn about(&self) -> &'static str {
+        (**self).about()
+    }
+    fn settings(&self) -> Vec<Setting> {
+        (**self).settings()
+    }
+    fn set(&mut self, setting: &str, value: &Value) -> Result<()> {
+        (**self).set(setting, value)
+    }
+}
+
+/// A type a setting can have.
+pub trait HyperValue: Sized {
+    /// What it takes, for messages.
+    const EXPECTED: &'static str;
+    /// As a value.
+    fn to_value(&self) -> Value;
+    /// From a value, if it fits.
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+/// Sets one field; used by the derive.
+pub fn assign<T: HyperValue>(field: &mut T, owner: &str, setting: &str, value: &Value) -> Result<()> {
+    match T::from_value(value) {
+        Some(new) => *field = new,
+        None => {
+            return Err(Error::Setting {
+                owner: owner.to_string(),
+                setting: setting.to_string(),
+                value: value.to_string(),
+                expected: T::EXPECTED.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The error for a setting that is not there; used by the derive.
+pub fn unknown_setting(owner: &dyn Hyper, setting: &str) -> Result<()> {
+    let known = owner.settings().iter().map(|setting| setting.name.to_string()).collect();
+    Err(Error::UnknownName { family: "setting", name: format!("{}.{setting}", owner.name()), known })
+}
+
+/// The member of `all` with `name`.
+pub(crate) fn by_name<T: Hyper>(family: &'static str, all: Vec<T>, name: &str) -> Result<T> {
+    let known = all.iter().map(|thing| thing.name().to_string()).collect();
+    let unknown = || Error::UnknownName { family, name: name.to_string(), known };
+    all.into_iter().find(|thing| thing.name() == name).ok_or_else(unknown)
+}
+
+impl HyperValue for f64 {
+    const EXPECTED: &'static str = "a number";
+    fn to_value(&self) -> Value {
+        Value::Number(*self)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Some(*number),
+            Value::Whole(number) => Some(*number as f64),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! whole {
+    ($($type:ty),*) => { $(
+        impl HyperValue for $type {
+            const EXPECTED: &'static str = "a whole number, 0 or more";
+            fn to_value(&self) -> Value {
+                Value::Whole(*self as i64)
+            }
+            fn from_value(value: &Value) -> Option<Self> {
+                match value {
+                    Value::Whole(number) => <$type>::try_from(*number).ok(),
+                    _ => None,
+                }
+            }
+        }
+    )* };
+}
+whole!(usize, u64);
+
+impl HyperValue for i64 {
+    const EXPECTED: &'static str = "a whole number";
+    fn to_value(&self) -> Value {
+        Value::Whole(*self)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Whole(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl HyperValue for bool {
+    const EXPECTED: &'static str = "true or false";
+    fn to_value(&self) -> Value {
+        Value::Flag(*self)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+}
+
+impl<T: HyperValue> HyperValue for Vec<T> {
+    const EXPECTED: &'static str = "a list";
+    fn to_value(&self) -> Value {
+        Value::List(self.iter().map(T::to_value).collect())
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(values) => values.iter().map(T::from_value).collect(),
+            _ => None,
+        }
+    }
+}
+
+/// A pair of equal sizes may be given as one number.
+impl HyperValue for [usize; 2] {
+    const EXPECTED: &'static str = "a whole number, or a list of two";
+    fn to_value(&self) -> Value {
+        self.to_vec().to_value()
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Whole(_) => usize::from_value(value).map(|size| [size, size]),
+            _ => Vec::from_value(value)?.try_into().ok(),
+        }
+    }
+}
+
+impl<T: HyperValue> HyperValue for Option<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Nothing, T::to_value)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Nothing => Some(None),
+            _ => T::from_value(value).map(Some),
+        }
+    }
+}
+
+/// Gives an enum of plain cases the names recipes use for them.
+macro_rules! named_cases {
+    ($type:ident { $($case:ident = $name:literal),* $(,)? }) => {
+        impl $crate::hyper::HyperValue for $type {
+            const EXPECTED: &'static str = concat!("one of", $(" ", $name),*);
+            fn to_value(&self) -> $crate::hyper::Value {
+                $crate::hyper::Value::Text(match self { $($type::$case => $name),* }.to_string())
+            }
+            fn from_value(value: &$crate::hyper::Value) -> Option<Self> {
+                match value {
+                    $($crate::hyper::Value::Text(name) if name == $name => Some($type::$case),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+pub(crate) use named_cases;

@@ -1,0 +1,205 @@
+//! Optimisers: how a gradient becomes an update. One file each: the formula, with what it remembers as a typed struct.
+
+use std::fmt;
+
+use crate::hyper::{Setting, Value, by_name as find};
+use crate::{DType, Hyper, Result, Tensor};
+
+/// What an update knows beside the parameter and its gradient.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The learning rate, a scalar of the parameter's type.
+    pub lr: Tensor,
+    /// The number of this update, 1 for the first: an f64 scalar, so that powers of it are exact enough.
+    pub step: Tensor,
+    /// Whether weight decay applies to this parameter; by default not to biases and normalisations. [REG-10]
+    pub decays: bool,
+}
+
+impl Context {
+    /// `g + weight_decay p`: the gradient of the loss with `weight_decay / 2 |p|^2` added. [REG-04, REG-06]
+    pub fn with_decay(&self, weight_decay: f64, p: &Tensor, g: &Tensor) -> Tensor {
+        if self.decays && weight_decay != 0.0 { g + p * weight_decay } else { g.clone() }
+    }
+
+    /// `1 - beta^step`, by which an average that started at 0 is too small. [OPT-24]
+    pub fn bias_correction(&self, beta: f64, dtype: DType) -> Tensor {
+        (1.0 - self.step.like(beta).pow(&self.step)).cast(dtype)
+    }
+}
+
+/// `rho old + (1 - rho) new`: an exponential moving average. [OPT-20]
+pub fn ema(rho: f64, old: &Tensor, new: &Tensor) -> Tensor {
+    old * rho + new * (1.0 - rho)
+}
+
+/// What an optimiser remembers about each parameter: tensors of the parameter's shape, 0 at first. Derive it.
+pub trait Slots: Sized {
+    /// The names, under which they are saved.
+    fn names() -> Vec<&'static str>;
+    /// In the order of the names.
+    fn into_tensors(self) -> Vec<Tensor>;
+    /// From tensors in the order of the names.
+    fn from_tensors(tensors: Vec<Tensor>) -> Self;
+}
+
+/// Nothing to remember.
+impl Slots for () {
+    fn names() -> Vec<&'static str> {
+        Vec::new()
+    }
+    fn into_tensors(self) -> Vec<Tensor> {
+        Vec::new()
+    }
+    fn from_tensors(_: Vec<Tensor>) -> Self {}
+}
+
+/// A rule that turns a gradient into an update.
+///
+/// Plain gradient descent, with `lr` as the base that schedules start from:
+/// ```
+/// use barun_nn::{Hyper, Tensor, optimizers::{Context, Optimizer}};
+///
+/// /// Go downhill.
+/// #[derive(Clone, Debug, Hyper)]
+/// struct Downhill { pub lr: f64 }
+///
+/// impl Optimizer for Downhill {
+///     type Slots = ();
+///     fn lr(&self) -> f64 { self.lr }
+///     fn update(&self, p: &Tensor, g: &Tensor, _: (), context: &Context) -> (Tensor, ()) {
+///         (p - &context.lr * g, ())
+///     }
+/// }
+/// ```
+pub trait Optimizer: Hyper + Clone + fmt::Debug + Send + Sync + 'static {
+    /// What it remembers about each parameter.
+    type Slots: Slots;
+
+    /// The base learning rate.
+    fn lr(&self) -> f64;
+
+    /// The new parameter and what to remember, for gradient `g` of parameter `p`.
+    fn update(&self, p: &Tensor, g: &Tensor, slots: Self::Slots, context: &Context) -> (Tensor, Self::Slots);
+}
+
+/// An [`Optimizer`] whose kind is not known when compiling, such as one that a recipe names.
+trait Erased: Hyper + fmt::Debug + Send + Sync {
+    fn lr(&self) -> f64;
+    fn slot_names(&self) -> Vec<&'static str>;
+    fn update(&self, p: &Tensor, g: &Tensor, slots: Vec<Tensor>, context: &Context) -> (Tensor, Vec<Tensor>);
+    fn clone_box(&self) -> Box<dyn Erased>;
+}
+
+impl<O: Optimizer> Erased for O {
+    fn lr(&self) -> f64 {
+        Optimizer::lr(self)
+    }
+    fn slot_names(&self) -> Vec<&'static str> {
+        O::Slots::names()
+    }
+    fn update(&self, p: &Tensor, g: &Tensor, slots: Vec<Tensor>, context: &Context) -> (Tensor, Vec<Tensor>) {
+        let (p, slots) = Optimizer::update(self, p, g, O::Slots::from_tensors(slots), context);
+        (p, slots.into_tensors())
+    }
+    fn clone_box(&self) -> Box<dyn Erased> {
+        Box::new(self.clone())
+    }
+}
+
+/// Any optimiser, such as one that a recipe names.
+#[derive(Debug)]
+pub struct AnyOptimizer(Box<dyn Erased>);
+
+impl Clone for AnyOptimizer {
+    fn clone(&self) -> Self {
+        AnyOptimizer(self.0.clone_box())
+    }
+}
+
+impl<O: Optimizer> From<O> for AnyOptimizer {
+    fn from(optimizer: O) -> Self {
+        AnyOptimizer(Box::new(optimizer))
+    }
+}
+
+/// An optimiser, of a kind known when compiling or not; what a step takes.
+pub trait ToAny {
+    /// A copy whose kind is erased.
+    fn to_any(&self) -> AnyOptimizer;
+}
+
+impl<O: Optimizer> ToAny for O {
+    fn to_any(&self) -> AnyOptimizer {
+        self.clone().into()
+    }
+}
+
+impl ToAny for AnyOptimizer {
+    fn to_any(&self) -> AnyOptimizer {
+        self.clone()
+    }
+}
+
+impl Hyper for AnyOptimizer {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn about(&self) -> &'static str {
+        self.0.about()
+    }
+    fn settings(&self) -> Vec<Setting> {
+        self.0.settings()
+    }
+    fn set(&mut self, setting: &str, value: &Value) -> Result<()> {
+        self.0.set(setting, value)
+    }
+}
+
+impl AnyOptimizer {
+    /// The base learning rate.
+    pub fn lr(&self) -> f64 {
+        self.0.lr()
+    }
+
+    /// The names of what it remembers about each parameter.
+    pub fn slot_names(&self) -> Vec<&'static str> {
+        self.0.slot_names()
+    }
+
+    /// See [`Optimizer::update`]; `slots` in the order of their names.
+    pub fn update(
+        &self,
+        p: &Tensor,
+        g: &Tensor,
+        slots: Vec<Tensor>,
+        context: &Context,
+    ) -> (Tensor, Vec<Tensor>) {
+        self.0.update(p, g, slots, context)
+    }
+}
+
+macro_rules! optimizers {
+    ($($file:ident: $type:ident),* $(,)?) => {
+        $(mod $file; pub use $file::$type;)*
+
+        /// Every optimiser with its default settings.
+        pub fn all() -> Vec<AnyOptimizer> {
+            vec![$($type::default().into()),*]
+        }
+    };
+}
+optimizers! {
+    sgd: Sgd,
+    momentum: Momentum,
+    nesterov: Nesterov,
+    adam: Adam,
+    adamw: AdamW,
+}
+pub use adam::AdamSlots;
+pub use momentum::{MomentumForm, MomentumSlots};
+
+/// The optimiser called `name`, with its default settings.
+pub fn by_name(name: &str) -> Result<AnyOptimizer> {
+    find("optimizer", all(), name)
+}

@@ -1,0 +1,42 @@
+//! Nesterov's accelerated gradient.
+
+use super::momentum::MomentumSlots;
+use super::{Context, Optimizer};
+use crate::{Hyper, Tensor};
+
+/// Nesterov's accelerated gradient: momentum with the gradient taken where the momentum leads.
+///
+///     textbook, at w:            a <- momentum a + grad(w - lr momentum a);      w <- w - lr a
+///     here, at p = w - lr momentum a:   v <- momentum v + g;                     p <- p - lr (g + momentum v)
+///
+/// Both are the same walk: `p` is the point the textbook looks ahead to, which is where the gradient is known. This is
+/// PyTorch's form. Nesterov, 1983; Sutskever et al., 2013. [OPT-14]
+#[derive(Clone, Debug, Hyper)]
+pub struct Nesterov {
+    /// Learning rate.
+    pub lr: f64,
+    /// The part of the velocity that is kept.
+    pub momentum: f64,
+    /// L2 penalty; biases and normalisations are exempt.
+    pub weight_decay: f64,
+}
+
+impl Default for Nesterov {
+    fn default() -> Self {
+        Nesterov { lr: 1e-3, momentum: 0.9, weight_decay: 0.0 }
+    }
+}
+
+impl Optimizer for Nesterov {
+    type Slots = MomentumSlots;
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(&self, p: &Tensor, g: &Tensor, slots: MomentumSlots, context: &Context) -> (Tensor, MomentumSlots) {
+        let g = context.with_decay(self.weight_decay, p, g);
+        let velocity = slots.velocity * self.momentum + &g;
+        (p - &context.lr * (g + &velocity * self.momentum), MomentumSlots { velocity })
+    }
+}

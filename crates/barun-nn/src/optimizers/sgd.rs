@@ -1,0 +1,37 @@
+//! Gradient descent.
+
+use super::{Context, Optimizer};
+use crate::{Hyper, Tensor};
+
+/// Stochastic gradient descent: a step against the gradient.
+///
+///     p <- p - lr (g + weight_decay p)
+///
+/// With batches of all data it is gradient descent, of one row the original SGD. Defaults follow PyTorch (lr 1e-3, no
+/// decay). Robbins & Monro, 1951. [OPT-01, OPT-04 .. OPT-06]
+#[derive(Clone, Debug, Hyper)]
+pub struct Sgd {
+    /// Learning rate.
+    pub lr: f64,
+    /// L2 penalty; biases and normalisations are exempt.
+    pub weight_decay: f64,
+}
+
+impl Default for Sgd {
+    fn default() -> Self {
+        Sgd { lr: 1e-3, weight_decay: 0.0 }
+    }
+}
+
+impl Optimizer for Sgd {
+    type Slots = ();
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(&self, p: &Tensor, g: &Tensor, _: (), context: &Context) -> (Tensor, ()) {
+        let g = context.with_decay(self.weight_decay, p, g);
+        (p - &context.lr * g, ())
+    }
+}

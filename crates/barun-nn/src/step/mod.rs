@@ -1,0 +1,246 @@
+//! The compiled training step: forward, backward, update and statistics as one program over one state.
+//!
+//! Programs are specialised to the shapes of the batch, kept, and compiled when first needed. All of them - training,
+//! evaluation, prediction, probes - work on the same state.
+
+mod build;
+mod options;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use options::{Decay, InputTransform, StepOptions};
+
+use crate::losses::Loss;
+use crate::metrics::Aggregate;
+use crate::optimizers::{AnyOptimizer, ToAny};
+use crate::{Buffer, DType, Forward, Inventory, Layout, Module, Program, Result, Shape, State, state};
+use build::Built;
+
+/// Rows of inputs with their targets.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Inputs, batch first.
+    pub x: Buffer,
+    /// Targets, batch first.
+    pub y: Buffer,
+}
+
+/// What a training step reports.
+#[derive(Clone, Debug, Default)]
+pub struct StepOutput {
+    /// The loss before the update.
+    pub loss: f64,
+    /// The norm of all gradients together, before clipping.
+    pub gradient_norm: f64,
+    /// Whether the update was made. It is not if the loss or a gradient is not finite: then the state is as before.
+    pub applied: bool,
+    /// The metrics by name.
+    pub metrics: Vec<(String, f64)>,
+}
+
+/// What an evaluation reports.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluation {
+    /// The loss.
+    pub loss: f64,
+    /// The metrics by name.
+    pub metrics: Vec<(String, f64)>,
+    /// The number of rows.
+    pub rows: usize,
+}
+
+impl Evaluation {
+    /// Several batches as one: means weighted by rows, sums added. `None` without batches.
+    pub fn join(parts: &[Evaluation], options: &StepOptions) -> Option<Evaluation> {
+        let first = parts.first()?;
+        let rows: usize = parts.iter().map(|part| part.rows).sum();
+        let mean = |value: &dyn Fn(&Evaluation) -> f64| {
+            parts.iter().map(|part| value(part) * part.rows as f64).sum::<f64>() / rows as f64
+        };
+        let join = |index: usize| match options.metrics[index].aggregate() {
+            Aggregate::Mean => mean(&|part| part.metrics[index].1),
+            Aggregate::Sum => parts.iter().map(|part| part.metrics[index].1).sum(),
+        };
+        let metrics = first.metrics.iter().enumerate();
+        let metrics = metrics.map(|(index, (name, _))| (name.clone(), join(index))).collect();
+        Some(Evaluation { loss: mean(&|part| part.loss), metrics, rows })
+    }
+}
+
+/// A program's purpose and the shapes it is specialised to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    purpose: Purpose,
+    x: (Shape, DType),
+    y: Option<(Shape, DType)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Purpose {
+    Train,
+    Evaluate,
+    Predict,
+    Gradients,
+    /// What is watched in training: these names, or all.
+    Watch(Option<Vec<String>>),
+}
+
+/// A model, an optimiser and a loss, compiled into steps.
+///
+/// The model may be given as a reference, an `Arc` or a value. Many states can run under one step, also at once from
+/// several threads: they share the programs. See the crate's example.
+pub struct Step<M> {
+    model: M,
+    optimizer: AnyOptimizer,
+    loss: Box<dyn Loss>,
+    options: StepOptions,
+    inventory: Arc<Inventory>,
+    layout: Arc<Layout>,
+    programs: Mutex<HashMap<Key, Arc<Built>>>,
+}
+
+impl<M: Module + Forward> Step<M> {
+    /// With default options.
+    pub fn compile(model: M, optimizer: &impl ToAny, loss: &impl Loss) -> Result<Step<M>> {
+        Step::with(model, optimizer, loss, StepOptions::default())
+    }
+
+    /// With `options`.
+    pub fn with(model: M, optimizer: &impl ToAny, loss: &impl Loss, options: StepOptions) -> Result<Step<M>> {
+        let optimizer = optimizer.to_any();
+        let inventory = Arc::new(Inventory::of(&model)?);
+        options.check(&inventory)?;
+        let slots = inventory.parameters.iter().filter(|entry| options.is_trained(&entry.path));
+        let slots = slots.flat_map(|entry| {
+            let names = optimizer.slot_names();
+            let slot = |name| (slot_name(&entry.path, name), entry.shape.clone(), options.precision);
+            names.into_iter().map(slot).collect::<Vec<_>>()
+        });
+        let layout = state::layout(&inventory, options.precision, slots.collect())?;
+        let programs = Mutex::default();
+        Ok(Step { model, optimizer, loss: loss.clone_box(), options, inventory, layout, programs })
+    }
+
+    /// A state with first values drawn from `seed`. [INIT-20]
+    pub fn init(&self, seed: u64) -> Result<State> {
+        state::first_values(&self.inventory, &self.layout, seed)
+    }
+
+    /// One step of training: predict, compare, go back, update. [TRAIN-01]
+    pub fn run(&self, state: &mut State, batch: &Batch, lr: f64) -> Result<StepOutput> {
+        let built = self.built(Purpose::Train, &batch.x, Some(&batch.y))?;
+        let lr = Buffer::new(&[lr], []);
+        let outputs = built.program.run(state, &[&batch.x, &batch.y, &lr])?;
+        let [loss, gradient_norm, applied] = [0, 1, 2].map(|index| scalar(&outputs[index]));
+        let metrics = self.named_metrics(&outputs[3..]);
+        Ok(StepOutput { loss, gradient_norm, applied: applied != 0.0, metrics })
+    }
+
+    /// Loss and metrics of a batch in eval mode; the state stays as it is.
+    pub fn evaluate(&self, state: &State, batch: &Batch) -> Result<Evaluation> {
+        let built = self.built(Purpose::Evaluate, &batch.x, Some(&batch.y))?;
+        let outputs = built.program.evaluate(state, &[&batch.x, &batch.y])?;
+        let rows = batch.x.shape().first().copied().unwrap_or(1);
+        Ok(Evaluation { loss: scalar(&outputs[0]), metrics: self.named_metrics(&outputs[1..]), rows })
+    }
+
+    /// The model's output for `x` in eval mode; the state stays as it is. [TRAIN-13]
+    pub fn predict(&self, state: &State, x: &Buffer) -> Result<Buffer> {
+        let built = self.built(Purpose::Predict, x, None)?;
+        Ok(built.program.evaluate(state, &[x])?.remove(0))
+    }
+
+    /// The gradient of the loss for each trained parameter, by path, in training mode. Commits nothing.
+    pub fn gradients(&self, state: &State, batch: &Batch) -> Result<Vec<(String, Buffer)>> {
+        self.named(Purpose::Gradients, state, batch)
+    }
+
+    /// What layers give in training mode, by path, and what they probe by name; only `names` unless `None`. Commits
+    /// nothing, so looking changes nothing.
+    pub fn watch(
+        &self,
+        state: &State,
+        batch: &Batch,
+        names: Option<&[&str]>,
+    ) -> Result<Vec<(String, Buffer)>> {
+        let names = names.map(|names| names.iter().map(|name| name.to_string()).collect());
+        self.named(Purpose::Watch(names), state, batch)
+    }
+
+    /// Compiles the training and the evaluation step for batches of these shapes, so that a mistake shows now.
+    pub fn prepare(&self, x: (&Shape, DType), y: (&Shape, DType)) -> Result<()> {
+        let [x, y] = [x, y].map(|(shape, dtype)| (shape.clone(), dtype));
+        for purpose in [Purpose::Train, Purpose::Evaluate] {
+            self.built_for(Key { purpose, x: x.clone(), y: Some(y.clone()) })?;
+        }
+        Ok(())
+    }
+
+    /// The training program for batches of this shape, to look at: its plan, its memory.
+    pub fn program(&self, batch: &Batch) -> Result<Arc<Program>> {
+        Ok(Arc::clone(&self.built(Purpose::Train, &batch.x, Some(&batch.y))?.program))
+    }
+
+    /// The model.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The optimiser.
+    pub fn optimizer(&self) -> &AnyOptimizer {
+        &self.optimizer
+    }
+
+    /// The options.
+    pub fn options(&self) -> &StepOptions {
+        &self.options
+    }
+
+    /// What the state holds: parameters and statistics by their paths, then what the optimiser remembers
+    /// (`optimizer/PATH/NAME`), `run/seed` and `run/step`.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// What the model has.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    fn named(&self, purpose: Purpose, state: &State, batch: &Batch) -> Result<Vec<(String, Buffer)>> {
+        let built = self.built(purpose, &batch.x, Some(&batch.y))?;
+        let outputs = built.program.evaluate(state, &[&batch.x, &batch.y])?;
+        Ok(built.names.iter().cloned().zip(outputs).collect())
+    }
+
+    fn named_metrics(&self, values: &[Buffer]) -> Vec<(String, f64)> {
+        let names = self.options.metrics.iter().map(|metric| metric.name().to_string());
+        names.zip(values.iter().map(scalar)).collect()
+    }
+
+    fn built(&self, purpose: Purpose, x: &Buffer, y: Option<&Buffer>) -> Result<Arc<Built>> {
+        let kind = |buffer: &Buffer| (buffer.shape().clone(), buffer.dtype());
+        self.built_for(Key { purpose, x: kind(x), y: y.map(kind) })
+    }
+
+    fn built_for(&self, key: Key) -> Result<Arc<Built>> {
+        // Held while compiling: threads that want the same program wait for it instead of compiling it again.
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(built) = programs.get(&key) {
+            return Ok(Arc::clone(built));
+        }
+        let built = Arc::new(self.build(&key)?);
+        programs.insert(key, Arc::clone(&built));
+        Ok(built)
+    }
+}
+
+/// The name of what the optimiser remembers as `slot` about the parameter at `path`.
+fn slot_name(path: &str, slot: &str) -> String {
+    format!("optimizer/{path}/{slot}")
+}
+
+fn scalar(buffer: &Buffer) -> f64 {
+    buffer.to_f64().first().copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,130 @@
+//! How a step is compiled.
+
+use std::sync::Arc;
+
+use crate::metrics::Metric;
+use crate::{DType, Error, Inventory, Options, Result, Role, Tensor};
+
+/// Which parameters weight decay applies to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decay {
+    /// Weights; biases and the scales and shifts of normalisations are exempt. [REG-10]
+    #[default]
+    Weights,
+    /// All, as PyTorch does when given all parameters.
+    All,
+}
+
+impl Decay {
+    pub(super) fn applies_to(self, role: Role) -> bool {
+        self == Decay::All || role == Role::Weight
+    }
+}
+
+/// What happens to inputs inside the step, so that images can travel as bytes: `x scale + shift`, per value of the last
+/// axis or with one number for all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputTransform {
+    /// Factors: one, or one per size of the last axis.
+    pub scale: Vec<f64>,
+    /// Summands: one, or one per size of the last axis.
+    pub shift: Vec<f64>,
+}
+
+impl InputTransform {
+    /// Bytes to `[0, 1]`.
+    pub fn unit_range() -> Self {
+        InputTransform { scale: vec![1.0 / 255.0], shift: vec![0.0] }
+    }
+
+    /// To mean 0 and deviation 1, for values with this mean and deviation.
+    pub fn standardize(mean: &[f64], std: &[f64]) -> Self {
+        let scale: Vec<f64> = std.iter().map(|std| 1.0 / std).collect();
+        let shift = mean.iter().zip(std).map(|(mean, std)| -mean / std).collect();
+        InputTransform { scale, shift }
+    }
+
+    fn apply(&self, x: &Tensor) -> Tensor {
+        let constants = |values: &[f64]| match values {
+            [only] => x.like(*only),
+            _ => {
+                let shape = [values.len()].into();
+                Tensor::new(crate::state::buffer(values, &shape, x.dtype()))
+            }
+        };
+        x * constants(&self.scale) + constants(&self.shift)
+    }
+}
+
+/// How a step is compiled; all have defaults.
+#[derive(Clone, Debug)]
+pub struct StepOptions {
+    /// The type of parameters and arithmetic: f32, or f64 for gradient checks.
+    pub precision: DType,
+    /// Which parameters weight decay applies to.
+    pub decay: Decay,
+    /// Parameters that stay as they are: paths or the beginnings of paths, such as `trunk`.
+    pub frozen: Vec<String>,
+    /// The norm that all gradients together are scaled down to if it is larger.
+    pub clip_norm: Option<f64>,
+    /// What happens to the inputs first.
+    pub input: Option<InputTransform>,
+    /// What is watched beside the loss.
+    pub metrics: Vec<Arc<dyn Metric>>,
+    /// The engine's options: threads, instruction set, fusion.
+    pub engine: Options,
+}
+
+impl Default for StepOptions {
+    fn default() -> Self {
+        StepOptions {
+            precision: DType::F32,
+            decay: Decay::default(),
+            frozen: Vec::new(),
+            clip_norm: None,
+            input: None,
+            metrics: Vec::new(),
+            engine: Options::default(),
+        }
+    }
+}
+
+impl StepOptions {
+    /// Whether the parameter at `path` is updated.
+    pub(super) fn is_trained(&self, path: &str) -> bool {
+        !self.frozen.iter().any(|frozen| is_at_or_below(path, frozen))
+    }
+
+    pub(super) fn check(&self, inventory: &Inventory) -> Result<()> {
+        if !self.precision.is_float() {
+            return Err(Error::Model(format!("a step needs precision f32 or f64, not {}", self.precision)));
+        }
+        let none =
+            |frozen: &&String| !inventory.parameters.iter().any(|entry| is_at_or_below(&entry.path, frozen));
+        match self.frozen.iter().find(none) {
+            Some(frozen) => {
+                let known = inventory.parameters.iter().map(|entry| entry.path.clone()).collect();
+                Err(Error::UnknownName { family: "parameter to freeze", name: frozen.clone(), known })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// An input as the model gets it: bytes and floats in the step's precision, transformed; whole numbers as they are.
+    pub(super) fn prepare(&self, x: &Tensor) -> Tensor {
+        let x = if x.dtype() == DType::I64 { x.clone() } else { x.cast(self.precision) };
+        match &self.input {
+            Some(transform) => transform.apply(&x),
+            None => x,
+        }
+    }
+
+    /// A target as the loss gets it: floats in the step's precision, labels as whole numbers.
+    pub(super) fn prepare_target(&self, y: &Tensor) -> Tensor {
+        if y.dtype().is_float() { y.cast(self.precision) } else { y.cast(DType::I64) }
+    }
+}
+
+fn is_at_or_below(path: &str, ancestor: &str) -> bool {
+    path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
