@@ -16,4 +16,4 @@ pub mod run;
 
 pub use error::{Error, Result};
 pub use recipe::{Draft, Recipe};
-pub use request::{bench, evaluate, predict, train};
+pub use request::{evaluate, predict, train};

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
-use crate::report::{BenchReport, EvalReport, PredictReport, TrainReport};
+use crate::report::{EvalReport, PredictReport, TrainReport};
 
 /// What every command that computes may be told.
 #[derive(Clone, Debug, Default)]
@@ -68,15 +68,6 @@ pub struct PredictRequest {
     pub machine: Machine,
 }
 
-/// A measurement.
-#[derive(Clone, Debug)]
-pub struct BenchRequest {
-    /// Which workloads; none means all.
-    pub workloads: Vec<String>,
-    /// With what.
-    pub machine: Machine,
-}
-
 /// Trains a network and leaves it in a run folder.
 pub fn train(_request: &TrainRequest, _callback: &mut dyn Callback) -> Result<TrainReport> {
     Err(Error::NotYet("train"))
@@ -90,9 +81,4 @@ pub fn evaluate(_request: &EvalRequest) -> Result<EvalReport> {
 /// Asks a trained model about new rows. Changes nothing of the model. [TRAIN-13, EVAL-12]
 pub fn predict(_request: &PredictRequest) -> Result<PredictReport> {
     Err(Error::NotYet("predict"))
-}
-
-/// Measures training steps on fixed workloads.
-pub fn bench(_request: &BenchRequest) -> Result<BenchReport> {
-    Err(Error::NotYet("bench"))
 }
