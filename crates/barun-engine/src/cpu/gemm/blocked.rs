@@ -203,13 +203,13 @@ pub(crate) unsafe fn product<T: Real>(
                     };
                     let panel = Panel {
                         a: a.at,
-                        a_rows: &places.rows.as_slice(),
+                        a_rows: places.rows.as_slice(),
                         a_column: a.column,
                         runs: places.runs.as_slice(),
                         b: b_at,
                         b_row,
                         c: output.wrapping_add(j),
-                        c_rows: &outputs.as_slice(),
+                        c_rows: outputs.as_slice(),
                         columns: count,
                         add: region.add || ks.start > region.ks.start,
                     };
