@@ -28,10 +28,12 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Sets where the rows begin.
-    pub fn set_rows(&mut self, rows: impl Iterator<Item = usize>) {
+    /// Sets where the rows begin: at the places of each run in turn, which are `step` apart.
+    pub fn set_rows(&mut self, step: usize, runs: impl Iterator<Item = Run>) {
         self.rows.len = 0;
-        rows.for_each(|row| self.rows.push(row));
+        for run in runs {
+            self.rows.extend((0..run.len).map(|i| run.offset + i * step));
+        }
     }
 
     /// Sets the runs of all rows, joining those that follow each other with the same step.
@@ -60,6 +62,16 @@ impl<T: Copy, const N: usize> List<T, N> {
     fn push(&mut self, item: T) {
         self.items[self.len].write(item);
         self.len += 1;
+    }
+
+    fn extend(&mut self, items: impl ExactSizeIterator<Item = T>) {
+        let slots = &mut self.items[self.len..self.len + items.len()];
+        let mut written = 0;
+        for (slot, item) in slots.iter_mut().zip(items) {
+            slot.write(item);
+            written += 1;
+        }
+        self.len += written;
     }
 
     fn as_mut_slice(&mut self) -> &mut [T] {
@@ -189,7 +201,7 @@ pub(crate) unsafe fn product<T: Real>(
                 // SAFETY: the ranges are parts of the region.
                 let a = unsafe { left.block(micro, rows.clone(), ks.clone(), left_buffer, &mut places) };
                 outputs.len = 0;
-                rows.clone().for_each(|row| outputs.push(left.output_row(row) * output_row));
+                outputs.extend(rows.clone().map(|row| left.output_row(row) * output_row));
                 let mut j = columns.start;
                 while j < columns.end {
                     let in_place = j < b.packed_from;
@@ -274,16 +286,15 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
         let (k, count) = (ks.len(), rows.len());
         places.set_runs(1, std::iter::once(Run { offset: 0, len: k }));
         if !self.pack {
-            places.set_rows((0..count).map(|i| i * row));
+            places.set_rows(row, std::iter::once(Run { offset: 0, len: count }));
             return LeftBlock { at, column };
         }
         let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
         unsafe { (micro.pack_left)(&packing) };
         let tile = micro.rows;
-        places.set_rows(
-            (0..count.div_ceil(tile)).flat_map(|i| (0..tile).map(move |j| i * tile * k + j)).take(count),
-        );
+        let tiles = (0..count).step_by(tile);
+        places.set_rows(1, tiles.map(|i| Run { offset: i * k, len: tile.min(count - i) }));
         LeftBlock { at: buffer, column: tile }
     }
 }
