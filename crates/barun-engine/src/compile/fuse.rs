@@ -193,7 +193,6 @@ impl Groups {
     fn join(&mut self, into: usize, from: usize, kind: LoopKind) {
         let mut before = std::mem::take(&mut self.all[from].before);
         unite(&mut before, &self.all[into].before);
-        // Two loops that wait for nobody have empty sets.
         if let Some(word) = before.get_mut(into / 64) {
             *word &= !(1 << (into % 64));
         }

@@ -290,16 +290,16 @@ impl Work {
                         None => kernel.run(phase, task, &io, scratch, &mut |_| {}),
                         Some((after, columns)) => after.with_pointers(frame, |pointers| {
                             let registers = scratch.add(kernel.scratch_bytes().next_multiple_of(ALIGN));
+                            let mut tile = None;
                             kernel.run(phase, task, &io, scratch, &mut |block| {
+                                let tile = tile.get_or_insert_with(|| after.body.begin(pointers, registers));
                                 if block.columns.len() == *columns {
-                                    let range = block.rows.start * columns..block.rows.end * columns;
-                                    after.body.run_range(range.start, range.end, pointers, registers);
+                                    tile.run_range(block.rows.start * columns, block.rows.end * columns);
                                     return;
                                 }
                                 for row in block.rows {
                                     let start = row * columns;
-                                    let range = start + block.columns.start..start + block.columns.end;
-                                    after.body.run_range(range.start, range.end, pointers, registers);
+                                    tile.run_range(start + block.columns.start, start + block.columns.end);
                                 }
                             });
                         }),

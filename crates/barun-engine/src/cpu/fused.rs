@@ -224,7 +224,7 @@ impl FusedLoop {
                 None => {
                     let start = task * self.task_elements();
                     let end = (start + self.task_elements()).min(self.elements());
-                    self.run_range(start, end, pointers, scratch);
+                    self.begin(pointers, scratch).run_range(start, end);
                 }
                 Some(pattern) if phase == 1 => self.combine(pattern, pointers, workspace),
                 Some(pattern) => {
@@ -240,21 +240,13 @@ impl FusedLoop {
         }
     }
 
-    /// Runs the flat range `start..end` of a loop without reductions; also the epilogue of a contraction on a block.
+    /// Begins to run a loop without reductions; also the epilogue of a contraction, block by block.
     ///
     /// # Safety
     /// As [`FusedLoop::run`].
-    pub unsafe fn run_range(&self, start: usize, end: usize, pointers: Pointers<'_>, scratch: *mut u8) {
+    pub unsafe fn begin<'a>(&'a self, pointers: Pointers<'a>, scratch: *mut u8) -> Tile<'a> {
         // SAFETY: passed on.
-        unsafe {
-            let mut tile = Tile::new(self, pointers, scratch);
-            let mut at = start;
-            while at < end {
-                let count = TILE.min(end - at);
-                tile.run(at, count);
-                at += count;
-            }
-        }
+        unsafe { Tile::new(self, pointers, scratch) }
     }
 
     unsafe fn reduce_rows(
@@ -417,7 +409,7 @@ impl FusedLoop {
 }
 
 /// The running state of a task: where each tile value lies at the moment.
-struct Tile<'a> {
+pub struct Tile<'a> {
     program: &'a FusedLoop,
     pointers: Pointers<'a>,
     values: Vec<*mut u8>,
@@ -448,6 +440,20 @@ impl<'a> Tile<'a> {
             }
         }
         Tile { program, pointers, values }
+    }
+
+    /// Computes and stores the elements of a flat range.
+    ///
+    /// # Safety
+    /// As [`FusedLoop::run`].
+    pub unsafe fn run_range(&mut self, start: usize, end: usize) {
+        let mut at = start;
+        while at < end {
+            let count = TILE.min(end - at);
+            // SAFETY: passed on.
+            unsafe { self.run(at, count) }
+            at += count;
+        }
     }
 
     /// Computes and stores the `count` elements from flat position `start` on.
