@@ -7,7 +7,7 @@
 
 use super::isa::Isa;
 use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
-use crate::graph::Literal;
+use crate::graph::{Literal, MAX_RANK};
 use crate::tensor::DType;
 
 /// Names the element type of `dtype` as `$T` in `$body`; reductions are over numbers alone.
@@ -529,7 +529,7 @@ unsafe fn gather<T: Copy>(
     count: usize,
 ) {
     let last = sizes.len() - 1;
-    let mut position = [0usize; MAX_AXES];
+    let mut position = [0usize; MAX_RANK];
     let mut rest = start;
     let mut offset = 0isize;
     for axis in (0..sizes.len()).rev() {
@@ -566,6 +566,3 @@ unsafe fn gather<T: Copy>(
         }
     }
 }
-
-/// The most axes a loop iterates over after neighbours that can be joined are joined.
-pub const MAX_AXES: usize = 12;
