@@ -169,6 +169,28 @@ fn gradchk_08_the_report_names_each_parameter_and_a_wrong_backward_is_caught() {
 }
 
 #[test]
+fn act_04_and_loss_03_at_a_kink_any_subgradient_is_right_and_the_place_is_listed() {
+    let at_zero = f64s(&[-1.0, 0.0, 2.0], [3]);
+    for choice in [0.0, 0.5, 1.0] {
+        let relu = Relu { at_zero: choice, ..Relu::default() };
+        let report =
+            gradcheck(|x| Ok(barun_nn::activations::Activation::apply(&relu, &x[0])), &[at_zero.clone()]);
+        let report = report.unwrap();
+        assert!(report.passes(TOLERANCE), "{report}");
+        // The difference itself is one half there: that choice needs no excuse.
+        let listed: &[usize] = if choice == 0.5 { &[] } else { &[1] };
+        assert_eq!(report.comparisons[0].kinks, listed);
+    }
+    let target = Tensor::new(at_zero.clone());
+    let mae = |p: &[Tensor]| losses::Loss::loss(&losses::Mae::default(), &p[0], &target);
+    let report = gradcheck(mae, &[f64s(&[1.0, 1.0, 2.0], [3])]).unwrap();
+    assert!(report.passes(TOLERANCE), "{report}");
+    // A value outside of the slopes on both sides is wrong even at a kink.
+    let outside = |x: &[Tensor]| Ok(x[0].relu() + (&x[0] - x[0].detach()) * 3.0);
+    assert!(!gradcheck(outside, &[f64s(&[0.0], [1])]).unwrap().passes(0.1));
+}
+
+#[test]
 fn a_network_of_everything_is_checked_as_a_whole() {
     let model = sequential![
         Conv2d { padding: [1, 1], ..Conv2d::new(2, 3, 3) },
