@@ -8,7 +8,9 @@ pub type Kind = (Shape, DType);
 
 /// Why operands do not fit, and what would help.
 pub struct Misfit {
+    /// What is required, and what was found.
     pub requirement: String,
+    /// What would help; may be empty.
     pub suggestion: String,
 }
 
