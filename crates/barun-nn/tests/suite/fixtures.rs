@@ -197,10 +197,10 @@ fn batch_norm_matches_pytorch() {
         };
         both_precisions(|dtype, tolerance| {
             let is_large_mean = case.name == "batch_norm_2d_large_mean_train";
-            // 1000 has 6e-5 of rounding in f32: what remains after centring is 1e-4 of the deviation.
+            // Inputs of 1000 and their mean are rounded to 3e-5 each in f32, of a deviation of 1.
             let tolerance = match (is_large_mean, dtype) {
                 (true, DType::F64) => 1e-8,
-                (true, _) => 2e-4,
+                (true, _) => 1e-4,
                 (false, _) => tolerance,
             };
             let mut values = case.below("param.");

@@ -120,6 +120,41 @@ proptest! {
     }
 }
 
+/// The squared norm of the gradient of `f`: its own gradient needs derivatives of second order.
+fn gradient_norm(f: &Tensor, x: &Tensor) -> Result<Tensor> {
+    Ok(f.grad(&[x])?[0].square().sum(..))
+}
+
+#[test]
+fn gradients_of_gradients_are_right_too() {
+    let x = noise(&[4, 3], 5);
+    for activation in activations::all() {
+        let second = |x: &[Tensor]| gradient_norm(&activation.apply(&x[0]).square().sum(..), &x[0]);
+        let report = gradcheck(second, std::slice::from_ref(&x)).unwrap();
+        assert!(report.passes(TOLERANCE), "{activation:?}\n{report}");
+    }
+    let target = Tensor::new(f64s(&[0.2, 0.3, 0.5, 1.0, 0.0, 0.0, 0.1, 0.8, 0.1, 0.4, 0.4, 0.2], [4, 3]));
+    for name in ["cross_entropy", "bce_with_logits", "mse"] {
+        let loss = losses::by_name(name).unwrap();
+        let second = |x: &[Tensor]| gradient_norm(&losses::Loss::loss(&loss, &x[0], &target)?, &x[0]);
+        let report = gradcheck(second, std::slice::from_ref(&x)).unwrap();
+        assert!(report.passes(TOLERANCE), "{name}\n{report}");
+    }
+    let norm = BatchNorm::new(3);
+    let inventory = std::sync::Arc::new(barun_nn::Inventory::of(&norm).unwrap());
+    let second = |x: &[Tensor]| {
+        let zero = Tensor::scalar(0.0, barun_nn::DType::I64);
+        let value = |path: &str| {
+            let value = if path.contains("gamma") || path.contains("var") { 1.0 } else { 0.0 };
+            Ok(Tensor::full([3], value, barun_nn::DType::F64))
+        };
+        let mut pass = Pass::new(&inventory, Mode::Train, zero.clone(), zero, value)?;
+        gradient_norm(&norm.forward(&x[0], &mut pass)?.tanh().square().sum(..), &x[0])
+    };
+    let report = gradcheck(second, std::slice::from_ref(&x)).unwrap();
+    assert!(report.passes(TOLERANCE), "batch norm\n{report}");
+}
+
 #[test]
 fn gradchk_05_the_list_of_what_is_checked() {
     let families: HashSet<Family> = catalog().iter().map(|item| item.family).collect();
@@ -166,6 +201,30 @@ fn gradchk_08_the_report_names_each_parameter_and_a_wrong_backward_is_caught() {
     let wrong = Wrong { linear: Linear::new(3, 2) };
     let report = gradcheck_model(&wrong, &CrossEntropy::default(), &batch, Mode::Train, 1).unwrap();
     assert!(!report.passes(0.1), "{report}");
+}
+
+#[test]
+fn act_04_and_loss_03_at_a_kink_any_subgradient_is_right_and_the_place_is_listed() {
+    let at_zero = f64s(&[-1.0, 0.0, 2.0], [3]);
+    for choice in [0.0, 0.5, 1.0] {
+        let relu = Relu { at_zero: choice, ..Relu::default() };
+        let report = gradcheck(
+            |x| Ok(barun_nn::activations::Activation::apply(&relu, &x[0])),
+            std::slice::from_ref(&at_zero),
+        );
+        let report = report.unwrap();
+        assert!(report.passes(TOLERANCE), "{report}");
+        // The difference itself is one half there: that choice needs no excuse.
+        let listed: &[usize] = if choice == 0.5 { &[] } else { &[1] };
+        assert_eq!(report.comparisons[0].kinks, listed);
+    }
+    let target = Tensor::new(at_zero.clone());
+    let mae = |p: &[Tensor]| losses::Loss::loss(&losses::Mae::default(), &p[0], &target);
+    let report = gradcheck(mae, &[f64s(&[1.0, 1.0, 2.0], [3])]).unwrap();
+    assert!(report.passes(TOLERANCE), "{report}");
+    // A value outside of the slopes on both sides is wrong even at a kink.
+    let outside = |x: &[Tensor]| Ok(x[0].relu() + (&x[0] - x[0].detach()) * 3.0);
+    assert!(!gradcheck(outside, &[f64s(&[0.0], [1])]).unwrap().passes(0.1));
 }
 
 #[test]

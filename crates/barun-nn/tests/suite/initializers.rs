@@ -72,18 +72,16 @@ fn init_09_the_fan_of_a_kernel_counts_its_taps_and_channels() {
 fn init_20_first_values_depend_on_seed_and_path_alone() {
     let state = |model: &Sequential, seed| barun_nn::fresh_state(model, seed, DType::F32).unwrap();
     let small = sequential![Linear::new(4, 3)];
-    let large = sequential![Linear::new(4, 3), Relu::default(), Linear::new(3, 2)];
     let weights = |model: &Sequential, seed| state(model, seed).get("0.weight").unwrap().to_f64();
     assert_eq!(weights(&small, 1), weights(&small.clone(), 1));
     assert_ne!(weights(&small, 1), weights(&small, 2));
-    // Another rule follows from the activation behind it, but the numbers are of the same stream.
+    // A layer more changes nothing for the others.
     let explicit = |inputs, outputs| Linear { init: Init::HeNormal, ..Linear::new(inputs, outputs) };
     let small = sequential![explicit(4, 3)];
     let longer = sequential![explicit(4, 3), explicit(3, 2)];
     assert_eq!(weights(&small, 1), weights(&longer, 1));
     let second = state(&longer, 1).get("1.weight").unwrap().to_f64();
     assert_ne!(second[..3], weights(&longer, 1)[..3]);
-    drop(large);
 }
 
 #[test]

@@ -256,3 +256,27 @@ fn mistakes_come_out_as_errors_before_anything_runs() {
     assert!(error.contains("cross_entropy"), "{error}");
     step.prepare(x, (&[8].into(), DType::I64)).unwrap();
 }
+
+#[test]
+fn a_fleet_gets_the_same_bits_as_each_state_alone() {
+    let step = Step::compile(small_model(), &Adam::default(), &CrossEntropy::default()).unwrap();
+    let states: Vec<State> = (0..5).map(|seed| step.init(seed).unwrap()).collect();
+    let batches: Vec<Batch> = (0..5).map(|seed| blobs(16, 2, 2, seed)).collect();
+    let lrs: Vec<f64> = (1..=5).map(|index| 0.01 * f64::from(index)).collect();
+    let mut fleet = barun_nn::Fleet { states: states.clone() };
+    let mut losses = Vec::new();
+    for _ in 0..3 {
+        losses = step.run_fleet(&mut fleet, &batches, &lrs).unwrap();
+    }
+    let evaluated = step.evaluate_fleet(&mut fleet, &batches[0]).unwrap();
+    for (index, mut state) in states.into_iter().enumerate() {
+        let mut loss = 0.0;
+        for _ in 0..3 {
+            loss = step.run(&mut state, &batches[index], lrs[index]).unwrap().loss;
+        }
+        assert_eq!(loss, losses[index].loss);
+        assert_eq!(state.bytes(), fleet.states[index].bytes());
+        assert_eq!(step.evaluate(&state, &batches[0]).unwrap().loss, evaluated[index].loss);
+    }
+    assert!(step.run_fleet(&mut fleet, &batches[1..], &lrs).unwrap_err().to_string().contains("5 states"));
+}
