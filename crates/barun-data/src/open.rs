@@ -20,7 +20,9 @@ pub fn about(source: &str) -> Option<&'static str> {
         "fashion-mnist" => "Pieces of clothing, 28 x 28, from the four IDX files in the data directory.",
         "moons" => "Two interleaving half circles: two columns, two classes.",
         "rings" => "Two concentric circles: two columns, two classes.",
-        "xor" => "Clouds around the corners of a square, a class for each diagonal: two columns, two classes.",
+        "xor" => {
+            "Clouds around the corners of a square, a class for each diagonal: two columns, two classes."
+        }
         "sine" => "A sine wave with noise: one column, a number.",
         "outliers" => "A line with a tenth of its points far off: one column, a number.",
         _ => return None,

@@ -3,18 +3,19 @@
 /// What the data is made of, as far as its name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Images: a known data set or a folder of class folders.
+    /// Images.
     Images,
-    /// A table: a `.csv`, `.tsv` or `.parquet` file.
+    /// A table: a `.csv` or `.tsv` file, or drawn points.
     Table,
 }
 
 impl Kind {
     /// The kind of the data called `source`. Looks at the name only.
     pub fn of(source: &str) -> Kind {
-        let name = source.to_lowercase();
-        let is_table = [".csv", ".tsv", ".parquet"].iter().any(|ending| name.ends_with(ending));
-        if is_table { Kind::Table } else { Kind::Images }
+        match source {
+            "digits" | "mnist" | "fashion-mnist" => Kind::Images,
+            _ => Kind::Table,
+        }
     }
 
     pub(crate) fn defaults(self) -> &'static Defaults {
