@@ -20,7 +20,7 @@ Examples:
   barun train digits                         train on digits that barun draws itself
   barun train houses.csv --target price      predict the column `price` of a table
   barun train recipe.toml --set train.lr=3e-4
-  barun predict runs/digits-mlp-1 photo.png
+  barun predict runs/houses-mlp-1 new-houses.csv
 
 Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 130 interrupted (state saved).")]
 struct Cli {

@@ -180,7 +180,7 @@ pub enum Error {
 
     // ---- splitting and scaling ---------------------------------------------------------------------------------
     #[error(
-        "split {train}/{valid}/{test}: fractions must lie in 0..1, add up to 1, and leave something to train on"
+        "split {train}/{valid}/{test}: fractions must lie in 0..1, add up to at most 1, and leave something to train on"
     )]
     Fractions { train: f64, valid: f64, test: f64 },
 

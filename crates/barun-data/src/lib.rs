@@ -38,7 +38,7 @@ pub use dataset::{Dataset, Features, FeaturesRef, Sample, Target, Targets, one_h
 pub use error::{Error, Result};
 pub use loader::{Batch, BatchFeatures, BatchTargets, Batches, LastBatch, Loader, LoaderOptions, Order};
 pub use normalize::{Fitted, MinMax, Scaling, ScalingKind, Scope, Standardize};
-pub use open::{OpenOptions, SOURCES};
+pub use open::{OpenOptions, SOURCES, about};
 pub use prepared::{Part, PreparedData};
 pub use split::{Method, Split, SplitData};
 pub use suggest::Suggestion;

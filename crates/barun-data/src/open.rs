@@ -12,6 +12,23 @@ use crate::{digits, mnist, toy};
 pub const SOURCES: [&str; 8] =
     ["digits", "mnist", "fashion-mnist", "moons", "rings", "xor", "sine", "outliers"];
 
+/// What a source known by name is, in a sentence; `None` for a name that is not among [`SOURCES`].
+pub fn about(source: &str) -> Option<&'static str> {
+    Some(match source {
+        "digits" => "Handwritten-like digits, 28 x 28, drawn by barun itself: needs no files.",
+        "mnist" => "Handwritten digits, 28 x 28, from the four IDX files in the data directory.",
+        "fashion-mnist" => "Pieces of clothing, 28 x 28, from the four IDX files in the data directory.",
+        "moons" => "Two interleaving half circles: two columns, two classes.",
+        "rings" => "Two concentric circles: two columns, two classes.",
+        "xor" => {
+            "Clouds around the corners of a square, a class for each diagonal: two columns, two classes."
+        }
+        "sine" => "A sine wave with noise: one column, a number.",
+        "outliers" => "A line with a tenth of its points far off: one column, a number.",
+        _ => return None,
+    })
+}
+
 /// How to open a source. The default suits every source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpenOptions {
@@ -92,4 +109,14 @@ fn neighbour(path: &Path) -> Suggestion {
         .collect();
     files.sort();
     Suggestion::nearest(&name, files.iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_by_name_is_described() {
+        assert!(SOURCES.iter().all(|source| about(source).is_some()));
+    }
 }

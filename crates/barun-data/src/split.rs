@@ -34,7 +34,8 @@ pub enum Method {
 /// The fractions of the parts, and how they are drawn. Default: 0.8 / 0.1 / 0.1, [`Method::Auto`], seed 0.
 ///
 /// Data that came with a test part keeps it: `test` is then not used, and `train` and `valid` share the rest in their
-/// own proportion. A fraction of 0 for `valid` or `test` means that the part is not wanted.
+/// own proportion. A fraction of 0 for `valid` or `test` means that the part is not wanted. Fractions that add up to less
+/// than 1 leave the remaining samples out, such as for a quick look at large data.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Split {
@@ -72,13 +73,17 @@ impl Split {
         Split { seed, ..self }
     }
 
-    fn fractions(&self) -> Result<[f64; 3]> {
+    /// Of train, valid, test, and what is left out.
+    fn fractions(&self) -> Result<[f64; 4]> {
         let fractions = [self.train, self.valid, self.test];
+        let sum: f64 = fractions.iter().sum();
         let within = fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction));
-        match within && self.train > 0.0 && (fractions.iter().sum::<f64>() - 1.0).abs() < 1e-6 {
-            true => Ok(fractions.map(|fraction| fraction / fractions.iter().sum::<f64>())),
-            false => Err(Error::Fractions { train: self.train, valid: self.valid, test: self.test }),
+        if !within || self.train <= 0.0 || sum > 1.0 + 1e-6 {
+            return Err(Error::Fractions { train: self.train, valid: self.valid, test: self.test });
         }
+        let left_out = 1.0 - sum;
+        let [train, valid, test] = if left_out < 1e-6 { fractions.map(|part| part / sum) } else { fractions };
+        Ok([train, valid, test, if left_out < 1e-6 { 0.0 } else { left_out }])
     }
 }
 
@@ -91,18 +96,19 @@ pub struct SplitData {
 
 impl SplitData {
     pub(crate) fn cut(dataset: Dataset, split: Split) -> Result<SplitData> {
-        let [train, valid, test] = split.fractions()?;
+        let [train, valid, test, left_out] = split.fractions()?;
         let given = dataset.given_test();
         let fractions = match given {
-            Some(_) => [train / (train + valid), valid / (train + valid), 0.0],
-            None => [train, valid, test],
+            Some(_) => [train / (train + valid), valid / (train + valid), 0.0, 0.0],
+            None => [train, valid, test, left_out],
         };
         let free: Vec<usize> =
             (0..dataset.len()).filter(|i| !given.as_ref().is_some_and(|test| test.contains(i))).collect();
         let samples = free.len();
 
         let groups = grouped(free, dataset.targets(), split.method)?;
-        let mut parts = assign(groups, fractions, split.seed);
+        let [train_part, valid_part, test_part, _] = assign(groups, fractions, split.seed);
+        let mut parts = [train_part, valid_part, test_part];
         for (part, (name, fraction)) in parts.iter().zip([("train", train), ("valid", valid), ("test", test)])
         {
             let is_given = name == "test" && given.is_some();
@@ -161,10 +167,10 @@ fn grouped(samples: Vec<usize>, targets: &Targets, method: Method) -> Result<Vec
     }
 }
 
-fn assign(groups: Vec<Vec<usize>>, fractions: [f64; 3], seed: u64) -> [Vec<usize>; 3] {
+fn assign(groups: Vec<Vec<usize>>, fractions: [f64; 4], seed: u64) -> [Vec<usize>; 4] {
     let mut random = Stream::new(seed, "split");
-    let mut parts = [const { Vec::new() }; 3];
-    let mut owed = [0.0; 3];
+    let mut parts = [const { Vec::new() }; 4];
+    let mut owed = [0.0; 4];
     for mut group in groups {
         random.shuffle(&mut group);
         let mut rest = group.as_slice();
@@ -180,12 +186,12 @@ fn assign(groups: Vec<Vec<usize>>, fractions: [f64; 3], seed: u64) -> [Vec<usize
 
 /// Whole numbers that add up to `count`, each less than 1 away from its fraction: floors first, then one more to the
 /// parts with the largest remainders, counting what earlier groups `owed` them. A group's first sample is trained on.
-fn apportion(count: usize, fractions: [f64; 3], owed: &mut [f64; 3]) -> [usize; 3] {
+fn apportion(count: usize, fractions: [f64; 4], owed: &mut [f64; 4]) -> [usize; 4] {
     let exact = fractions.map(|fraction| fraction * count as f64);
     // The nudge keeps 0.1 * 70 = 7.000000000000001 and 0.7 * 10 = 6.999999999999999 whole.
     let mut counts = exact.map(|exact| (exact + 1e-6).floor() as usize);
     let mut left = count.saturating_sub(counts.iter().sum());
-    let mut order: Vec<usize> = (0..3).filter(|&part| fractions[part] > 0.0).collect();
+    let mut order: Vec<usize> = (0..4).filter(|&part| fractions[part] > 0.0).collect();
     order.sort_by(|&a, &b| {
         let remainder = |part: usize| exact[part] - counts[part] as f64 + owed[part];
         let starved = |part: usize| part == 0 && counts[0] == 0;
@@ -197,7 +203,7 @@ fn apportion(count: usize, fractions: [f64; 3], owed: &mut [f64; 3]) -> [usize; 
             left -= 1;
         }
     }
-    for part in 0..3 {
+    for part in 0..4 {
         owed[part] += exact[part] - counts[part] as f64;
     }
     counts
@@ -280,6 +286,13 @@ mod tests {
         assert!(matches!(error, Error::EmptyPart { part: "valid", samples: 4, .. }), "{error}");
         let parts = cut(labels, 2, Split::random(0.5, 0.0, 0.5)).unwrap();
         assert_eq!((parts.train().len(), parts.valid().len(), parts.test().len()), (2, 0, 2));
+    }
+
+    #[test]
+    fn fractions_below_one_leave_samples_out() {
+        let labels: Vec<i64> = (0..100).map(|i| i % 2).collect();
+        let parts = cut(labels, 2, Split::stratified(0.5, 0.1, 0.2)).unwrap();
+        assert_eq!((parts.train().len(), parts.valid().len(), parts.test().len()), (50, 10, 20));
     }
 
     #[test]

@@ -5,11 +5,13 @@ use barun_engine::graph::{Binary, Primitive, Unary};
 use barun_engine::random::Stream;
 use barun_engine::{Buffer, Conv2d, DType, Pool2d, ScanOptions, Tensor, scan};
 
+type Formula = Box<dyn Fn(&[Tensor]) -> Tensor>;
+
 /// A formula with its operands.
 struct Case {
     name: &'static str,
     operands: Vec<Tensor>,
-    formula: Box<dyn Fn(&[Tensor]) -> Tensor>,
+    formula: Formula,
 }
 
 fn case(name: &'static str, operands: Vec<Tensor>, formula: impl Fn(&[Tensor]) -> Tensor + 'static) -> Case {
@@ -41,7 +43,7 @@ fn indices(stream: &mut Stream, count: usize, below: usize) -> Tensor {
 /// The cases of a primitive. A new primitive does not compile here until it has some.
 fn cases(op: &Primitive, s: &mut Stream) -> Vec<Case> {
     let shape = [size(s, 3), size(s, 4), size(s, 3)];
-    let mut any = |s: &mut Stream| values(s, &shape, -2.0, 2.0);
+    let any = |s: &mut Stream| values(s, &shape, -2.0, 2.0);
     match op {
         // No operand that a gradient could flow to.
         Primitive::Data
@@ -253,11 +255,8 @@ fn cases(op: &Primitive, s: &mut Stream) -> Vec<Case> {
 
 /// One of each variant, so that [`cases`] is asked for all.
 fn every_primitive() -> Vec<Primitive> {
-    let x = Tensor::placeholder("x", [2, 4, 4, 1], DType::F64);
-    let w = Tensor::placeholder("w", [2, 2, 1, 1], DType::F64);
     let pool = Pool2d { window: [2, 2], stride: [2, 2], padding: [(0, 0); 2], count_include_pad: true };
     let (conv, axes) = (Conv2d::default(), vec![0]);
-    let _ = (&x, &w);
     vec![
         Primitive::Unary(Unary::Neg),
         Primitive::Binary(Binary::Add),

@@ -366,3 +366,24 @@ fn cnn_01_the_notes_convolution() {
     let map = image.conv2d(&filter, Conv2d::default());
     assert_eq!(map.to_vec::<f32>().unwrap(), [15.0, 16.0, 6.0, 15.0]);
 }
+
+#[test]
+fn empty_tensors_are_tensors() {
+    let empty = Tensor::zeros([0, 3], DType::F32);
+    assert_eq!((&empty * 2.0 + 1.0).to_vec::<f32>().unwrap(), [] as [f32; 0]);
+    assert_eq!(empty.sum(0).to_vec::<f32>().unwrap(), [0.0; 3]);
+    assert_eq!(empty.sum(..).item::<f32>().unwrap(), 0.0);
+    let product = Tensor::zeros([2, 0], DType::F32).matmul(&Tensor::zeros([0, 3], DType::F32));
+    assert_eq!(product.to_vec::<f32>().unwrap(), [0.0; 6]);
+    assert!(empty.max(0).check().unwrap_err().to_string().contains("maximum of no elements"));
+    let rows = empty.gather(&Tensor::from([0i64]));
+    assert!(rows.check().unwrap_err().to_string().contains("no row for an index"));
+}
+
+#[test]
+fn shapes_beyond_any_memory_are_errors() {
+    let huge = Tensor::zeros([usize::MAX, 2], DType::F32);
+    assert!(huge.check().unwrap_err().to_string().contains("does not fit into any memory"));
+    let deep = Tensor::zeros([1; 13], DType::F32);
+    assert!(deep.check().unwrap_err().to_string().contains("13 axes"));
+}

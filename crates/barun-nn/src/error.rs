@@ -15,10 +15,10 @@ pub enum Error {
     Model(String),
 
     /// A name nobody has.
-    #[error("there is no {family} `{name}`{} Known: {}", did_you_mean(name, known), known.join(", "))]
+    #[error("there is no {family} `{name}`{}; known: {}", did_you_mean(name, known), known.join(", "))]
     UnknownName {
         /// What was looked for: activation, loss, optimiser ...
-        family: &'static str,
+        family: String,
         /// The name that was given.
         name: String,
         /// The names there are.
@@ -39,14 +39,14 @@ pub enum Error {
     },
 }
 
-/// `; did you mean \`adam\`?` if a known name is near.
+/// `, did you mean \`adam\`?` if a known name is near.
 fn did_you_mean(name: &str, known: &[String]) -> String {
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .min()
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3);
-    nearest.map_or(String::new(), |(_, candidate)| format!("; did you mean `{candidate}`?"))
+    nearest.map_or(String::new(), |(_, candidate)| format!(", did you mean `{candidate}`?"))
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn an_unknown_name_suggests_the_nearest_one() {
         let known = vec!["sgd".to_string(), "adam".to_string()];
-        let error = Error::UnknownName { family: "optimizer", name: "adm".into(), known };
-        assert_eq!(error.to_string(), "there is no optimizer `adm`; did you mean `adam`?; known: sgd, adam");
+        let error = Error::UnknownName { family: "optimizer".into(), name: "adm".into(), known };
+        assert_eq!(error.to_string(), "there is no optimizer `adm`, did you mean `adam`?; known: sgd, adam");
     }
 }

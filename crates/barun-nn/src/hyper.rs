@@ -125,13 +125,17 @@ pub fn assign<T: HyperValue>(field: &mut T, owner: &str, setting: &str, value: &
 /// The error for a setting that is not there; used by the derive.
 pub fn unknown_setting(owner: &dyn Hyper, setting: &str) -> Result<()> {
     let known = owner.settings().iter().map(|setting| setting.name.to_string()).collect();
-    Err(Error::UnknownName { family: "setting", name: format!("{}.{setting}", owner.name()), known })
+    Err(Error::UnknownName {
+        family: format!("setting of {}", owner.name()),
+        name: setting.to_string(),
+        known,
+    })
 }
 
 /// The member of `all` with `name`.
-pub(crate) fn by_name<T: Hyper>(family: &'static str, all: Vec<T>, name: &str) -> Result<T> {
+pub(crate) fn by_name<T: Hyper>(family: &str, all: Vec<T>, name: &str) -> Result<T> {
     let known = all.iter().map(|thing| thing.name().to_string()).collect();
-    let unknown = || Error::UnknownName { family, name: name.to_string(), known };
+    let unknown = || Error::UnknownName { family: family.to_string(), name: name.to_string(), known };
     all.into_iter().find(|thing| thing.name() == name).ok_or_else(unknown)
 }
 

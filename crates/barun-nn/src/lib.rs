@@ -44,7 +44,7 @@ mod step;
 mod summary;
 
 pub use barun_engine::{
-    Buffer, DType, Device, DeviceOptions, Layout, Options, Program, ProgramSpec, Shape, State, Tensor,
+    Buffer, DType, Device, DeviceOptions, Fleet, Layout, Options, Program, ProgramSpec, Shape, State, Tensor,
 };
 pub use barun_macros::{Hyper, Module, Slots};
 pub use error::{Error, Result};

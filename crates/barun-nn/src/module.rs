@@ -9,6 +9,21 @@ use crate::{Error, Id, Init, Pass, Result, Role, Shape, Tensor};
 
 /// A description of layers that can be walked. Derive it; layers of one's own with parameters of computed shapes
 /// write it by hand.
+///
+/// A field that is no module does not compile, unless it is left out:
+/// ```compile_fail
+/// #[derive(barun_nn::Module)]
+/// struct Net { linear: barun_nn::layers::Linear, width: usize }
+/// ```
+/// ```
+/// #[derive(barun_nn::Module)]
+/// struct Net { linear: barun_nn::layers::Linear, #[module(skip)] width: usize }
+/// ```
+/// An enum has no fields of its own to visit:
+/// ```compile_fail
+/// #[derive(barun_nn::Module)]
+/// enum Net { Small, Large }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a module",
     label = "this field has no parameters to visit",

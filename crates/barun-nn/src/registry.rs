@@ -56,7 +56,7 @@ pub fn catalog() -> Vec<Item> {
     let mut add = |family: Family, thing: &dyn Hyper| {
         items.push(Item { family, name: thing.name(), about: thing.about(), settings: thing.settings() });
     };
-    layers::all().iter().for_each(|layer| add(Family::Layer, layer));
+    layers::examples().iter().for_each(|layer| add(Family::Layer, layer));
     activations::all().iter().for_each(|activation| add(Family::Activation, activation));
     losses::all().iter().for_each(|loss| add(Family::Loss, loss));
     optimizers::all().iter().for_each(|optimizer| add(Family::Optimizer, optimizer));

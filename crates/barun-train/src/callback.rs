@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::log::EpochRecord;
-use crate::recipe::Recipe;
 use crate::report::TrainReport;
 
 /// Something that follows a run. Each method does nothing unless it is written.
@@ -57,8 +56,14 @@ pub enum Flow {
 /// The run about to begin.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a> {
-    /// What will be done.
-    pub recipe: &'a Recipe,
+    /// What the model is called.
+    pub model: &'a str,
+    /// What the data is called.
+    pub data: &'a str,
+    /// What the target is called.
+    pub target: &'a str,
+    /// How many classes it has; none where it is a number.
+    pub classes: Option<usize>,
     /// How many numbers the network learns.
     pub params: usize,
     /// The epochs of the whole run.

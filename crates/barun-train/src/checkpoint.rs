@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use barun_engine::{self as engine, Buffer, State};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use crate::error::{Error, Result};
@@ -38,6 +39,16 @@ impl DType {
             DType::F32 => 4,
             DType::F64 | DType::I64 => 8,
             DType::U8 => 1,
+        }
+    }
+
+    /// Of a tensor in memory; truth values are bytes.
+    fn of(dtype: engine::DType) -> DType {
+        match dtype {
+            engine::DType::F32 => DType::F32,
+            engine::DType::F64 => DType::F64,
+            engine::DType::I64 => DType::I64,
+            engine::DType::U8 | engine::DType::Bool => DType::U8,
         }
     }
 
@@ -168,6 +179,34 @@ impl Checkpoint {
             bad(path, format!("its metadata has no `{name}`; it was not written as a whole by `barun train`"))
         })
     }
+}
+
+/// The tensors of a state: weights, statistics, what the optimiser remembers, seed and step.
+pub fn tensors_of(state: &State) -> Vec<NamedTensor> {
+    let slots = state.layout().slots().iter().enumerate();
+    let tensors = slots.map(|(index, slot)| NamedTensor {
+        name: slot.name.clone(),
+        dtype: DType::of(slot.dtype),
+        shape: slot.shape.to_vec(),
+        bytes: state.read(index).bytes()[..slot.bytes()].to_vec(),
+    });
+    tensors.collect()
+}
+
+/// Writes the file's tensors into a state of the same model. `path` is for error messages.
+///
+/// # Errors
+/// When a tensor of the state is missing in the file, or has another type or shape there; then the state is as before.
+pub fn write_into(state: &mut State, file: &Checkpoint, path: &Path) -> Result<()> {
+    let mut filled = state.clone();
+    for (index, slot) in state.layout().slots().iter().enumerate() {
+        let tensor = file.tensor(&slot.name, DType::of(slot.dtype), &slot.shape, path)?;
+        let mut buffer = Buffer::zeros(slot.shape.clone(), slot.dtype);
+        buffer.bytes_mut()[..tensor.bytes.len()].copy_from_slice(&tensor.bytes);
+        filled.write(index, &buffer)?;
+    }
+    *state = filled;
+    Ok(())
 }
 
 fn read_texts(metadata: Option<&HashMap<String, String>>, path: &Path) -> Result<BTreeMap<String, String>> {

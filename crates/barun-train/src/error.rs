@@ -163,7 +163,107 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         message: String,
     },
-    /// A part that is not built yet.
-    #[error("{0} does not work yet in this version")]
-    NotYet(&'static str),
+    /// The data cannot be read, split or loaded.
+    #[error(transparent)]
+    Data(#[from] barun_data::Error),
+    /// The network cannot be built or run.
+    #[error(transparent)]
+    Network(#[from] barun_nn::Error),
+    /// The engine refuses.
+    #[error(transparent)]
+    Engine(#[from] barun_engine::Error),
+    /// A loss that does not suit the target.
+    #[error("the loss {loss} needs {needs}, but the target '{target}' has {has}; {fix}")]
+    Loss {
+        /// The loss.
+        loss: &'static str,
+        /// What it needs.
+        needs: &'static str,
+        /// The target.
+        target: String,
+        /// What the target has.
+        has: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// A target that is the same for all training rows.
+    #[error(
+        "the target '{target}' is {value} in every training row, so there is nothing to learn; choose another target"
+    )]
+    ConstantTarget {
+        /// The target.
+        target: String,
+        /// Its value.
+        value: f32,
+    },
+    /// A setting that the data does not allow.
+    #[error("`{path}` is {value}, but {but}; {fix}")]
+    Setting {
+        /// The key in a recipe.
+        path: &'static str,
+        /// Its value.
+        value: String,
+        /// What is in the way.
+        but: String,
+        /// What to do.
+        fix: String,
+    },
+    /// Images scaled pixel by pixel.
+    #[error(
+        "images are scaled by {numbers} numbers; a network takes 1 for all pixels or one for each of the {channels} channels; use Standardize::global()"
+    )]
+    ScalingOfPixels {
+        /// How many.
+        numbers: usize,
+        /// Channels of the images.
+        channels: usize,
+    },
+    /// Data that the model was not trained for.
+    #[error("the model takes {expected}, but this is {found}; give it data like that it was trained on")]
+    OtherFeatures {
+        /// What the data has.
+        found: String,
+        /// What the model takes.
+        expected: String,
+    },
+    /// A target that the model was not trained for.
+    #[error(
+        "the model knows {expected}, but the target '{target}' has {found}; give it data like that it was trained on"
+    )]
+    OtherTarget {
+        /// The target.
+        target: String,
+        /// What it has.
+        found: String,
+        /// What the model knows.
+        expected: String,
+    },
+    /// A table without the column that would be compared with.
+    #[error(
+        "{}: there is no column '{target}', so there is nothing to compare with; add it, or ask `barun predict`",
+        path.display()
+    )]
+    NoTarget {
+        /// The table.
+        path: PathBuf,
+        /// The missing column.
+        target: String,
+    },
+    /// The loss has left the finite numbers and does not come back.
+    #[error(
+        "the loss or its gradient was not finite in {steps} steps in a row (epoch {epoch}, step {step}, learning rate {lr:e}); \
+         the weights are those before them. A smaller learning rate usually helps: --set train.lr={smaller:e}"
+    )]
+    NotFinite {
+        /// How many.
+        steps: usize,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The last of the steps, since the beginning of the run, from 1.
+        step: usize,
+        /// The learning rate of that step.
+        lr: f64,
+        /// A learning rate to try.
+        smaller: f64,
+    },
 }

@@ -18,6 +18,8 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Steps taken since the beginning of the run. [TRAIN-12]
     pub step: usize,
+    /// Training rows seen since the beginning of the run.
+    pub samples: usize,
     /// The learning rate of the epoch's last step.
     pub lr: f64,
     /// The figures while training: means over the epoch's batches, with dropout on and weights that change.
@@ -27,10 +29,17 @@ pub struct EpochRecord {
     pub valid: Option<Metrics>,
     /// Whether this is the best epoch so far.
     pub best: bool,
+    /// Steps that were not taken, because their loss or gradient was not finite; left out where there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_steps: usize,
     /// Seconds since the beginning of the run.
     pub seconds: f64,
     /// Training rows a second in this epoch.
     pub samples_per_second: f64,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A log open for adding lines.
@@ -99,10 +108,12 @@ mod tests {
         EpochRecord {
             epoch,
             step: 10 * epoch,
+            samples: 1000 * epoch,
             lr: 1e-3,
             train: Metrics { loss: 0.5, accuracy: Some(0.75), ..Metrics::default() },
             valid: None,
             best: true,
+            skipped_steps: 0,
             seconds: 1.5,
             samples_per_second: 1000.0,
         }
@@ -122,7 +133,7 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(
             text.lines().next().unwrap(),
-            r#"{"epoch":1,"step":10,"lr":0.001,"train":{"loss":0.5,"accuracy":0.75},"best":true,"seconds":1.5,"samples_per_second":1000.0}"#
+            r#"{"epoch":1,"step":10,"samples":1000,"lr":0.001,"train":{"loss":0.5,"accuracy":0.75},"best":true,"seconds":1.5,"samples_per_second":1000.0}"#
         );
         assert_eq!(read_log::<EpochRecord>(&path).unwrap(), [record(1), record(2)]);
     }

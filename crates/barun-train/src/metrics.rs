@@ -131,8 +131,15 @@ impl Errors {
         for (prediction, target) in predictions.iter().zip(targets) {
             let (prediction, target): (f64, f64) = ((*prediction).into(), (*target).into());
             let error = prediction - target;
-            self.absolute += error.abs();
-            self.squared += error * error;
+            self.add_sums(error.abs(), error * error, [target]);
+        }
+    }
+
+    /// Adds a batch whose `|prediction - target|` and squares are already summed up, with its targets.
+    pub fn add_sums(&mut self, absolute: f64, squared: f64, targets: impl IntoIterator<Item = f64>) {
+        self.absolute += absolute;
+        self.squared += squared;
+        for target in targets {
             // Welford: the sum of squared distances from the mean, without cancellation.
             self.rows += 1;
             let distance = target - self.target_mean;

@@ -147,10 +147,14 @@ impl Plan {
     fn epoch_line(&self, record: &EpochRecord) -> String {
         let valid =
             record.valid.map_or_else(String::new, |valid| format!(" | valid {}", metrics_text(&valid)));
+        let skipped = match record.skipped_steps {
+            0 => String::new(),
+            steps => format!("  ({steps} steps skipped: not finite)"),
+        };
         let seconds_per_epoch = record.seconds / record.epoch.max(1) as f64;
         let left = seconds_per_epoch * self.epochs.saturating_sub(record.epoch) as f64;
         format!(
-            "{}  train {}{valid} | {} samples/s  {} left{}",
+            "{}  train {}{valid} | {} samples/s  {} left{}{skipped}",
             self.epoch_text(record.epoch),
             metrics_text(&record.train),
             thousands(record.samples_per_second),
@@ -161,10 +165,15 @@ impl Plan {
 }
 
 fn start_line(event: &Start<'_>) -> String {
+    let target = match event.classes {
+        Some(classes) => format!("{classes} classes"),
+        None => "a number".to_string(),
+    };
     format!(
-        "{} on {}: {} parameters, {} training rows, {} steps an epoch",
-        event.recipe.model.name(),
-        event.recipe.data.source,
+        "{} on {}, target '{}' ({target}): {} parameters, {} training rows, {} steps an epoch",
+        event.model,
+        event.data,
+        event.target,
         thousands(event.params as f64),
         thousands(event.samples_per_epoch as f64),
         thousands(event.steps_per_epoch as f64),
@@ -219,7 +228,6 @@ fn duration_text(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Recipe;
 
     const PLAN: Plan = Plan { epochs: 10, samples_per_epoch: 1000 };
 
@@ -227,10 +235,12 @@ mod tests {
         EpochRecord {
             epoch: 3,
             step: 24,
+            samples: 3000,
             lr: 1e-3,
             train: Metrics { loss: 0.12344, accuracy: Some(0.9712), ..Metrics::default() },
             valid: Some(Metrics { loss: 0.2, accuracy: Some(0.95), ..Metrics::default() }),
             best: true,
+            skipped_steps: 0,
             seconds: 30.0,
             samples_per_second: 123456.7,
         }
@@ -238,9 +248,11 @@ mod tests {
 
     #[test]
     fn elsewhere_than_on_a_terminal_each_epoch_is_a_plain_line() {
-        let recipe = Recipe::for_source("digits").unwrap();
         let start = Start {
-            recipe: &recipe,
+            model: "mlp",
+            data: "digits",
+            target: "digit",
+            classes: Some(10),
             params: 535_818,
             epochs: 10,
             steps_per_epoch: 8,
@@ -251,7 +263,7 @@ mod tests {
         lines.on_epoch_end(&EpochEnd { record: &record() }).unwrap();
         assert_eq!(
             String::from_utf8(lines.out).unwrap(),
-            "mlp on digits: 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
+            "mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
              epoch  3/10  train loss 0.1234  accuracy 0.9712 | valid loss 0.2000  accuracy 0.9500 | \
              123,457 samples/s  1:10 left  (best)\n"
         );

@@ -9,15 +9,16 @@ use crate::metrics::Metrics;
 /// What `barun train` has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainReport {
-    /// The run folder.
-    pub run: PathBuf,
+    /// The run folder; null where the run was not kept in one.
+    pub run: Option<PathBuf>,
     /// How many numbers the network learns.
     pub params: usize,
     /// Epochs completed.
     pub epochs: usize,
     /// The epoch whose weights were kept, from 1; 0 where none was completed.
     pub best_epoch: usize,
-    /// The kept weights on the training part, as a new row would be met: without dropout.
+    /// The kept weights on the training part, as a new row would be met: without dropout. Of an interrupted run the
+    /// figures of the unfinished epoch while training.
     pub train: Metrics,
     /// The kept weights on the validation part; null where there is none.
     pub valid: Option<Metrics>,
@@ -58,6 +59,11 @@ pub struct EvalReport {
 pub struct PredictReport {
     /// The model file.
     pub model: PathBuf,
+    /// The class names, in the order of the probabilities; left out where the target is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// Columns of the input that the model does not know; they were left aside.
+    pub ignored_columns: Vec<String>,
     /// One for each row, in the order of the input.
     pub predictions: Vec<Prediction>,
 }
@@ -65,7 +71,7 @@ pub struct PredictReport {
 /// What a model says of one row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// The row: its number in a table, from 1, or the path of an image.
+    /// The row: its number from 1; where there are several inputs, after the input's name and a colon.
     pub input: String,
     /// The answer.
     #[serde(flatten)]
@@ -100,7 +106,7 @@ mod tests {
     fn the_report_of_a_training_has_the_promised_fields() {
         let metrics = Metrics { loss: 0.25, accuracy: Some(0.97), ..Metrics::default() };
         let report = TrainReport {
-            run: "runs/digits-mlp-1".into(),
+            run: Some("runs/digits-mlp-1".into()),
             params: 10,
             epochs: 2,
             best_epoch: 2,

@@ -48,9 +48,7 @@ impl RunFolder {
     /// Makes a run folder at `path`. One that already holds something is refused, unless `force`: then what an earlier run
     /// wrote is removed, and nothing else.
     pub fn create(path: &Path, force: bool) -> Result<RunFolder> {
-        if !force && holds_something(path) {
-            return Err(Error::RunExists { path: path.to_path_buf() });
-        }
+        RunFolder::check_free(path, force)?;
         fs::create_dir_all(path.join(CHECKPOINTS)).map_err(|source| io_error("create", path, source))?;
         let run = RunFolder { path: path.to_path_buf(), _lock: lock(path)? };
         // Another process may have finished a run here since the first look.
@@ -67,6 +65,14 @@ impl RunFolder {
             }
         }
         Ok(run)
+    }
+
+    /// Whether [`create`](RunFolder::create) would refuse `path` now. Writes nothing.
+    pub fn check_free(path: &Path, force: bool) -> Result<()> {
+        match !force && holds_something(path) {
+            true => Err(Error::RunExists { path: path.to_path_buf() }),
+            false => Ok(()),
+        }
     }
 
     /// Makes `parent/name-1`, or with the next number that is free.

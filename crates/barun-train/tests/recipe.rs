@@ -23,15 +23,16 @@ fn images_and_tables_have_defaults_of_their_own() {
     let images = Recipe::for_source("digits").unwrap();
     let table = Recipe::for_source("houses.CSV").unwrap();
     assert_eq!((images.train.epochs, images.train.batch_size), (10, 128));
-    assert_eq!((table.train.epochs, table.train.batch_size), (50, 32));
+    assert_eq!((table.train.epochs, table.train.batch_size), (100, 32));
     let hidden = |recipe: &Recipe| match &recipe.model {
         Model::Mlp { hidden, .. } => hidden.clone(),
         other => panic!("the default model is mlp, not {}", other.name()),
     };
     assert_eq!(hidden(&images), [512, 256]);
     assert_eq!(hidden(&table), [64, 64]);
-    assert_eq!(images.train.optimizer.name(), "adam");
-    assert_eq!(Kind::of("photos/"), Kind::Images);
+    assert_eq!((images.train.optimizer.name(), images.train.optimizer.lr()), ("adam", 1e-3));
+    assert_eq!((table.train.optimizer.name(), table.train.optimizer.lr()), ("adam", 3e-3));
+    assert_eq!(Kind::of("moons"), Kind::Table);
 }
 
 #[test]
@@ -41,6 +42,7 @@ fn the_resolved_recipe_writes_every_default_out() {
         text,
         r#"[data]
 source = "digits"
+ignore = []
 normalize = "auto"
 
 [data.split]
@@ -183,7 +185,7 @@ fn every_recipe_key_is_documented() {
         |path: &str| keys.iter().find(|key| key.path == path).unwrap_or_else(|| panic!("{path} is listed"));
     assert_eq!(key("data.source").default, "required");
     assert_eq!(key("data.target").default, "not given");
-    assert_eq!(key("train.epochs").default, "10 (tables: 50)");
+    assert_eq!(key("train.epochs").default, "10 (tables: 100)");
     assert_eq!(key("train.epochs").expects, "a whole number: 1 or more");
     assert_eq!(key("train.optimizer.name").expects, "one of sgd, momentum, nesterov, adam, adamw");
     assert_eq!(key("train.optimizer.beta1").only_for.as_deref(), Some("adam"));
@@ -227,7 +229,7 @@ fn an_unknown_key_gets_the_nearest_one() {
     assert_eq!(refused("lr = 0.1"), "r.toml:2: unknown key `lr`; did you mean `train.lr`?");
     assert_eq!(
         refused("data.zebra = 1"),
-        "r.toml:2: unknown key `data.zebra`; known here: source, target, normalize, split"
+        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, normalize, split"
     );
 }
 
@@ -295,8 +297,8 @@ fn an_unknown_name_gets_the_nearest_one() {
 fn a_missing_key_says_what_it_takes() {
     assert_eq!(
         refusal("train.epochs = 1"),
-        "r.toml: `data.source` is missing; it takes text (the data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, \
-         a `.csv`, `.tsv` or `.parquet` file, or a folder with one folder of images for each class)"
+        "r.toml: `data.source` is missing; it takes text (the data: `digits`, `mnist`, `fashion-mnist`, `moons`, \
+         `rings`, `xor`, `sine`, `outliers`, or a `.csv` or `.tsv` file)"
     );
     assert_eq!(
         refused("model.layers = [{ type = \"conv\" }]"),

@@ -12,13 +12,13 @@ use crate::{Outcome, output};
 
 /// Measure a trained model
 ///
-/// MODEL is a run folder or a .safetensors file of one. Without --data it is measured on a part of the data it was trained on,
-/// divided as then; with --data on all of that data.
+/// MODEL is a run folder or a .safetensors file of one. Without DATA it is measured on a part of the data it was trained on,
+/// divided as then; with DATA on all of it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   barun eval runs/digits-mlp-1                       on the validation part
-  barun eval runs/houses-mlp-1 --data new-houses.csv
+  barun eval runs/houses-mlp-1 new-houses.csv
   barun eval runs/digits-mlp-1 --part test --json
 
 Choose between models on the validation part. A test part that is looked at again and again says less each time.
@@ -27,8 +27,8 @@ pub struct Eval {
     /// A run folder or a model file
     model: PathBuf,
 
-    /// Other data; must have the columns or image size that the model was trained on
-    #[arg(long, value_name = "DATA", conflicts_with = "part")]
+    /// Other data: a table with the model's columns and its target, in any order, or a name of `barun list data`
+    #[arg(conflicts_with = "part")]
     data: Option<String>,
 
     /// Which part of the model's own data

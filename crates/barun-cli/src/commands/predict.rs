@@ -16,28 +16,30 @@ use crate::{Outcome, output};
 /// MODEL is a run folder or a .safetensors file of one. It carries the preprocessing, the column names and the class names.
 ///
 /// INPUT, by what the model was trained on:
-///   a table: a .csv, .tsv or .parquet file with the model's columns by name, in any order; others are left aside, and the
-///   target column may be missing;
-///   images: image files, or folders of them.
+///   a table: a .csv or .tsv file with the model's columns by name, in any order. A missing column is an error; columns that
+///   the model does not know are left aside, which is said on standard error; the target column may be there or not;
+///   images: an IDX file of images of the model's size, plain or with .gz;
+///   both: a name of `barun list data`, which is taken whole.
 ///
 /// The answer is CSV on standard output, one line for each row in the order of the input, under a header:
-///   classes: input,prediction,probability;
-///   numbers: input,prediction.
-/// `input` is the row's number in a table, from 1, or the image's path.
+///   classes: input, prediction, probability, then the probability of every class under `p(CLASS)`;
+///   numbers: input, prediction, in the target's own unit.
+/// `input` is the row's number, from 1; with several INPUTs it follows the input's name and a colon.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "\
 Examples:
   barun predict runs/houses-mlp-1 new-houses.csv
-  barun predict runs/photos-cnn-1 cat.png dog.jpg --json
-  barun predict runs/photos-cnn-1 inbox/ --out answers.csv
+  barun predict runs/mnist-cnn-1 t10k-images-idx3-ubyte.gz --json
+  barun predict runs/houses-mlp-1 a.csv b.csv --out answers.csv
 
-With --json: model, predictions[] with input, prediction and, for classes, probability and probabilities[].")]
+With --json: model, classes[], ignored_columns[], predictions[] with input, prediction and, for classes, probability and
+probabilities[] in the order of classes[].")]
 pub struct Predict {
     /// A run folder or a model file
     model: PathBuf,
 
-    /// Tables, images or folders of images
+    /// Tables, IDX files of images, or names of data sets
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
@@ -62,6 +64,12 @@ impl Predict {
         let machine = self.common.machine()?;
         let request = PredictRequest { model: self.model, inputs: self.inputs, machine };
         let report = barun_train::predict(&request)?;
+        if !report.ignored_columns.is_empty() {
+            eprintln!(
+                "note: columns that the model does not know were left aside: {}",
+                report.ignored_columns.join(", ")
+            );
+        }
         if let Some(out) = &self.out {
             write_atomically(out, &as_csv(&report)?)?;
         }
@@ -77,19 +85,22 @@ impl Predict {
 fn as_csv(report: &PredictReport) -> Result<Vec<u8>> {
     let failed = |error: csv::Error| Error::Output(error.into());
     let mut csv = csv::Writer::from_writer(Vec::new());
-    match report.predictions.first().map(|first| &first.answer) {
-        Some(Answer::Number { .. }) => csv.write_record(["input", "prediction"]).map_err(failed)?,
-        _ => csv.write_record(["input", "prediction", "probability"]).map_err(failed)?,
+    let mut header = vec!["input".to_string(), "prediction".to_string()];
+    if let Some(classes) = &report.classes {
+        header.push("probability".to_string());
+        header.extend(classes.iter().map(|class| format!("p({class})")));
     }
+    csv.write_record(&header).map_err(failed)?;
     for row in &report.predictions {
+        let mut fields = vec![row.input.clone()];
         match &row.answer {
-            Answer::Class { prediction, probability, .. } => {
-                csv.write_record([&row.input, prediction, &probability.to_string()]).map_err(failed)?;
+            Answer::Class { prediction, probability, probabilities } => {
+                fields.extend([prediction.clone(), probability.to_string()]);
+                fields.extend(probabilities.iter().map(f64::to_string));
             }
-            Answer::Number { prediction } => {
-                csv.write_record([&row.input, &prediction.to_string()]).map_err(failed)?;
-            }
+            Answer::Number { prediction } => fields.push(prediction.to_string()),
         }
+        csv.write_record(&fields).map_err(failed)?;
     }
     csv.into_inner().map_err(|error| Error::Output(error.into_error()))
 }
@@ -99,9 +110,14 @@ mod tests {
     use super::*;
     use barun_train::report::Prediction;
 
-    fn csv_of(answers: Vec<(&str, Answer)>) -> String {
+    fn csv_of(classes: Option<&[&str]>, answers: Vec<(&str, Answer)>) -> String {
         let row = |(input, answer): (&str, Answer)| Prediction { input: input.into(), answer };
-        let report = PredictReport { model: "m".into(), predictions: answers.into_iter().map(row).collect() };
+        let report = PredictReport {
+            model: "m".into(),
+            classes: classes.map(|classes| classes.iter().map(|class| class.to_string()).collect()),
+            ignored_columns: Vec::new(),
+            predictions: answers.into_iter().map(row).collect(),
+        };
         String::from_utf8(as_csv(&report).unwrap()).unwrap()
     }
 
@@ -113,9 +129,16 @@ mod tests {
             probabilities: vec![0.75, 0.25],
         };
         assert_eq!(
-            csv_of(vec![("a, b.png", class("cat")), ("c.png", class("the \"dog\""))]),
-            "input,prediction,probability\n\"a, b.png\",cat,0.75\nc.png,\"the \"\"dog\"\"\",0.75\n"
+            csv_of(
+                Some(&["cat", "the \"dog\""]),
+                vec![("a, b.csv:1", class("cat")), ("2", class("the \"dog\""))]
+            ),
+            "input,prediction,probability,p(cat),\"p(the \"\"dog\"\")\"\n\
+             \"a, b.csv:1\",cat,0.75,0.75,0.25\n2,\"the \"\"dog\"\"\",0.75,0.75,0.25\n"
         );
-        assert_eq!(csv_of(vec![("1", Answer::Number { prediction: 2.5 })]), "input,prediction\n1,2.5\n");
+        assert_eq!(
+            csv_of(None, vec![("1", Answer::Number { prediction: 2.5 })]),
+            "input,prediction\n1,2.5\n"
+        );
     }
 }

@@ -14,17 +14,18 @@ use crate::{Outcome, output};
 
 /// Train a network
 ///
-/// WHAT is a recipe (a .toml file) or data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, a .csv, .tsv or .parquet file, or a
-/// folder with one folder of images for each class. `barun list keys` shows everything a recipe can say.
+/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, or a .csv or
+/// .tsv file with a header. `barun list keys` shows everything a recipe can say.
 ///
-/// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The best weights by the
-/// validation part are kept; the test part is looked at once, at the end.
+/// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
+/// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
+/// part is looked at once, at the end. Ctrl-C ends the run after the running step, its state saved.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   barun train digits
   barun train houses.csv --target price --epochs 100
-  barun train photos/ --model cnn --out runs/photos
+  barun train mnist --model cnn --epochs 3 --data-dir ~/data --out runs/digits-by-cnn
   barun train recipe.toml --set train.lr=3e-4 --set model.hidden=[256,128]
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
@@ -38,6 +39,10 @@ pub struct Train {
     /// The column of a table to predict [default: the last]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+
+    /// A column of a table to leave out; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    ignore: Vec<String>,
 
     /// A model by name, in place of the recipe's [model]
     #[arg(long, value_name = "NAME")]
@@ -118,6 +123,9 @@ impl Train {
                 draft.set_text(key, text, argument)?;
             }
         }
+        if !self.ignore.is_empty() {
+            draft.set_texts("data.ignore", &self.ignore, "--ignore")?;
+        }
         for (key, argument, number) in
             [("train.epochs", "--epochs", self.epochs), ("train.seed", "--seed", self.seed)]
         {
@@ -138,14 +146,14 @@ fn summary(report: &TrainReport) -> String {
         (Some(reason), false) => format!("stopped: {reason}"),
         (None, false) => "done".to_string(),
     };
+    rows.extend(report.run.as_ref().map(|run| ("run".to_string(), run.display().to_string())));
     format!(
-        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}run: {}\n",
+        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}",
         report.epochs,
         report.seconds,
         report.samples_per_second,
         report.best_epoch,
         output::columns(&rows),
-        report.run.display(),
     )
 }
 
@@ -158,7 +166,7 @@ mod tests {
     fn the_summary_names_the_figures_of_each_part_and_the_run() {
         let metrics = Metrics { loss: 0.25, accuracy: Some(0.97), ..Metrics::default() };
         let report = TrainReport {
-            run: "runs/digits-mlp-1".into(),
+            run: Some("runs/digits-mlp-1".into()),
             params: 10,
             epochs: 10,
             best_epoch: 9,
@@ -177,7 +185,7 @@ mod tests {
              \x20 train  loss 0.2500  accuracy 0.9700\n\
              \x20 valid  loss 0.2500  accuracy 0.9700\n\
              \x20 test   loss 0.2500  accuracy 0.9700\n\
-             run: runs/digits-mlp-1\n"
+             \x20 run    runs/digits-mlp-1\n"
         );
         let interrupted = TrainReport { interrupted: true, test: None, ..report };
         assert!(summary(&interrupted).starts_with("interrupted after"));

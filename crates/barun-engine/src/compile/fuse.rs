@@ -69,7 +69,7 @@ pub fn is_reduction(op: &Primitive) -> bool {
 }
 
 /// Whether a node is a contraction a loop can be the epilogue of.
-fn is_contraction(op: &Primitive) -> bool {
+pub fn is_contraction(op: &Primitive) -> bool {
     matches!(
         op,
         Primitive::MatMul

@@ -85,9 +85,11 @@ impl Draft {
         is_stored
             && lowered.body.loads.iter().all(|load| {
                 let source = &viewed.graph.nodes[lowered.pointers[load.pointer]];
-                source.op != (Primitive::Slot { index: slot })
-                    || load.access == (Access::Contiguous { offset: 0 })
-                    || source.shape.elements() == 1 && lowered.body.elements() == 1
+                // A reduction looks at its operand after the tile has been stored.
+                let is_reduced = lowered.body.reduces.iter().any(|reduce| reduce.value == load.value);
+                let is_in_step = load.access == (Access::Contiguous { offset: 0 })
+                    || source.shape.elements() == 1 && lowered.body.elements() == 1;
+                source.op != (Primitive::Slot { index: slot }) || (is_in_step && !is_reduced)
             })
     }
 }

@@ -220,12 +220,14 @@ pub fn assign_registers(body: &mut FusedLoop, same_memory: impl Fn(usize, usize)
         body.code.iter().enumerate().map(|(index, instr)| (instr.result, index)).collect();
     let mut last_read: HashMap<u16, usize> = HashMap::new();
     for (index, instr) in body.code.iter().enumerate() {
-        instr.operands[..operand_count(&instr.op)]
-            .iter()
-            .for_each(|&operand| drop(last_read.insert(operand, index)));
+        for &operand in &instr.operands[..operand_count(&instr.op)] {
+            last_read.insert(operand, index);
+        }
     }
     let end = body.code.len();
-    body.reduces.iter().for_each(|reduce| drop(last_read.insert(reduce.value, end)));
+    for reduce in &body.reduces {
+        last_read.insert(reduce.value, end);
+    }
     let mut in_memory: Vec<bool> = vec![false; body.registers.len()];
     for load in &body.loads {
         in_memory[load.value as usize] = matches!(load.access, Access::Contiguous { .. });

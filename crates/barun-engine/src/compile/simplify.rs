@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::fuse::is_contraction;
 use crate::graph::{Binary, Graph, Inst, Literal, Primitive, Scan, Unary};
 use crate::tensor::DType;
 
@@ -135,6 +136,11 @@ impl Pass {
         let node = |index: usize| &self.nodes[inst.operands[index]];
         let same_kind = |index: usize| node(index).shape == inst.shape && node(index).dtype == inst.dtype;
         let with = |op: Primitive, operands: Vec<usize>| Rewrite::To(Inst { op, operands, ..inst.clone() });
+        let is_leaf = inst.operands.is_empty() || matches!(inst.op, Primitive::Scan(_));
+        let sums_nothing = is_contraction(&inst.op) && (0..2).any(|index| node(index).shape.elements() == 0);
+        if !is_leaf && (inst.shape.elements() == 0 || sums_nothing) {
+            return with(Primitive::Full { value: Literal::new(0.0, inst.dtype) }, vec![]);
+        }
         match &inst.op {
             Primitive::Detach => Rewrite::Same(operand(0)),
             Primitive::Cast { .. } if same_kind(0) => Rewrite::Same(operand(0)),

@@ -7,7 +7,7 @@
 
 use super::isa::Isa;
 use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
-use crate::graph::Literal;
+use crate::graph::{Literal, MAX_RANK};
 use crate::tensor::DType;
 
 /// Names the element type of `dtype` as `$T` in `$body`; reductions are over numbers alone.
@@ -30,6 +30,8 @@ macro_rules! with_number {
     };
 }
 
+/// From this size on the operands of a loop are not in the first-level cache.
+const PREFETCH_ELEMENTS: usize = 64 * TILE;
 /// Rows of a block of the column reduction.
 const BLOCK_ROWS: usize = 128;
 /// Elements of a span of the row reduction.
@@ -413,6 +415,8 @@ pub struct Tile<'a> {
     program: &'a FusedLoop,
     pointers: Pointers<'a>,
     values: Vec<*mut u8>,
+    /// Whether operands come from far enough away that asking for the next tile while this one is computed pays.
+    prefetch: bool,
 }
 
 impl<'a> Tile<'a> {
@@ -439,7 +443,7 @@ impl<'a> Tile<'a> {
                 }
             }
         }
-        Tile { program, pointers, values }
+        Tile { program, pointers, values, prefetch: program.elements() >= PREFETCH_ELEMENTS }
     }
 
     /// Computes and stores the elements of a flat range.
@@ -469,7 +473,11 @@ impl<'a> Tile<'a> {
                 let size = load.dtype.size() as isize;
                 match &load.access {
                     Access::Contiguous { offset } => {
-                        self.values[load.value as usize] = base.offset((offset + start as isize) * size);
+                        let from = base.offset((offset + start as isize) * size);
+                        self.values[load.value as usize] = from;
+                        if self.prefetch {
+                            prefetch(from.wrapping_add(TILE * size as usize), count * size as usize);
+                        }
                     }
                     Access::Uniform { .. } => {}
                     Access::Strided { offset, strides } => {
@@ -507,6 +515,22 @@ impl<'a> Tile<'a> {
     }
 }
 
+/// Asks for the cache lines of a range; it may lie anywhere.
+#[inline(always)]
+fn prefetch(from: *const u8, bytes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..bytes).step_by(64) {
+        // SAFETY: a prefetch reads nothing; an address that is not mapped is ignored.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                from.wrapping_add(line).cast(),
+            );
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, bytes);
+}
+
 /// Repeats one element of `size` bytes `count` times.
 unsafe fn repeat(from: *const u8, to: *mut u8, size: usize, count: usize) {
     // SAFETY: the caller's; registers are aligned to 64 bytes.
@@ -529,7 +553,7 @@ unsafe fn gather<T: Copy>(
     count: usize,
 ) {
     let last = sizes.len() - 1;
-    let mut position = [0usize; MAX_AXES];
+    let mut position = [0usize; MAX_RANK];
     let mut rest = start;
     let mut offset = 0isize;
     for axis in (0..sizes.len()).rev() {
@@ -566,6 +590,3 @@ unsafe fn gather<T: Copy>(
         }
     }
 }
-
-/// The most axes a loop iterates over after neighbours that can be joined are joined.
-pub const MAX_AXES: usize = 12;

@@ -7,7 +7,8 @@
 //!
 //! Bits: within a block of `k` an output element is a chain of fused multiply-adds in increasing `k`, and blocks are
 //! added in order. Where blocks end depends on `k` (and, for long sums, `m` and `n`) alone; so any team of threads,
-//! AVX2 and AVX-512 give the same bits.
+//! AVX2 and AVX-512 give the same bits. A product with a single row or column whose operand is contiguous along `k`
+//! is a number of dot products instead, each summed in the same lanes under all of them.
 
 pub(crate) mod blocked;
 pub(crate) mod grid;
@@ -20,8 +21,8 @@ use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
 use blocked::{Matrix, MatrixLeft, Region, depth_of_blocks, product, scratch_elements, share};
 use grid::{Grid, SMALLEST_TASK_FLOPS};
-use micro::Micro;
 pub use micro::Real;
+use micro::{Dots, Micro};
 use std::ops::Range;
 
 /// Distances in elements between neighbours along each axis of a batch of matrices.
@@ -79,9 +80,41 @@ impl GemmSpec {
     }
 }
 
+/// How the products are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Register tiles.
+    Tiles,
+    /// `C` is a column and so are the rows of `A`: `C^T = B^T A^T` by tiles, of which the spec has been made.
+    Swapped,
+    /// `C` is a row, its elements products of contiguous columns of `B` with the row of `A`.
+    RowOfDots,
+    /// `C` is a column, its elements products of contiguous rows of `A` with the column of `B`.
+    ColumnOfDots,
+}
+
+impl Way {
+    fn of(spec: &GemmSpec) -> Way {
+        if spec.m == 1 && spec.b.row == 1 && spec.n > 1 {
+            Way::RowOfDots
+        } else if spec.n == 1 && spec.a.column == 1 {
+            Way::ColumnOfDots
+        } else if spec.n == 1 && spec.a.row == 1 {
+            Way::Swapped
+        } else {
+            Way::Tiles
+        }
+    }
+
+    fn of_dots(self) -> bool {
+        matches!(self, Way::RowOfDots | Way::ColumnOfDots)
+    }
+}
+
 /// The batched matrix product as a [`Kernel`] with inputs `[a, b]`.
 pub struct Gemm<T: Real> {
     spec: GemmSpec,
+    way: Way,
     micro: &'static Micro<T>,
     /// Groups of consecutive products of the batch.
     groups: usize,
@@ -104,16 +137,27 @@ impl<T: Real> Gemm<T> {
     }
 
     fn with_micro(spec: GemmSpec, micro: &'static Micro<T>) -> Gemm<T> {
-        let spec = spec.folded();
+        let mut spec = spec.folded();
+        let way = Way::of(&spec);
+        if way == Way::Swapped {
+            let turned = |strides: MatrixStrides| MatrixStrides {
+                row: strides.column,
+                column: strides.row,
+                ..strides
+            };
+            spec = GemmSpec { m: 1, n: spec.m, a: turned(spec.b), b: turned(spec.a), ..spec };
+        }
         let GemmSpec { batch, m, n, k, .. } = spec;
         let most = ((spec.flops() / SMALLEST_TASK_FLOPS) as usize).clamp(1, 64);
         let groups = batch.min(most);
-        let splits = if batch == 1 { splits_of_depth(m, n, k) } else { 1 };
+        let splits = if batch == 1 && !way.of_dots() { splits_of_depth(m, n, k) } else { 1 };
         let left_cost = if spec.a.column == 1 { 0.0 } else { 0.3 };
         let right_cost = if spec.b.column == 1 { 0.25 } else { 0.4 };
         let stretch = k.div_ceil(splits);
         let grid = if groups < batch {
             Grid { rows: 1, columns: 1 }
+        } else if way.of_dots() {
+            Grid { rows: 1, columns: most.div_ceil(groups).min((m * n).div_ceil(16)) }
         } else {
             Grid::choose(micro, m, n, stretch, most.div_ceil(groups * splits), splits, left_cost, right_cost)
         };
@@ -121,7 +165,48 @@ impl<T: Real> Gemm<T> {
         if splits > 1 {
             phases.push(grid::tasks_of_sum(m * n * splits).min(m));
         }
-        Gemm { spec, micro, groups, grid, splits, depth: depth_of_blocks(stretch, 1), phases }
+        Gemm { spec, way, micro, groups, grid, splits, depth: depth_of_blocks(stretch, 1), phases }
+    }
+
+    /// One cell of a product that is a row or a column of dot products.
+    ///
+    /// # Safety
+    /// As for [`Kernel::run`].
+    unsafe fn dots(
+        &self,
+        item: usize,
+        cell: usize,
+        a: *const T,
+        b: *const T,
+        c: *mut T,
+        scratch: *mut T,
+    ) -> Block {
+        let GemmSpec { m, n, k, a: a_strides, b: b_strides, .. } = self.spec;
+        let (matrix, row, vector, step) = match self.way {
+            Way::RowOfDots => (b, b_strides.column, a, a_strides.column),
+            _ => (a, a_strides.row, b, b_strides.row),
+        };
+        let share = share(m * n, 1, self.grid.columns, cell);
+        // SAFETY: the vector has `k` elements and so has the scratch; the rows and results of the share exist.
+        unsafe {
+            let mut contiguous = vector;
+            if step != 1 {
+                (0..k).for_each(|p| *scratch.add(p) = *vector.add(p * step));
+                contiguous = scratch;
+            }
+            (self.micro.dots)(&Dots {
+                matrix: matrix.add(share.start * row),
+                row,
+                count: share.len(),
+                vector: contiguous,
+                k,
+                to: c.add(share.start),
+            });
+        }
+        match self.way {
+            Way::RowOfDots => Block { rows: item..item + 1, columns: share },
+            _ => Block { rows: item * m + share.start..item * m + share.end, columns: 0..1 },
+        }
     }
 
     /// One cell of the grid for one product and one stretch of `k`.
@@ -158,6 +243,11 @@ impl<T: Real> Gemm<T> {
     }
 }
 
+/// Rows of a column that was computed as the row `block.rows.start` of `n` elements.
+fn swapped_rows(block: &Block, n: usize) -> Range<usize> {
+    block.rows.start * n + block.columns.start..block.rows.start * n + block.columns.end
+}
+
 /// In how many stretches the sums are cut: more than one only if they are long and the output is too small to keep
 /// a team busy. It must not depend on the instruction set.
 fn splits_of_depth(m: usize, n: usize, k: usize) -> usize {
@@ -181,6 +271,9 @@ impl<T: Real> Kernel for Gemm<T> {
     }
 
     fn scratch_bytes(&self) -> usize {
+        if self.way.of_dots() {
+            return self.spec.k * size_of::<T>();
+        }
         let rows = self.spec.m.div_ceil(self.grid.rows) + self.micro.rows;
         let columns = self.spec.n.div_ceil(self.grid.columns) + self.micro.columns;
         scratch_elements(self.micro, rows, columns.min(self.spec.n), self.depth) * size_of::<T>()
@@ -199,7 +292,15 @@ impl<T: Real> Kernel for Gemm<T> {
         finished: &mut dyn FnMut(Block),
     ) {
         let GemmSpec { batch, m, n, .. } = self.spec;
-        let (a, b) = (io.inputs[0].cast::<T>(), io.inputs[1].cast::<T>());
+        let (mut a, mut b) = (io.inputs[0].cast::<T>(), io.inputs[1].cast::<T>());
+        // What was turned is told as it was.
+        let mut told = |block: Block| match self.way {
+            Way::Swapped => finished(Block { rows: swapped_rows(&block, n), columns: 0..1 }),
+            _ => finished(block),
+        };
+        if self.way == Way::Swapped {
+            (a, b) = (b, a);
+        }
         let (output, workspace) = (io.output.cast::<T>(), io.workspace.cast::<T>());
         if phase == 1 {
             let rows = share(m, 1, self.phases[1], task);
@@ -209,7 +310,7 @@ impl<T: Real> Kernel for Gemm<T> {
                 let parts = workspace.add(start);
                 (self.micro.sum)(parts, self.splits, m * n, output.add(start), rows.len() * n);
             }
-            return finished(Block { rows, columns: 0..n });
+            return told(Block { rows, columns: 0..n });
         }
         let (cell, rest) = (task % self.grid.tasks(), task / self.grid.tasks());
         let (row, column) = (cell / self.grid.columns, cell % self.grid.columns);
@@ -222,10 +323,15 @@ impl<T: Real> Kernel for Gemm<T> {
             let a = a.wrapping_add(item * self.spec.a.batch);
             let b = b.wrapping_add(item * self.spec.b.batch);
             let c = output.wrapping_add(item * m * n);
+            if self.way.of_dots() {
+                // SAFETY: as the caller vouches.
+                told(unsafe { self.dots(item, column, a, b, c, scratch.cast()) });
+                continue;
+            }
             // SAFETY: as the caller vouches.
             unsafe {
                 self.cell((row, column, 0), a, b, c, scratch.cast(), &mut |rows, columns| {
-                    finished(Block { rows: item * m + rows.start..item * m + rows.end, columns })
+                    told(Block { rows: item * m + rows.start..item * m + rows.end, columns })
                 });
             }
         }

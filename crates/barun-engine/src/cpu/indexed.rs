@@ -162,7 +162,7 @@ unsafe fn arg_max<T: Number>(io: &Io<'_>, outer: usize, size: usize, inner: usiz
             for index in 1..size {
                 // A NaN wins over numbers, and the first one stays.
                 let (value, most) = (at(index), at(best));
-                if value > most || (value != value && most == most) {
+                if value > most || (value.is_nan() && !most.is_nan()) {
                     best = index;
                 }
             }

@@ -76,6 +76,8 @@ pub trait Number: Element + PartialOrd {
     fn plus(self, other: Self) -> Self;
     /// The larger; NaN if either is.
     fn larger(self, other: Self) -> Self;
+    /// Whether it is no number.
+    fn is_nan(self) -> bool;
     /// Any other binary arithmetic.
     fn binary(op: Binary, a: Self, b: Self) -> Self;
 }
@@ -88,6 +90,10 @@ macro_rules! float_number {
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
                 self + other
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                <$type>::is_nan(self)
             }
             #[inline(always)]
             fn larger(self, other: Self) -> Self {
@@ -121,6 +127,10 @@ impl Number for i64 {
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
         self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        false
     }
     #[inline(always)]
     fn larger(self, other: Self) -> Self {

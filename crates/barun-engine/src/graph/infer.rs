@@ -8,7 +8,9 @@ pub type Kind = (Shape, DType);
 
 /// Why operands do not fit, and what would help.
 pub struct Misfit {
+    /// What is required, and what was found.
     pub requirement: String,
+    /// What would help; may be empty.
     pub suggestion: String,
 }
 
@@ -16,11 +18,29 @@ fn misfit<T>(requirement: impl Into<String>, suggestion: impl Into<String>) -> R
     Err(Misfit { requirement: requirement.into(), suggestion: suggestion.into() })
 }
 
+/// The most axes a tensor has.
+pub const MAX_RANK: usize = 12;
+
 /// Checks the operands of `op` and gives the result's kind.
 ///
 /// Primitives whose result is not decided by their operands (reshape, broadcast, leaves, both convolution gradients
 /// and the scatters) take it from `wanted`, which is checked.
 pub fn infer(op: &Primitive, operands: &[&Kind], wanted: Option<&Kind>) -> Result<Kind, Misfit> {
+    let (shape, dtype) = result(op, operands, wanted)?;
+    if shape.rank() > MAX_RANK {
+        return misfit(
+            format!("the result would have {} axes, at most {MAX_RANK} are possible", shape.rank()),
+            "",
+        );
+    }
+    let elements = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    match elements.and_then(|elements| elements.checked_mul(dtype.size())) {
+        Some(bytes) if isize::try_from(bytes).is_ok() => Ok((shape, dtype)),
+        _ => misfit(format!("a result of shape {shape} does not fit into any memory"), ""),
+    }
+}
+
+fn result(op: &Primitive, operands: &[&Kind], wanted: Option<&Kind>) -> Result<Kind, Misfit> {
     let given = |what: &str| match wanted {
         Some(kind) => Ok(kind.clone()),
         None => misfit(format!("{what} needs a shape"), ""),
@@ -169,6 +189,7 @@ pub fn infer(op: &Primitive, operands: &[&Kind], wanted: Option<&Kind>) -> Resul
             if table.rank() == 0 {
                 return misfit("a scalar has no rows to gather", "");
             }
+            rows_for(table[0], indices)?;
             Ok((indices.iter().chain(&table[1..]).copied().collect(), *dtype))
         }
         Primitive::ScatterAdd { size } => {
@@ -178,6 +199,7 @@ pub fn infer(op: &Primitive, operands: &[&Kind], wanted: Option<&Kind>) -> Resul
             if rows.len() < indices.len() || rows[..indices.len()] != indices[..] {
                 return misfit(format!("the rows' leading sizes must be the indices' {indices}"), "");
             }
+            rows_for(*size, indices)?;
             Ok((std::iter::once(*size).chain(rows[indices.len()..].iter().copied()).collect(), *dtype))
         }
         Primitive::MatMul => matmul(operands[0], operands[1]),
@@ -390,6 +412,14 @@ fn float(what: &str, dtype: DType) -> Result<(), Misfit> {
         return Ok(());
     }
     misfit(format!("{what} needs f32 or f64, this is {dtype}"), "cast it first with .cast(DType::F32)")
+}
+
+fn rows_for(rows: usize, indices: &Shape) -> Result<(), Misfit> {
+    if rows > 0 || indices.elements() == 0 {
+        Ok(())
+    } else {
+        misfit("there is no row for an index to name", "")
+    }
 }
 
 fn index(dtype: DType) -> Result<(), Misfit> {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-pub use infer::{Kind, Misfit, infer};
+pub use infer::{Kind, MAX_RANK, Misfit, infer};
 pub use node::{LayerScope, Node, Origin, current_layer, layer_scope};
 pub use primitive::{Binary, Conv2d, Literal, Pool2d, Primitive, Scan, Unary};
 

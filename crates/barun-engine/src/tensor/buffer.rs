@@ -71,13 +71,6 @@ impl Buffer {
         self.memory.slice_mut(0, self.memory.bytes())
     }
 
-    /// The same elements under another shape of as many elements.
-    pub(crate) fn reshaped(mut self, shape: Shape) -> Self {
-        debug_assert_eq!(self.shape.elements(), shape.elements());
-        self.shape = shape;
-        self
-    }
-
     fn check<T: Element>(&self) -> Result<()> {
         let fits = self.dtype == T::DTYPE || (self.dtype == DType::Bool && T::DTYPE == DType::U8);
         if fits { Ok(()) } else { Err(Error::WrongType { actual: self.dtype, requested: T::DTYPE }) }

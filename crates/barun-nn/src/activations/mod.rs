@@ -56,6 +56,11 @@ macro_rules! activations {
     ($($file:ident: $type:ident),* $(,)?) => {
         $(mod $file; pub use $file::$type;)*
 
+        /// The activations alone, for `layers` to give out as layers.
+        pub(crate) mod kinds {
+            pub use super::{$($type),*};
+        }
+
         /// Every activation with its default settings.
         pub fn all() -> Vec<Box<dyn Activation>> {
             vec![$(Box::new($type::default())),*]

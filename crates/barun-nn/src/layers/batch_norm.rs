@@ -5,9 +5,11 @@ use crate::{Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
 
 /// Batch normalisation: give each feature mean 0 and variance 1 over the batch, then scale and shift.
 ///
-///     mean = sum(x) / m,  var = sum((x - mean)^2) / m                       over all axes but the last
-///     y = gamma (x - mean) / sqrt(var + eps) + beta
-///     running <- (1 - momentum) running + momentum batch                    used instead at inference
+/// ```text
+/// mean = sum(x) / m,  var = sum((x - mean)^2) / m                       over all axes but the last
+/// y = gamma (x - mean) / sqrt(var + eps) + beta
+/// running <- (1 - momentum) running + momentum batch                    used instead at inference
+/// ```
 ///
 /// The last axis holds the features: `[n, c]`, or the channels of images `[n, h, w, c]` with statistics over n, h and
 /// w. Gamma starts at 1 and beta at 0 and both are learned; the running mean starts at 0 and the running variance,

@@ -8,8 +8,10 @@ use crate::{Forward, Hyper, Id, Init, Module, Pass, Result, Tensor, Visitor};
 
 /// 2-D convolution: each filter slides over the image, multiplies patch and filter, and sums.
 ///
-///     y[n, i, j, o] = b[o] + sum_{u, v, c} x[n, i s + u d - p, j s + v d - p, c] W[u, v, c, o]
-///     [n, h, w, in] -> [n, floor((h + 2 p - d (k - 1) - 1) / s) + 1, .., out],  W [kh, kw, in / groups, out]
+/// ```text
+/// y[n, i, j, o] = b[o] + sum_{u, v, c} x[n, i s + u d - p, j s + v d - p, c] W[u, v, c, o]
+/// [n, h, w, in] -> [n, floor((h + 2 p - d (k - 1) - 1) / s) + 1, .., out],  W [kh, kw, in / groups, out]
+/// ```
 ///
 /// [CNN-01 .. CNN-09, CNN-15]
 ///

@@ -16,7 +16,9 @@ named_cases!(DropoutScaling { InTraining = "in_training", AtInference = "at_infe
 
 /// Drop units at random in training, others at each step.
 ///
-///     mask = uniform >= rate;   train: y = x mask / (1 - rate);   eval: y = x
+/// ```text
+/// mask = uniform >= rate;   train: y = x mask / (1 - rate);   eval: y = x
+/// ```
 ///
 /// The same shape in and out. The gradient passes where the mask is set and is blocked elsewhere. Srivastava et al.,
 /// 2014, "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15. [REG-11 .. REG-17]

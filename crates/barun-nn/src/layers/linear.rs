@@ -5,7 +5,9 @@ use crate::{Forward, Hyper, Id, Init, Module, Pass, Result, Tensor, Visitor};
 
 /// Fully connected layer: every output is a weighted sum of all inputs, plus a bias.
 ///
-///     y = x W + b        [.., in] -> [.., out],  W [in, out],  b [out]
+/// ```text
+/// y = x W + b        [.., in] -> [.., out],  W [in, out],  b [out]
+/// ```
 ///
 /// Also known as affine or dense. [LAYER-01, LAYER-06, TENSOR-01]
 ///

@@ -9,7 +9,7 @@ mod pool;
 mod residual;
 mod sequential;
 
-pub use crate::activations::*;
+pub use crate::activations::kinds::*;
 pub use batch_norm::BatchNorm;
 pub use conv2d::Conv2d;
 pub use dropout::{Dropout, DropoutScaling};
@@ -43,7 +43,7 @@ fn on_both_sides(padding: [usize; 2]) -> [(usize, usize); 2] {
 }
 
 /// Every layer with example settings, for `barun list`.
-pub fn all() -> Vec<Box<dyn Hyper>> {
+pub fn examples() -> Vec<Box<dyn Hyper>> {
     vec![
         Box::new(Linear::new(784, 50)),
         Box::new(Conv2d::new(1, 32, 3)),

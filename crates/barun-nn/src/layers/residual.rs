@@ -5,7 +5,9 @@ use crate::{Feeds, Forward, Hyper, Layer, Module, Pass, Result, Tensor, Visitor}
 
 /// Residual block: what the body computes is added to what came in.
 ///
-///     y = activation(body(x) + shortcut(x))
+/// ```text
+/// y = activation(body(x) + shortcut(x))
+/// ```
 ///
 /// The shortcut is the identity unless set, for where the body changes the shape. He et al., 2015, "Deep residual
 /// learning for image recognition".

@@ -5,7 +5,9 @@ use crate::{Hyper, Result, Tensor};
 
 /// Binary cross entropy of probabilities that a sigmoid layer already gave.
 ///
-///     loss = mean of -(t log p + (1 - t) log(1 - p)),      p kept within [eps, 1 - eps]
+/// ```text
+/// loss = mean of -(t log p + (1 - t) log(1 - p)),      p kept within [eps, 1 - eps]
+/// ```
 ///
 /// [`BceWithLogits`](super::BceWithLogits) has no such edges; prefer it. [LOSS-11, LOSS-19]
 #[derive(Clone, Debug, Hyper)]

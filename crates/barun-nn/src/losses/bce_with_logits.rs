@@ -5,7 +5,9 @@ use crate::{Hyper, Result, Tensor};
 
 /// Binary cross entropy of logits with the sigmoid inside.
 ///
-///     loss = mean of log(1 + exp(z)) - t z;      dloss/dz = (sigmoid(z) - t) / n
+/// ```text
+/// loss = mean of log(1 + exp(z)) - t z;      dloss/dz = (sigmoid(z) - t) / n
+/// ```
 ///
 /// Logits and targets in `[0, 1]` of one shape. Finite for any logit. [LOSS-11, LOSS-12, TENSOR-18]
 #[derive(Clone, Debug, Default, Hyper)]

@@ -5,7 +5,9 @@ use crate::{Hyper, Result, Tensor};
 
 /// Cross entropy of logits with softmax inside, for classification.
 ///
-///     loss = mean over rows of -sum_k t_k log softmax(z)_k;      dloss/dz = (softmax(z) - t) / n
+/// ```text
+/// loss = mean over rows of -sum_k t_k log softmax(z)_k;      dloss/dz = (softmax(z) - t) / n
+/// ```
 ///
 /// Logits `[.., k]`; targets are labels `[..]` (whole numbers) or rows of probabilities `[.., k]` (floats, one-hot or
 /// soft). A label outside `0..k` makes the loss NaN, so the step is not applied. With label smoothing s, `t` becomes

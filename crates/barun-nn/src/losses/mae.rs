@@ -5,7 +5,9 @@ use crate::{Hyper, Result, Tensor};
 
 /// Mean absolute error, for regression with outliers.
 ///
-///     loss = mean of |p - t|;      dloss/dp = sign(p - t) / n
+/// ```text
+/// loss = mean of |p - t|;      dloss/dp = sign(p - t) / n
+/// ```
 ///
 /// It has no derivative where prediction and target are equal; 0, from `[-1, 1]`, is used there. [LOSS-02, LOSS-03]
 #[derive(Clone, Debug, Default, Hyper)]

@@ -5,7 +5,9 @@ use crate::{Hyper, Result, Tensor};
 
 /// Mean squared error, for regression: differentiable everywhere, sensitive to outliers.
 ///
-///     loss = mean of (p - t)^2;      dloss/dp = 2 (p - t) / n
+/// ```text
+/// loss = mean of (p - t)^2;      dloss/dp = 2 (p - t) / n
+/// ```
 ///
 /// Prediction and target have one shape; the mean is over all elements, as in PyTorch. [LOSS-04]
 #[derive(Clone, Debug, Default, Hyper)]

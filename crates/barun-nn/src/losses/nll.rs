@@ -5,7 +5,9 @@ use crate::{Hyper, Result, Tensor};
 
 /// Cross entropy of probabilities that a softmax layer already gave.
 ///
-///     loss = mean over rows of -sum_k t_k log max(p_k, eps)
+/// ```text
+/// loss = mean over rows of -sum_k t_k log max(p_k, eps)
+/// ```
 ///
 /// A probability of 0 gives a large finite loss, and no gradient, below eps. [`CrossEntropy`](super::CrossEntropy) on
 /// logits has no such edge; prefer it. [LOSS-08, LOSS-19]

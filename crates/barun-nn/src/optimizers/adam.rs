@@ -5,8 +5,10 @@ use crate::{Hyper, Slots, Tensor};
 
 /// Adam: momentum over gradients, each divided by its running root-mean-square.
 ///
-///     m <- beta1 m + (1 - beta1) g;      v <- beta2 v + (1 - beta2) g^2
-///     p <- p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+/// ```text
+/// m <- beta1 m + (1 - beta1) g;      v <- beta2 v + (1 - beta2) g^2
+/// p <- p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+/// ```
 ///
 /// The averages start at 0; dividing by `1 - beta^t` makes up for it, so the first step is `lr sign(g)`. Defaults
 /// follow PyTorch (lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8 outside the root). Kingma & Ba, 2014. [OPT-23, OPT-24]

@@ -6,7 +6,9 @@ use crate::{Hyper, Tensor};
 
 /// Adam with weight decay beside the gradient instead of in it.
 ///
-///     p <- p - lr weight_decay p, then as Adam
+/// ```text
+/// p <- p - lr weight_decay p, then as Adam
+/// ```
 ///
 /// Adam divides a penalty in the gradient by the gradient's own size, so large gradients decay less; here all weights
 /// decay alike. Defaults follow PyTorch (weight decay 0.01, the rest as Adam). Loshchilov & Hutter, 2017.

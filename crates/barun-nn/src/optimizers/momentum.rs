@@ -18,7 +18,9 @@ named_cases!(MomentumForm { Gradient = "gradient", Step = "step" });
 
 /// Momentum: step along a decaying sum of past gradients.
 ///
-///     v <- momentum v + (1 - dampening) g;      p <- p - lr v        (the first v is g)
+/// ```text
+/// v <- momentum v + (1 - dampening) g;      p <- p - lr v        (the first v is g)
+/// ```
 ///
 /// Defaults: lr 1e-3 and no dampening as PyTorch, momentum 0.9 as the notes. Polyak, 1964.
 #[derive(Clone, Debug, Hyper)]

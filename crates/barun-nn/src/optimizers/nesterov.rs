@@ -6,8 +6,10 @@ use crate::{Hyper, Tensor};
 
 /// Nesterov's accelerated gradient: momentum with the gradient taken where the momentum leads.
 ///
-///     textbook, at w:            a <- momentum a + grad(w - lr momentum a);      w <- w - lr a
-///     here, at p = w - lr momentum a:   v <- momentum v + g;                     p <- p - lr (g + momentum v)
+/// ```text
+/// textbook, at w:            a <- momentum a + grad(w - lr momentum a);      w <- w - lr a
+/// here, at p = w - lr momentum a:   v <- momentum v + g;                     p <- p - lr (g + momentum v)
+/// ```
 ///
 /// Both are the same walk: `p` is the point the textbook looks ahead to, which is where the gradient is known. This is
 /// PyTorch's form. Nesterov, 1983; Sutskever et al., 2013. [OPT-14]

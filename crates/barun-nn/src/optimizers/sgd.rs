@@ -5,7 +5,9 @@ use crate::{Hyper, Tensor};
 
 /// Stochastic gradient descent: a step against the gradient.
 ///
-///     p <- p - lr (g + weight_decay p)
+/// ```text
+/// p <- p - lr (g + weight_decay p)
+/// ```
 ///
 /// With batches of all data it is gradient descent, of one row the original SGD. Defaults follow PyTorch (lr 1e-3, no
 /// decay). Robbins & Monro, 1951. [OPT-01, OPT-04 .. OPT-06]

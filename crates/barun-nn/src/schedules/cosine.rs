@@ -5,7 +5,9 @@ use crate::Hyper;
 
 /// Down along half a cosine, from the optimiser's rate to `min_lr`.
 ///
-///     lr(t) = min_lr + (base - min_lr) (1 + cos(pi t / T)) / 2
+/// ```text
+/// lr(t) = min_lr + (base - min_lr) (1 + cos(pi t / T)) / 2
+/// ```
 ///
 /// T is `steps`, or the whole run. After it the rate stays at `min_lr`. Loshchilov & Hutter, 2016, without restarts,
 /// as PyTorch's CosineAnnealingLR. [SCHED-03]

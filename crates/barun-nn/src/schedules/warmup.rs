@@ -5,7 +5,9 @@ use crate::Hyper;
 
 /// Up in a line over the first `steps`, then another schedule over the rest.
 ///
-///     t < steps:   lr(t) = base (start + (1 - start) t / steps),   or base (t + 1) / steps without a start
+/// ```text
+/// t < steps:   lr(t) = base (start + (1 - start) t / steps),   or base (t + 1) / steps without a start
+/// ```
 ///
 /// With a start as PyTorch's LinearLR; without one the first step already moves and the last reaches the base.
 #[derive(Clone, Debug, Hyper)]

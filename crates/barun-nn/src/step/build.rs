@@ -144,7 +144,7 @@ fn watched(pass: &Pass, wanted: Option<&[String]>) -> Result<Outcome> {
     if let Some(name) = wanted.and_then(|names| names.iter().find(|name| all.iter().all(|(n, _)| n != *name)))
     {
         let known = all.into_iter().map(|(name, _)| name).collect();
-        return Err(Error::UnknownName { family: "layer or probe", name: name.clone(), known });
+        return Err(Error::UnknownName { family: "layer or probe".into(), name: name.clone(), known });
     }
     let chosen = all.into_iter().filter(|(name, _)| wanted.is_none_or(|names| names.contains(name)));
     let (names, outputs) = chosen.unzip();

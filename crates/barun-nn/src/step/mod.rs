@@ -4,6 +4,7 @@
 //! evaluation, prediction, probes - work on the same state.
 
 mod build;
+mod fleet;
 mod options;
 
 use std::collections::HashMap;
@@ -132,17 +133,14 @@ impl<M: Module + Forward> Step<M> {
         let built = self.built(Purpose::Train, &batch.x, Some(&batch.y))?;
         let lr = Buffer::new(&[lr], []);
         let outputs = built.program.run(state, &[&batch.x, &batch.y, &lr])?;
-        let [loss, gradient_norm, applied] = [0, 1, 2].map(|index| scalar(&outputs[index]));
-        let metrics = self.named_metrics(&outputs[3..]);
-        Ok(StepOutput { loss, gradient_norm, applied: applied != 0.0, metrics })
+        Ok(self.step_output(&outputs))
     }
 
     /// Loss and metrics of a batch in eval mode; the state stays as it is.
     pub fn evaluate(&self, state: &State, batch: &Batch) -> Result<Evaluation> {
         let built = self.built(Purpose::Evaluate, &batch.x, Some(&batch.y))?;
         let outputs = built.program.evaluate(state, &[&batch.x, &batch.y])?;
-        let rows = batch.x.shape().first().copied().unwrap_or(1);
-        Ok(Evaluation { loss: scalar(&outputs[0]), metrics: self.named_metrics(&outputs[1..]), rows })
+        Ok(self.evaluation(&outputs, batch))
     }
 
     /// The model's output for `x` in eval mode; the state stays as it is. [TRAIN-13]
@@ -212,6 +210,17 @@ impl<M: Module + Forward> Step<M> {
         let built = self.built(purpose, &batch.x, Some(&batch.y))?;
         let outputs = built.program.evaluate(state, &[&batch.x, &batch.y])?;
         Ok(built.names.iter().cloned().zip(outputs).collect())
+    }
+
+    fn step_output(&self, outputs: &[Buffer]) -> StepOutput {
+        let [loss, gradient_norm, applied] = [0, 1, 2].map(|index| scalar(&outputs[index]));
+        let metrics = self.named_metrics(&outputs[3..]);
+        StepOutput { loss, gradient_norm, applied: applied != 0.0, metrics }
+    }
+
+    fn evaluation(&self, outputs: &[Buffer], batch: &Batch) -> Evaluation {
+        let rows = batch.x.shape().first().copied().unwrap_or(1);
+        Evaluation { loss: scalar(&outputs[0]), metrics: self.named_metrics(&outputs[1..]), rows }
     }
 
     fn named_metrics(&self, values: &[Buffer]) -> Vec<(String, f64)> {

@@ -104,7 +104,7 @@ impl StepOptions {
         match self.frozen.iter().find(none) {
             Some(frozen) => {
                 let known = inventory.parameters.iter().map(|entry| entry.path.clone()).collect();
-                Err(Error::UnknownName { family: "parameter to freeze", name: frozen.clone(), known })
+                Err(Error::UnknownName { family: "parameter to freeze".into(), name: frozen.clone(), known })
             }
             None => Ok(()),
         }

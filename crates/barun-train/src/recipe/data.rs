@@ -7,11 +7,13 @@ use super::setting::Fallback::{Inside, Is, Required};
 section! {
     /// `[data]`: what to train on.
     pub struct Data {
-        /// The data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, a `.csv`, `.tsv` or `.parquet` file, or a folder
-        /// with one folder of images for each class. A relative path starts at the working folder.
+        /// The data: `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, or a `.csv` or
+        /// `.tsv` file. A relative path starts at the working folder.
         source: String = Required, NOT_EMPTY;
         /// The column of a table to predict. Not given: the last one.
         target: Option<String> = Is(|_| None);
+        /// Columns of a table to leave out, such as names and row numbers.
+        ignore: Vec<String> = Is(|_| Vec::new());
         /// How inputs are scaled; fitted on the training part alone.
         normalize: Normalize = Is(|_| Normalize::Auto);
         /// How the rows are divided.
@@ -41,11 +43,11 @@ section! {
 names! {
     /// How inputs are scaled.
     pub enum Normalize, "a way to normalise" {
-        /// Standardised, each column on its own; images by one mean and one deviation for each channel.
+        /// What suits the data; at present always `standard`.
         Auto = "auto",
-        /// `(x - mean) / deviation`, each column on its own; a constant column becomes 0.
+        /// `(x - mean) / deviation`, each column on its own, images all pixels together; a constant column becomes 0.
         Standard = "standard",
-        /// `(x - min) / (max - min)`, each column on its own; a constant column becomes 0.
+        /// `(x - min) / (max - min)`, each column on its own, images all pixels together; a constant column becomes 0.
         MinMax = "minmax",
         /// As they are (images: from 0 to 1).
         None = "none",

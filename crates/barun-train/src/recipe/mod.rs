@@ -173,6 +173,16 @@ impl Draft {
         self.put(path, Node { place, value: Value::Text(text.to_string()) })
     }
 
+    /// Takes the texts of an argument that may be repeated, such as `--ignore name`, as a list.
+    pub fn set_texts(&mut self, path: &str, texts: &[String], argument: &str) -> Result<()> {
+        let item = |text: &String| {
+            let place = Place::Argument(format!("{argument} {text}").into());
+            Node { place, value: Value::Text(text.clone()) }
+        };
+        let place = Place::Argument(argument.into());
+        self.put(path, Node { place, value: Value::List(texts.iter().map(item).collect()) })
+    }
+
     /// Takes the value of an argument of its own, such as `--epochs 3`.
     pub fn set_value(&mut self, path: &str, value: &str, argument: &str) -> Result<()> {
         let place = Place::Argument(format!("{argument} {value}").into());

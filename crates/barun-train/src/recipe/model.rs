@@ -151,7 +151,8 @@ names! {
 names! {
     /// How the first weights are drawn; biases begin at 0.
     pub enum Init, "an initialiser" {
-        /// `he_normal` before a ReLU, `xavier_uniform` elsewhere.
+        /// What suits the activation that follows: `he_normal` before a ReLU, `xavier_normal` before sigmoid and tanh,
+        /// `lecun_normal` where none follows.
         Auto = "auto",
         /// Normal, variance `2 / fan_in`. He et al., 2015.
         HeNormal = "he_normal",

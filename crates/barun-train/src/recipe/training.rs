@@ -81,7 +81,7 @@ tagged! {
         /// Adam: the running mean of the gradient over the root of that of its square.
         "adam" => Adam {
             /// The learning rate.
-            lr: f64 = Is(|_| 1e-3), POSITIVE;
+            lr: f64 = Is(|d| d.adam_lr), POSITIVE;
             /// The share kept in the running mean of the gradient.
             beta1: f64 = Is(|_| 0.9), BELOW_ONE;
             /// The share kept in the running mean of its square.
@@ -94,7 +94,7 @@ tagged! {
         /// Adam with decoupled weight decay.
         "adamw" => AdamW {
             /// The learning rate.
-            lr: f64 = Is(|_| 1e-3), POSITIVE;
+            lr: f64 = Is(|d| d.adam_lr), POSITIVE;
             /// The share kept in the running mean of the gradient.
             beta1: f64 = Is(|_| 0.9), BELOW_ONE;
             /// The share kept in the running mean of its square.

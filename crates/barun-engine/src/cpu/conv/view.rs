@@ -219,30 +219,7 @@ pub(super) struct Seen<'a, T> {
 }
 
 impl<T: Real> Seen<'_, T> {
-    /// Where a pixel is, the taps' places left out. Pixels come in order, and dividing is slow.
-    fn pixels(&self, pixels: Range<usize>) -> impl Iterator<Item = usize> {
-        let [height, width] = self.grid;
-        let [image_step, line_step, pixel_step] = self.sight.steps;
-        let [first_image, first_line] = self.sight.first;
-        let (mut x, rest) = (pixels.start % width, pixels.start / width);
-        let (mut y, mut image) = (rest % height, rest / height);
-        let line_at =
-            move |image: usize, y: usize| (image - first_image) * image_step + (y - first_line) * line_step;
-        let mut line = line_at(image, y);
-        pixels.map(move |_| {
-            if x == width {
-                (x, y) = (0, y + 1);
-                if y == height {
-                    (y, image) = (0, image + 1);
-                }
-                line = line_at(image, y);
-            }
-            x += 1;
-            line + (x - 1) * pixel_step
-        })
-    }
-
-    /// Pixels as runs: each the rest of a line.
+    /// Where pixels are, the taps' places left out, as runs: each the rest of a line.
     fn pixel_runs(&self, pixels: Range<usize>) -> impl Iterator<Item = Run> {
         let [height, width] = self.grid;
         let [image_step, line_step, pixel_step] = self.sight.steps;
@@ -298,7 +275,7 @@ impl<T: Real, F: Fn(usize) -> usize> Left<T> for PixelRows<'_, T, F> {
         _buffer: *mut T,
         places: &mut Places,
     ) -> LeftBlock<T> {
-        places.set_rows(self.seen.pixels(rows));
+        places.set_rows(self.seen.sight.steps[2], self.seen.pixel_runs(rows));
         places.set_runs(1, self.seen.tap_runs(ks));
         LeftBlock { at: self.seen.sight.at, column: 1 }
     }
@@ -320,8 +297,7 @@ impl<T: Real> Left<T> for TapRows<'_, T> {
         _buffer: *mut T,
         places: &mut Places,
     ) -> LeftBlock<T> {
-        let runs = self.0.tap_runs(rows);
-        places.set_rows(runs.flat_map(|run| run.offset..run.offset + run.len));
+        places.set_rows(1, self.0.tap_runs(rows));
         let column = self.0.sight.steps[2];
         places.set_runs(column, self.0.pixel_runs(ks));
         LeftBlock { at: self.0.sight.at, column }

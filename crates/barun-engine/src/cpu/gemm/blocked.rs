@@ -1,6 +1,7 @@
 //! The loops around the micro-kernels: blocks of columns, of `k`, of rows, so that what is reused stays in cache.
 
 use super::micro::{Micro, Packing, Panel, Real, Run};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Longest block of `k`: a packed panel of two vectors' width (16 KiB with AVX2) fits the first-level cache. It is
@@ -19,40 +20,68 @@ pub(crate) struct LeftBlock<T> {
     pub column: usize,
 }
 
-/// Where the rows of a block begin and what runs they consist of.
+/// Where the rows of a block begin and what runs they consist of. It is made anew for each product, however small,
+/// so it is not cleared.
 pub(crate) struct Places {
-    rows: [usize; MOST_ROWS],
-    row_count: usize,
-    runs: [Run; DEPTH],
-    run_count: usize,
+    rows: List<usize, MOST_ROWS>,
+    runs: List<Run, DEPTH>,
 }
 
 impl Places {
-    fn new() -> Places {
-        Places { rows: [0; MOST_ROWS], row_count: 0, runs: [Run::default(); DEPTH], run_count: 0 }
-    }
-
-    /// Sets where the rows begin.
-    pub fn set_rows(&mut self, rows: impl Iterator<Item = usize>) {
-        self.row_count = 0;
-        for (place, row) in self.rows.iter_mut().zip(rows) {
-            *place = row;
-            self.row_count += 1;
+    /// Sets where the rows begin: at the places of each run in turn, which are `step` apart.
+    pub fn set_rows(&mut self, step: usize, runs: impl Iterator<Item = Run>) {
+        self.rows.len = 0;
+        for run in runs {
+            self.rows.extend((0..run.len).map(|i| run.offset + i * step));
         }
     }
 
     /// Sets the runs of all rows, joining those that follow each other with the same step.
     pub fn set_runs(&mut self, step: usize, runs: impl Iterator<Item = Run>) {
-        self.run_count = 0;
+        self.runs.len = 0;
         for run in runs {
-            match self.runs[..self.run_count].last_mut() {
+            match self.runs.as_mut_slice().last_mut() {
                 Some(last) if last.offset + last.len * step == run.offset => last.len += run.len,
-                _ => {
-                    self.runs[self.run_count] = run;
-                    self.run_count += 1;
-                }
+                _ => self.runs.push(run),
             }
         }
+    }
+}
+
+/// A list of at most `N` items on the stack.
+struct List<T, const N: usize> {
+    items: [MaybeUninit<T>; N],
+    len: usize,
+}
+
+impl<T: Copy, const N: usize> List<T, N> {
+    fn new() -> List<T, N> {
+        List { items: [const { MaybeUninit::uninit() }; N], len: 0 }
+    }
+
+    fn push(&mut self, item: T) {
+        self.items[self.len].write(item);
+        self.len += 1;
+    }
+
+    fn extend(&mut self, items: impl ExactSizeIterator<Item = T>) {
+        let slots = &mut self.items[self.len..self.len + items.len()];
+        let mut written = 0;
+        for (slot, item) in slots.iter_mut().zip(items) {
+            slot.write(item);
+            written += 1;
+        }
+        self.len += written;
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: the first `len` items have been written.
+        unsafe { std::slice::from_raw_parts_mut(self.items.as_mut_ptr().cast(), self.len) }
+    }
+
+    fn as_slice(&self) -> &[T] {
+        // SAFETY: the first `len` items have been written.
+        unsafe { std::slice::from_raw_parts(self.items.as_ptr().cast(), self.len) }
     }
 }
 
@@ -159,8 +188,8 @@ pub(crate) unsafe fn product<T: Real>(
     finished: &mut dyn FnMut(Range<usize>, Range<usize>),
 ) {
     let Region { depth, output, output_row, .. } = *region;
-    let mut places = Places::new();
-    let mut outputs = [0usize; MOST_ROWS];
+    let mut places = Places { rows: List::new(), runs: List::new() };
+    let mut outputs = List::<usize, MOST_ROWS>::new();
     let width = columns_at_once::<T>();
     for columns in blocks(&region.columns, width) {
         let left_buffer = scratch
@@ -171,35 +200,35 @@ pub(crate) unsafe fn product<T: Real>(
             for rows in even_blocks(&region.rows, rows_at_once(micro), micro.rows) {
                 // SAFETY: the ranges are parts of the region.
                 let a = unsafe { left.block(micro, rows.clone(), ks.clone(), left_buffer, &mut places) };
-                for (place, row) in outputs.iter_mut().zip(rows.clone()) {
-                    *place = left.output_row(row) * output_row;
-                }
+                outputs.len = 0;
+                outputs.extend(rows.clone().map(|row| left.output_row(row) * output_row));
                 let mut j = columns.start;
                 while j < columns.end {
-                    let panel_width = micro.panel_width(columns.end - j);
-                    let panel_columns = panel_width.min(columns.end - j);
-                    let (b_at, b_row) = if j < b.packed_from {
-                        (b.direct.wrapping_add(j - columns.start), b.direct_row)
+                    let in_place = j < b.packed_from;
+                    let (b_at, b_row, count) = if in_place {
+                        let width = micro.width_in_place(rows.len(), b.packed_from - j);
+                        (b.direct.wrapping_add(j - columns.start), b.direct_row, width)
                     } else {
-                        (b.packed.wrapping_add((j - b.packed_from) * ks.len()), panel_width)
+                        let width = micro.panel_width(columns.end - j);
+                        let at = b.packed.wrapping_add((j - b.packed_from) * ks.len());
+                        (at, width, width.min(columns.end - j))
+                    };
+                    let panel = Panel {
+                        a: a.at,
+                        a_rows: places.rows.as_slice(),
+                        a_column: a.column,
+                        runs: places.runs.as_slice(),
+                        b: b_at,
+                        b_row,
+                        c: output.wrapping_add(j),
+                        c_rows: outputs.as_slice(),
+                        columns: count,
+                        add: region.add || ks.start > region.ks.start,
                     };
                     // SAFETY: `a` and `b` are blocks for these rows, columns and this stretch of `k`; the panel
                     // lies within the region of the output.
-                    unsafe {
-                        micro.panel(&Panel {
-                            a: a.at,
-                            a_rows: &places.rows[..places.row_count],
-                            a_column: a.column,
-                            runs: &places.runs[..places.run_count],
-                            b: b_at,
-                            b_row,
-                            c: output.wrapping_add(j),
-                            c_rows: &outputs[..rows.len()],
-                            columns: panel_columns,
-                            add: region.add || ks.start > region.ks.start,
-                        });
-                    }
-                    j += panel_columns;
+                    unsafe { if in_place { micro.panel_in_place(&panel) } else { micro.panel(&panel) } }
+                    j += count;
                 }
                 if ks.end == region.ks.end {
                     finished(rows, columns.clone());
@@ -257,16 +286,15 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
         let (k, count) = (ks.len(), rows.len());
         places.set_runs(1, std::iter::once(Run { offset: 0, len: k }));
         if !self.pack {
-            places.set_rows((0..count).map(|i| i * row));
+            places.set_rows(row, std::iter::once(Run { offset: 0, len: count }));
             return LeftBlock { at, column };
         }
         let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
         unsafe { (micro.pack_left)(&packing) };
         let tile = micro.rows;
-        places.set_rows(
-            (0..count.div_ceil(tile)).flat_map(|i| (0..tile).map(move |j| i * tile * k + j)).take(count),
-        );
+        let tiles = (0..count).step_by(tile);
+        places.set_rows(1, tiles.map(|i| Run { offset: i * k, len: tile.min(count - i) }));
         LeftBlock { at: buffer, column: tile }
     }
 }

@@ -54,6 +54,18 @@ pub(crate) struct Packing<T> {
     pub first_k: usize,
 }
 
+/// Products of the rows of a matrix, each contiguous, with one vector.
+pub(crate) struct Dots<T> {
+    pub matrix: *const T,
+    /// Distance between rows, and how many there are.
+    pub row: usize,
+    pub count: usize,
+    pub vector: *const T,
+    pub k: usize,
+    /// The results, side by side.
+    pub to: *mut T,
+}
+
 /// The kernels of one instruction set for one element type.
 pub(crate) struct Micro<T: 'static> {
     /// Rows of a register tile.
@@ -62,10 +74,12 @@ pub(crate) struct Micro<T: 'static> {
     pub lanes: usize,
     /// Columns of the widest register tile.
     pub columns: usize,
-    /// Computes a panel of one or two vectors' width.
-    panel: [unsafe fn(&Panel<'_, T>); 2],
+    /// Computes a panel of one, two, four or eight vectors' width.
+    panel: [unsafe fn(&Panel<'_, T>); 4],
     pub pack_right: unsafe fn(&Packing<T>),
     pub pack_left: unsafe fn(&Packing<T>),
+    /// Adds in 64 bytes' worth of lanes under every instruction set, and those in a fixed tree.
+    pub dots: unsafe fn(&Dots<T>),
     /// `to[i] = parts[i] + parts[stride + i] + ...` for `i < count`, added in order.
     pub sum: unsafe fn(parts: *const T, number: usize, stride: usize, to: *mut T, count: usize),
 }
@@ -89,10 +103,31 @@ impl<T> Micro<T> {
         // SAFETY: the caller's.
         unsafe { self.panel[usize::from(panel.columns > self.lanes)](panel) }
     }
+
+    /// The width of a panel of `remaining` columns of a right operand that is read in place. With few rows a wider
+    /// panel fills the registers and reads more of each row at a time.
+    pub fn width_in_place(&self, rows: usize, remaining: usize) -> usize {
+        match rows {
+            1 if remaining >= 8 * self.lanes => 8 * self.lanes,
+            1 | 2 if remaining >= 4 * self.lanes => 4 * self.lanes,
+            _ => self.columns,
+        }
+    }
+
+    /// # Safety
+    /// As for [`Micro::panel`]; all columns exist and their number is from [`Micro::width_in_place`].
+    pub unsafe fn panel_in_place(&self, panel: &Panel<'_, T>) {
+        debug_assert!(panel.columns >= self.columns && panel.c_rows.len() == panel.a_rows.len());
+        // SAFETY: the caller's.
+        unsafe { self.panel[(panel.columns / self.lanes).ilog2() as usize](panel) }
+    }
 }
 
 /// Element types the kernels exist for.
-pub trait Real: Copy + Default + Send + Sync + std::fmt::Debug + 'static + sealed::Kernels {}
+pub trait Real:
+    Copy + Default + std::ops::Add<Output = Self> + Send + Sync + std::fmt::Debug + 'static + sealed::Kernels
+{
+}
 
 impl Real for f32 {}
 impl Real for f64 {}
@@ -141,12 +176,25 @@ macro_rules! micro {
                 unsafe { panel::<$t, $simd, $rows, 2>(p) }
             }
             $(#[target_feature(enable = $feature)])?
+            unsafe fn panel4(p: &Panel<'_, $t>) {
+                unsafe { panel::<$t, $simd, 2, 4>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn panel8(p: &Panel<'_, $t>) {
+                unsafe { panel::<$t, $simd, 1, 8>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
             unsafe fn right(p: &Packing<$t>) {
                 unsafe { pack_right::<$t, $simd>(p) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn left(p: &Packing<$t>) {
                 unsafe { pack_left::<$t, $simd, $rows>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn products(d: &Dots<$t>) {
+                const VECTORS: usize = 64 / size_of::<$t>() / LANES;
+                unsafe { dots::<$t, $simd, VECTORS>(d) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn total(parts: *const $t, number: usize, stride: usize, to: *mut $t, count: usize) {
@@ -157,15 +205,18 @@ macro_rules! micro {
                 rows: $rows,
                 lanes: LANES,
                 columns: 2 * LANES,
-                panel: [panel1, panel2],
+                panel: [panel1, panel2, panel4, panel8],
                 pack_right: right,
                 pack_left: left,
+                dots: products,
                 sum: total,
             }
         };
     };
 }
 
+// Tile shapes: as many rows as leave registers for the right operand and, as each row also wants a pointer, as there
+// are general registers for: with 14 rows AVX-512 would reload pointers in the inner loop.
 micro!(SCALAR_F32, f32, Portable<4>, 4, 4);
 micro!(SCALAR_F64, f64, Portable<2>, 4, 4);
 #[cfg(target_arch = "x86_64")]
@@ -173,15 +224,15 @@ micro!(AVX2_F32, f32, Avx2, 6, 8, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 micro!(AVX2_F64, f64, Avx2, 6, 8, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-micro!(AVX512_F32, f32, Avx512, 14, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+micro!(AVX512_F32, f32, Avx512, 10, 8, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 #[cfg(target_arch = "x86_64")]
-micro!(AVX512_F64, f64, Avx512, 14, 14, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+micro!(AVX512_F64, f64, Avx512, 10, 8, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 
 // The tile shapes of AVX-512 on any machine, for tests.
 #[cfg(test)]
-micro!(WIDE_F32, f32, Fused<16>, 14, 14);
+micro!(WIDE_F32, f32, Fused<16>, 10, 8);
 #[cfg(test)]
-micro!(WIDE_F64, f64, Fused<8>, 14, 14);
+micro!(WIDE_F64, f64, Fused<8>, 10, 8);
 
 /// # Safety
 /// See [`Micro::panel`].
@@ -218,6 +269,7 @@ unsafe fn panel<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T
 ///
 /// # Safety
 /// See [`Micro::panel`].
+#[allow(clippy::needless_range_loop)] // several arrays run along; iterators are not unrolled as surely
 #[inline(always)]
 unsafe fn tile<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>, first: usize) {
     // SAFETY: the runs of `R` rows of `a` and whole vectors of `b` can be read, and the existing columns of the rows
@@ -241,17 +293,47 @@ unsafe fn tile<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>
                 offset += p.a_column;
             }
         }
-        let whole = p.columns == V * S::LANES;
-        for (i, sums) in sums.iter().enumerate() {
+        // Small loops of known length, so that the sums stay in registers; the rare case works on a copy.
+        let row = |i: usize| p.c.add(*p.c_rows.get_unchecked(first + i));
+        if p.columns == V * S::LANES {
+            if p.add {
+                for i in 0..R {
+                    for j in 0..V {
+                        let c = row(i).add(j * S::LANES);
+                        S::store(c, S::add(S::load(c), sums[i][j]));
+                    }
+                }
+            } else {
+                for i in 0..R {
+                    for j in 0..V {
+                        S::store(row(i).add(j * S::LANES), sums[i][j]);
+                    }
+                }
+            }
+        } else {
+            store_tail::<T, S, R, V>(p, first, sums);
+        }
+    }
+}
+
+/// The end of a tile some of whose columns do not exist.
+///
+/// # Safety
+/// See [`Micro::panel`].
+#[inline(always)]
+unsafe fn store_tail<T: Copy, S: Simd<T>, const R: usize, const V: usize>(
+    p: &Panel<T>,
+    first: usize,
+    sums: [[S::V; V]; R],
+) {
+    for (i, sums) in sums.iter().enumerate() {
+        // SAFETY: the existing columns of the rows can be read and written, as the caller vouches.
+        unsafe {
             let c = p.c.add(*p.c_rows.get_unchecked(first + i));
             for (j, &sum) in sums.iter().enumerate() {
+                let count = p.columns.saturating_sub(j * S::LANES).min(S::LANES);
                 let c = c.wrapping_add(j * S::LANES);
-                if whole {
-                    S::store(c, if p.add { S::add(S::load(c), sum) } else { sum });
-                } else {
-                    let count = p.columns.saturating_sub(j * S::LANES).min(S::LANES);
-                    S::store_part(c, if p.add { S::add(S::load_part(c, count), sum) } else { sum }, count);
-                }
+                S::store_part(c, if p.add { S::add(S::load_part(c, count), sum) } else { sum }, count);
             }
         }
     }
@@ -352,26 +434,79 @@ unsafe fn pack_columns<T: Copy, S: Simd<T>>(
 /// whole tiles.
 #[inline(always)]
 unsafe fn pack_left<T: Copy, S: Simd<T>, const R: usize>(p: &Packing<T>) {
-    let mut done = 0;
-    while done < p.count {
-        let rows = (p.count - done).min(R);
-        // SAFETY: `rows` rows from `done` on exist; tiles before this one hold `k * done` elements.
+    let whole = p.count / R * R;
+    for i in 0..p.k {
+        // SAFETY: row `i` of `k` and rows below `count` exist; tiles before row `j` hold `k * j` elements.
         unsafe {
-            let from = p.from.add(done * p.row);
-            let to = p.to.add(done * p.k);
-            if rows == R && p.row == 1 {
-                for i in 0..p.k {
-                    std::ptr::copy_nonoverlapping(from.add(i * p.column), to.add(i * R), R);
-                }
-            } else {
-                for i in 0..p.k {
-                    for j in 0..rows {
-                        *to.add(i * R + j) = *from.add(i * p.column + j * p.row);
+            let from = p.from.add(i * p.column);
+            let to = p.to.add(i * R);
+            // A line of memory at a time, whichever tiles it goes to: lines may be far apart and evict each other.
+            for j in (0..whole).step_by(R) {
+                if p.row == 1 {
+                    std::ptr::copy_nonoverlapping(from.add(j), to.add(j * p.k), R);
+                } else {
+                    for l in 0..R {
+                        *to.add(j * p.k + l) = *from.add((j + l) * p.row);
                     }
                 }
             }
+            for j in whole..p.count {
+                *to.add(whole * p.k + j - whole) = *from.add(j * p.row);
+            }
         }
-        done += rows;
+    }
+}
+
+/// # Safety
+/// `d.count` rows and the vector, of `d.k` elements each, can be read and `d.count` elements written.
+#[inline(always)]
+unsafe fn dots<T: Real, S: Simd<T>, const V: usize>(d: &Dots<T>) {
+    /// Rows at a time, so that the sums do not wait for each other.
+    const ROWS: usize = 4;
+    for first in (0..d.count).step_by(ROWS) {
+        // Rows behind the last are the last once more.
+        let row = |i: usize| d.matrix.wrapping_add((first + i).min(d.count - 1) * d.row);
+        let rows: [*const T; ROWS] = std::array::from_fn(row);
+        let step = V * S::LANES;
+        let whole = d.k / step * step;
+        // SAFETY: only elements below `k` are read.
+        unsafe {
+            let mut sums = [[S::zero(); V]; ROWS];
+            for p in (0..whole).step_by(step) {
+                for v in 0..V {
+                    let at = p + v * S::LANES;
+                    let x = S::load(d.vector.add(at));
+                    for (sums, row) in sums.iter_mut().zip(rows) {
+                        sums[v] = S::fma(S::load(row.add(at)), x, sums[v]);
+                    }
+                }
+            }
+            if whole < d.k {
+                for v in 0..V {
+                    let at = whole + v * S::LANES;
+                    let count = d.k.saturating_sub(at).min(S::LANES);
+                    let x = S::load_part(d.vector.wrapping_add(at), count);
+                    for (sums, row) in sums.iter_mut().zip(rows) {
+                        sums[v] = S::fma(S::load_part(row.wrapping_add(at), count), x, sums[v]);
+                    }
+                }
+            }
+            for (i, sums) in sums.iter().enumerate().take(d.count - first) {
+                // At most 64 bytes, so at most sixteen lanes.
+                let mut lanes = [T::default(); 16];
+                for (v, &sum) in sums.iter().enumerate() {
+                    S::store(lanes.as_mut_ptr().add(v * S::LANES), sum);
+                }
+                let mut half = step / 2;
+                while half > 0 {
+                    for lane in 0..half {
+                        lanes[lane] = lanes[lane] + lanes[lane + half];
+                    }
+                    half /= 2;
+                }
+                *d.to.add(first + i) = lanes[0];
+            }
+        }
     }
 }
 

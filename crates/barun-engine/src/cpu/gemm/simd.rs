@@ -174,7 +174,8 @@ mod x86 {
     }
 
     // SAFETY of the blocks below: each is one intrinsic on memory that the trait's contract vouches for, inlined into
-    // a function that enables the feature; masked loads and stores do not touch lanes whose mask is off.
+    // a function that enables the feature; masked loads and stores do not touch lanes whose mask is off, and
+    // partial stores write `count` elements in pieces.
     impl Simd<f32> for Avx2 {
         type V = __m256;
         const LANES: usize = 8;
@@ -202,7 +203,24 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn store_part(to: *mut f32, v: __m256, count: usize) {
-            unsafe { _mm256_maskstore_ps(to, mask_32(count), v) }
+            // Not a masked store: those take tens of cycles on AMD's processors.
+            unsafe {
+                if count == 8 {
+                    return _mm256_storeu_ps(to, v);
+                }
+                let (mut rest, mut to) = (_mm256_castps256_ps128(v), to);
+                if count & 4 != 0 {
+                    _mm_storeu_ps(to, rest);
+                    (rest, to) = (_mm256_extractf128_ps::<1>(v), to.add(4));
+                }
+                if count & 2 != 0 {
+                    _mm_storel_epi64(to.cast(), _mm_castps_si128(rest));
+                    (rest, to) = (_mm_movehl_ps(rest, rest), to.add(2));
+                }
+                if count & 1 != 0 {
+                    _mm_store_ss(to, rest);
+                }
+            }
         }
         #[inline(always)]
         unsafe fn add(a: __m256, b: __m256) -> __m256 {
@@ -261,7 +279,19 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn store_part(to: *mut f64, v: __m256d, count: usize) {
-            unsafe { _mm256_maskstore_pd(to, mask_64(count), v) }
+            unsafe {
+                if count == 4 {
+                    return _mm256_storeu_pd(to, v);
+                }
+                let (mut rest, mut to) = (_mm256_castpd256_pd128(v), to);
+                if count & 2 != 0 {
+                    _mm_storeu_pd(to, rest);
+                    (rest, to) = (_mm256_extractf128_pd::<1>(v), to.add(2));
+                }
+                if count & 1 != 0 {
+                    _mm_store_sd(to, rest);
+                }
+            }
         }
         #[inline(always)]
         unsafe fn add(a: __m256d, b: __m256d) -> __m256d {

@@ -124,6 +124,20 @@ fn every_edge_of_the_tiles_is_right() {
 }
 
 #[test]
+fn single_rows_and_columns_agree_with_the_plain_loop() {
+    let mut dice = Dice::new(8);
+    for round in 0..120 {
+        let (long, k) = (dice.between(1, 300), dice.between(1, if round % 8 == 0 { 2500 } else { 90 }));
+        let (m, n) = if round % 2 == 0 { (1, long) } else { (long, 1) };
+        let batch = dice.between(1, 3);
+        let (a, b) = (random_strides(&mut dice, m, k), random_strides(&mut dice, k, n));
+        let spec = GemmSpec { batch, m, n, k, a, b };
+        every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
+        every_isa_agrees_with_the_plain_loop_on::<f64>(&spec, &mut dice, &micro::WIDE_F64);
+    }
+}
+
+#[test]
 fn the_order_of_tasks_does_not_show_in_the_bits() {
     let mut dice = Dice::new(4);
     let shapes = [(128, 160, 300), (200, 200, 64), (64, 128, 2304), (5, 700, 90), (640, 10, 70)];

@@ -1,13 +1,22 @@
 //! What the commands ask for, and the functions that answer.
 
+mod data;
+mod evaluate;
+mod predict;
+mod train;
+
+pub use evaluate::evaluate;
+pub use predict::predict;
+pub use train::train;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::callback::Callback;
-use crate::error::{Error, Result};
+use barun_engine::{Device, DeviceOptions};
+
+use crate::error::Result;
 use crate::recipe::Recipe;
-use crate::report::{EvalReport, PredictReport, TrainReport};
 
 /// What every command that computes may be told.
 #[derive(Clone, Debug, Default)]
@@ -62,23 +71,18 @@ pub enum Part {
 pub struct PredictRequest {
     /// A run folder or a model file.
     pub model: PathBuf,
-    /// Tables, images, or folders of images.
+    /// Tables, IDX files of images, or names of data sets.
     pub inputs: Vec<PathBuf>,
     /// With what.
     pub machine: Machine,
 }
 
-/// Trains a network and leaves it in a run folder.
-pub fn train(_request: &TrainRequest, _callback: &mut dyn Callback) -> Result<TrainReport> {
-    Err(Error::NotYet("train"))
-}
-
-/// Measures a trained model on data.
-pub fn evaluate(_request: &EvalRequest) -> Result<EvalReport> {
-    Err(Error::NotYet("eval"))
-}
-
-/// Asks a trained model about new rows. Changes nothing of the model. [TRAIN-13, EVAL-12]
-pub fn predict(_request: &PredictRequest) -> Result<PredictReport> {
-    Err(Error::NotYet("predict"))
+impl Machine {
+    /// The device to compute on.
+    fn device(&self) -> Result<Device> {
+        match self.threads {
+            Some(_) => Ok(Device::new(DeviceOptions { threads: self.threads, ..DeviceOptions::default() })?),
+            None => Ok(Device::shared()?),
+        }
+    }
 }

@@ -1,0 +1,15 @@
+//! What a user of the crate sees: every requirement's test is named by its id.
+
+mod activations;
+mod common;
+mod convolution;
+mod fixtures;
+mod gradients;
+mod initializers;
+mod layers;
+mod losses;
+mod models;
+mod normalization;
+mod optimizers;
+mod regularization;
+mod steps;

@@ -1,0 +1,194 @@
+//! Batch normalisation. [NORM]
+
+use std::collections::HashMap;
+
+use barun_nn::gradcheck::gradcheck_model;
+use barun_nn::layers::*;
+use barun_nn::losses::{CrossEntropy, Mse};
+use barun_nn::optimizers::Sgd;
+use barun_nn::{Batch, Buffer, DType, Mode, Step, sequential, summary};
+
+use crate::common::*;
+
+fn run(layer: &BatchNorm, mode: Mode, values: &HashMap<String, Buffer>, x: &Buffer) -> Ran {
+    run_model(layer, mode, values, x, None).unwrap()
+}
+
+fn rows(count: usize, features: usize, seed: u64) -> Buffer {
+    let mut stream = barun_engine::random::Stream::new(seed, "rows");
+    let values: Vec<f64> =
+        (0..count * features).map(|i| 3.0 * stream.normal() + (i % features) as f64).collect();
+    f64s(&values, [count, features])
+}
+
+fn column(values: &Buffer, column: usize) -> Vec<f64> {
+    let width = *values.shape().last().unwrap();
+    values.to_f64().into_iter().skip(column).step_by(width).collect()
+}
+
+#[test]
+fn norm_01_each_feature_has_mean_0_and_variance_1() {
+    let layer = BatchNorm { eps: 0.0, ..BatchNorm::new(3) };
+    let y = run(&layer, Mode::Train, &first_values(&layer, 1, DType::F64), &rows(50, 3, 1)).output;
+    for feature in 0..3 {
+        let values = column(&y, feature);
+        assert!(mean(&values).abs() < 1e-12 && (variance(&values) - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn norm_02_a_constant_feature_gives_finite_zeros_and_eps_can_be_set() {
+    let x = f64s(&[5.0, 1.0, 5.0, 2.0, 5.0, 3.0], [3, 2]);
+    for eps in [1e-5, 10e-7] {
+        let layer = BatchNorm { eps, ..BatchNorm::new(2) };
+        let ran = run(&layer, Mode::Train, &first_values(&layer, 1, DType::F64), &x);
+        assert_eq!(column(&ran.output, 0), [0.0; 3]);
+        assert!(ran.grad_input.to_f64().iter().all(|g| g.is_finite()));
+    }
+}
+
+#[test]
+fn norm_03_four_five_six_becomes_plus_and_minus_1_2247() {
+    let layer = BatchNorm { eps: 0.0, ..BatchNorm::new(1) };
+    let x = f64s(&[4.0, 5.0, 6.0], [3, 1]);
+    let y = run(&layer, Mode::Train, &first_values(&layer, 1, DType::F64), &x).output;
+    assert_close(&y.to_f64(), &[-1.224745, 0.0, 1.224745], 1e-6, "normalised");
+}
+
+#[test]
+fn norm_04_gamma_starts_at_1_and_beta_at_0_and_both_learn() {
+    let model = sequential![Linear::new(2, 8), BatchNorm::new(8), Tanh::default(), Linear::new(8, 2)];
+    let step = Step::compile(&model, &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let mut state = step.init(1).unwrap();
+    assert_eq!(state.get("1.gamma").unwrap().to_f64(), [1.0; 8]);
+    assert_eq!(state.get("1.beta").unwrap().to_f64(), [0.0; 8]);
+    step.run(&mut state, &xor(), 0.1).unwrap();
+    assert_ne!(state.get("1.gamma").unwrap().to_f64(), [1.0; 8]);
+    assert_ne!(state.get("1.beta").unwrap().to_f64(), [0.0; 8]);
+}
+
+#[test]
+fn norm_05_the_gradient_goes_back_through_mean_and_variance() {
+    let layer = BatchNorm::new(3);
+    let x = rows(6, 3, 4);
+    let target = rows(6, 3, 5);
+    for mode in [Mode::Train, Mode::Eval] {
+        let batch = Batch { x: x.clone(), y: target.clone() };
+        let report = gradcheck_model(&layer, &Mse::default(), &batch, mode, 1).unwrap();
+        assert_eq!(report.comparisons.len(), 3);
+        assert!(report.passes(1e-6), "{report}");
+    }
+}
+
+#[test]
+fn norm_06_gamma_and_beta_can_undo_it() {
+    let layer = BatchNorm::new(2);
+    let x = rows(20, 2, 6);
+    let mut values = first_values(&layer, 1, DType::F64);
+    let [first, second] = [column(&x, 0), column(&x, 1)];
+    let spread = |values: &[f64]| (variance(values) + layer.eps).sqrt();
+    values.insert("gamma".into(), f64s(&[spread(&first), spread(&second)], [2]));
+    values.insert("beta".into(), f64s(&[mean(&first), mean(&second)], [2]));
+    let y = run(&layer, Mode::Train, &values, &x).output;
+    assert_close(&y.to_f64(), &x.to_f64(), 1e-12, "undone");
+}
+
+#[test]
+fn norm_07_running_statistics_reach_those_of_the_data() {
+    let layer = BatchNorm { momentum: 0.05, ..BatchNorm::new(1) };
+    let mut values = first_values(&layer, 1, DType::F64);
+    for batch in 0..200 {
+        values.extend(run(&layer, Mode::Train, &values, &rows(64, 1, batch)).updates);
+    }
+    let [running_mean, running_var] = ["running_mean", "running_var"].map(|name| values[name].to_f64()[0]);
+    assert!(running_mean.abs() < 0.2, "{running_mean}");
+    assert!((running_var / 9.0 - 1.0).abs() < 0.1, "{running_var}");
+    // One step moves by the momentum, with the unbiased variance.
+    let layer = BatchNorm { momentum: 0.3, ..BatchNorm::new(1) };
+    let x = f64s(&[1.0, 3.0], [2, 1]);
+    let updates = run(&layer, Mode::Train, &first_values(&layer, 1, DType::F64), &x).updates;
+    assert_close(&updates["running_mean"].to_f64(), &[0.6], 1e-14, "mean");
+    assert_close(&updates["running_var"].to_f64(), &[0.7 + 0.3 * 2.0], 1e-14, "variance");
+}
+
+#[test]
+fn norm_08_four_vectors_half_of_them_trained() {
+    let summary = summary(&BatchNorm::new(784), [32, 784], DType::F32).unwrap();
+    assert_eq!((summary.trainable, summary.not_trainable), (1568, 1568));
+    assert_eq!((summary.rows[0].trainable, summary.rows[0].not_trainable), (1568, 1568));
+}
+
+#[test]
+fn norm_09_and_13_inference_does_not_depend_on_the_batch() {
+    let layer = BatchNorm::new(2);
+    let mut values = first_values(&layer, 1, DType::F64);
+    values.extend(run(&layer, Mode::Train, &values, &rows(32, 2, 1)).updates);
+    let all = rows(64, 2, 9);
+    let whole = run(&layer, Mode::Eval, &values, &all).output.to_f64();
+    let trained = run(&layer, Mode::Train, &values, &all).output.to_f64();
+    for size in [1, 7, 64] {
+        let part = f64s(&all.to_f64()[..2 * size], [size, 2]);
+        let y = run(&layer, Mode::Eval, &values, &part).output.to_f64();
+        assert_close(&y, &whole[..2 * size], 1e-12, "rows of the whole");
+        if size == 7 {
+            let in_training = run(&layer, Mode::Train, &values, &part).output.to_f64();
+            assert!((in_training[0] - trained[0]).abs() > 1e-3);
+        }
+    }
+    assert!(run(&layer, Mode::Eval, &values, &all).updates.is_empty());
+}
+
+#[test]
+fn norm_10_one_row_works_at_inference_and_is_refused_in_training() {
+    let layer = BatchNorm::new(2);
+    let values = first_values(&layer, 1, DType::F64);
+    let one = rows(1, 2, 1);
+    assert!(run_model(&layer, Mode::Eval, &values, &one, None).is_ok());
+    let error = run_model(&layer, Mode::Train, &values, &one, None).err().unwrap().to_string();
+    assert!(error.contains("more than one value") && error.contains("larger batch"), "{error}");
+    // One image has many values per channel.
+    let image = f64s(&rows(9, 2, 1).to_f64(), [1, 3, 3, 2]);
+    assert!(run_model(&layer, Mode::Train, &values, &image, None).is_ok());
+}
+
+#[test]
+fn norm_14_and_layer_08_before_and_after_the_activation_both_train() {
+    let before = sequential![Linear::new(2, 8), BatchNorm::new(8), Relu::default(), Linear::new(8, 2)];
+    let after = sequential![Linear::new(2, 8), Relu::default(), BatchNorm::new(8), Linear::new(8, 2)];
+    for model in [before, after] {
+        let step = Step::compile(&model, &Sgd::default(), &CrossEntropy::default()).unwrap();
+        let mut state = step.init(2).unwrap();
+        let losses: Vec<f64> = (0..50).map(|_| step.run(&mut state, &xor(), 0.3).unwrap().loss).collect();
+        assert!(losses[49] < 0.5 * losses[0], "{losses:?}");
+    }
+}
+
+#[test]
+fn norm_21_channels_of_images_have_mean_0_over_batch_height_and_width() {
+    let layer = BatchNorm::new(3);
+    let images = f64s(&rows(2 * 4 * 4, 3, 3).to_f64(), [2, 4, 4, 3]);
+    let y = run(&layer, Mode::Train, &first_values(&layer, 1, DType::F64), &images).output;
+    for channel in 0..3 {
+        assert!(mean(&column(&y, channel)).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_layer_used_twice_sees_its_own_first_update() {
+    use barun_nn::{Forward, Module, Pass, Result, Tensor};
+    #[derive(Module)]
+    struct Twice {
+        norm: BatchNorm,
+    }
+    impl Forward for Twice {
+        fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+            let first = self.norm.forward(x, pass)?;
+            self.norm.forward(&(first + 4.0), pass)
+        }
+    }
+    let model = Twice { norm: BatchNorm { momentum: 0.5, ..BatchNorm::new(1) } };
+    let x = f64s(&[1.0, 3.0], [2, 1]);
+    let ran = run_model(&model, Mode::Train, &first_values(&model, 1, DType::F64), &x, None).unwrap();
+    // 0 -> 1 by the first batch of mean 2, -> 2.5 by the second of mean 4.
+    assert_close(&ran.updates["norm.running_mean"].to_f64(), &[2.5], 1e-12, "mean");
+}

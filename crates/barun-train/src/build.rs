@@ -1,0 +1,173 @@
+//! From a recipe's words to the layers, losses, optimisers and schedules they name.
+
+use barun_nn::layers::{
+    AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, LeakyRelu, Linear, MaxPool2d,
+    Relu, Residual, Sequential, Sigmoid, Tanh,
+};
+use barun_nn::losses::{BceWithLogits, CrossEntropy, Mae, Mse};
+use barun_nn::optimizers::{Adam, AdamW, AnyOptimizer, Momentum, Nesterov, Sgd};
+use barun_nn::schedules::{Constant, CosineAnnealing, Warmup};
+use barun_nn::{DType, Init, Layer, losses, schedules};
+
+use crate::network::PlannedLayer;
+use crate::recipe::{self, Units};
+
+/// The network of planned layers. The tensors of `model.layers[2]` are called `2.weight`, `2.bias`.
+pub fn model(planned: &[PlannedLayer], init: recipe::Init) -> Sequential {
+    let init = initialiser(init);
+    Sequential { layers: planned.iter().map(|planned| layer(planned, init)).collect() }
+}
+
+fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
+    let last = |shape: &[usize]| shape.last().copied().unwrap_or(0);
+    let (from, to) = (last(&planned.input), last(&planned.output));
+    let inside = |layers: &[PlannedLayer]| Sequential {
+        layers: layers.iter().map(|planned| layer(planned, init)).collect(),
+    };
+    match &planned.layer {
+        recipe::Layer::Conv { channels, kernel, stride, padding, dilation, groups, bias } => {
+            Box::new(Conv2d {
+                stride: [*stride; 2],
+                padding: [*padding; 2],
+                dilation: [*dilation; 2],
+                groups: *groups,
+                bias: *bias,
+                init,
+                ..Conv2d::new(from, *channels, *kernel)
+            })
+        }
+        recipe::Layer::Linear { units, bias } => {
+            let units = match *units {
+                Units::Count(units) => units,
+                Units::Classes => to,
+            };
+            Box::new(Linear { bias: *bias, init, ..Linear::new(from, units) })
+        }
+        recipe::Layer::Relu => Box::new(Relu::default()),
+        recipe::Layer::LeakyRelu => Box::new(LeakyRelu::default()),
+        recipe::Layer::Sigmoid => Box::new(Sigmoid::default()),
+        recipe::Layer::Tanh => Box::new(Tanh::default()),
+        recipe::Layer::MaxPool { size, stride } => {
+            Box::new(MaxPool2d { stride: [stride.unwrap_or(*size); 2], ..MaxPool2d::new(*size) })
+        }
+        recipe::Layer::AvgPool { size, stride } => {
+            Box::new(AvgPool2d { stride: [stride.unwrap_or(*size); 2], ..AvgPool2d::new(*size) })
+        }
+        recipe::Layer::GlobalAvgPool => Box::new(GlobalAvgPool::default()),
+        recipe::Layer::Flatten => Box::new(Flatten::default()),
+        recipe::Layer::BatchNorm => Box::new(BatchNorm::new(from)),
+        recipe::Layer::Dropout { rate } => Box::new(Dropout::new(*rate)),
+        recipe::Layer::Residual { .. } => Box::new(Residual {
+            shortcut: (!planned.shortcut.is_empty()).then(|| inside(&planned.shortcut)),
+            // What follows the sum stands in the list itself.
+            activation: Box::new(Identity::default()),
+            ..Residual::new(inside(&planned.inside))
+        }),
+    }
+}
+
+fn initialiser(init: recipe::Init) -> Init {
+    match init {
+        recipe::Init::Auto => Init::Auto,
+        recipe::Init::HeNormal => Init::HeNormal,
+        recipe::Init::HeUniform => Init::HeUniform,
+        recipe::Init::XavierNormal => Init::XavierNormal,
+        recipe::Init::XavierUniform => Init::XavierUniform,
+        recipe::Init::LecunNormal => Init::LecunNormal,
+        recipe::Init::LecunUniform => Init::LecunUniform,
+    }
+}
+
+/// The loss, for a target of classes or of numbers. Whether it suits them is for the trainer to say.
+pub fn loss(loss: recipe::Loss, is_classes: bool) -> Box<dyn losses::Loss> {
+    match (loss, is_classes) {
+        (recipe::Loss::Auto, true) | (recipe::Loss::CrossEntropy, _) => Box::new(CrossEntropy::default()),
+        (recipe::Loss::Auto, false) | (recipe::Loss::Mse, _) => Box::new(Mse::default()),
+        (recipe::Loss::Bce, _) => Box::new(BceWithLogits::default()),
+        (recipe::Loss::Mae, _) => Box::new(Mae::default()),
+    }
+}
+
+/// The optimiser.
+pub fn optimizer(optimizer: &recipe::Optimizer) -> AnyOptimizer {
+    match *optimizer {
+        recipe::Optimizer::Sgd { lr, weight_decay } => Sgd { lr, weight_decay }.into(),
+        recipe::Optimizer::Momentum { lr, momentum, weight_decay } => {
+            Momentum { lr, momentum, weight_decay, ..Momentum::default() }.into()
+        }
+        recipe::Optimizer::Nesterov { lr, momentum, weight_decay } => {
+            Nesterov { lr, momentum, weight_decay }.into()
+        }
+        recipe::Optimizer::Adam { lr, beta1, beta2, eps, weight_decay } => {
+            Adam { lr, beta1, beta2, eps, weight_decay }.into()
+        }
+        recipe::Optimizer::AdamW { lr, beta1, beta2, eps, weight_decay } => {
+            AdamW { lr, beta1, beta2, eps, weight_decay }.into()
+        }
+    }
+}
+
+/// The schedule, for epochs of so many steps.
+pub fn schedule(schedule: &recipe::Schedule, steps_per_epoch: usize) -> Box<dyn schedules::Schedule> {
+    match *schedule {
+        recipe::Schedule::Constant => Box::new(Constant::default()),
+        recipe::Schedule::Cosine { min_lr, warmup_epochs, warmup_steps } => {
+            let cosine = CosineAnnealing { min_lr, steps: None };
+            match warmup_steps + warmup_epochs * steps_per_epoch {
+                0 => Box::new(cosine),
+                steps => Box::new(Warmup::new(steps as u64, cosine)),
+            }
+        }
+    }
+}
+
+/// The type of the weights and of all arithmetic.
+pub fn precision(precision: recipe::Precision) -> DType {
+    match precision {
+        recipe::Precision::F32 => DType::F32,
+        recipe::Precision::F64 => DType::F64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{parameters, plan};
+    use crate::recipe::Recipe;
+    use barun_nn::summary;
+
+    #[test]
+    fn what_is_planned_is_what_is_built() {
+        for (model_line, input) in [
+            ("model.hidden = [9, 5]", vec![4]),
+            ("model = { batch_norm = true, dropout = 0.2 }", vec![28, 28, 1]),
+            ("model = \"lenet\"", vec![28, 28, 1]),
+            ("model = \"cnn\"", vec![28, 28, 1]),
+            ("model = { name = \"resnet18\", width = 4 }", vec![16, 16, 3]),
+            (
+                "model.layers = [{ type = \"conv\", channels = 4, groups = 2, stride = 2 }, \"avgpool\", \"flatten\",
+                 { type = \"residual\", layers = [{ type = \"linear\", units = 7 }] }, { type = \"linear\", units = \"classes\" }]",
+                vec![9, 9, 2],
+            ),
+        ] {
+            let recipe = Recipe::from_toml(&format!("data.source = 'd'\n{model_line}"), "r").unwrap();
+            let planned = plan(&recipe.model, &input, 10).unwrap();
+            let network = model(&planned, recipe.model.init());
+            let summary = summary(&network, [&[3], &input[..]].concat(), DType::F32).unwrap();
+            assert_eq!(summary.trainable, parameters(&planned), "{model_line}");
+            assert_eq!(summary.rows.last().unwrap().output[..], [3, 10]);
+        }
+    }
+
+    #[test]
+    fn warming_up_is_counted_in_epochs_or_in_steps() {
+        let rates = |warmup_epochs, warmup_steps| {
+            let recipe = recipe::Schedule::Cosine { min_lr: 0.0, warmup_epochs, warmup_steps };
+            let schedule = schedule(&recipe, 4);
+            (0..12).map(|step| schedule.lr(1.0, step, 12)).collect::<Vec<_>>()
+        };
+        assert_eq!(rates(1, 0), rates(0, 4));
+        assert_eq!(rates(1, 0)[..5], [0.25, 0.5, 0.75, 1.0, 1.0]);
+        assert_eq!(rates(0, 0)[0], 1.0);
+    }
+}

@@ -1,0 +1,246 @@
+//! What is learned - a class or a number - and what follows from it: the shape of a target, the metrics, the answer.
+
+use barun_data::Targets;
+use barun_engine::{DType, Tensor};
+use barun_nn::losses::Loss;
+use barun_nn::metrics::{Aggregate, Correct, Metric};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::metrics::{Errors, Mean, Metrics, argmax};
+use crate::report::Answer;
+
+/// What is learned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Objective {
+    /// One of several classes: an output for each, the largest speaks.
+    Classes,
+    /// One of two classes: one output, above 0 it speaks for the second.
+    Binary,
+    /// A number; one output, in units of `unit`.
+    Numbers {
+        /// What an output of 1 is in the target's own unit.
+        unit: f64,
+    },
+}
+
+impl Objective {
+    /// What `loss` learns from `targets`, or why it cannot. `unit` is what a target of 1 stands for.
+    pub fn of(loss: &dyn Loss, targets: &Targets, unit: f64) -> Result<Objective> {
+        let refuse = |needs: &'static str, has: String, fix: &'static str| {
+            Err(Error::Loss { loss: loss.name(), needs, target: targets.name().into(), has, fix })
+        };
+        match (loss.name(), targets.classes()) {
+            (_, Some([only])) => {
+                refuse("two classes or more", format!("only one, '{only}'"), "give it other rows")
+            }
+            ("mse" | "mae", Some(classes)) => refuse(
+                "numbers",
+                format!("{} classes", classes.len()),
+                "use cross_entropy, or another target",
+            ),
+            ("bce_with_logits" | "bce", Some([_, _])) => Ok(Objective::Binary),
+            ("bce_with_logits" | "bce", Some(classes)) => {
+                refuse("two classes", format!("{} classes", classes.len()), "use cross_entropy")
+            }
+            (_, Some(_)) => Ok(Objective::Classes),
+            ("cross_entropy" | "nll" | "bce_with_logits" | "bce", None) => {
+                refuse("classes", "numbers".into(), "use mse or mae, or another target")
+            }
+            (_, None) => Ok(Objective::Numbers { unit }),
+        }
+    }
+
+    /// How many outputs the network must have.
+    pub fn outputs(self, targets: &Targets) -> usize {
+        match self {
+            Objective::Classes => targets.classes().map_or(1, <[String]>::len),
+            Objective::Binary | Objective::Numbers { .. } => 1,
+        }
+    }
+
+    /// The shape of the targets of `rows` rows.
+    pub(crate) fn target_shape(self, rows: usize) -> Vec<usize> {
+        match self {
+            Objective::Classes => vec![rows],
+            Objective::Binary | Objective::Numbers { .. } => vec![rows, 1],
+        }
+    }
+
+    /// The type of the targets.
+    pub(crate) fn target_dtype(self) -> DType {
+        match self {
+            Objective::Classes | Objective::Binary => DType::I64,
+            Objective::Numbers { .. } => DType::F32,
+        }
+    }
+
+    /// What the compiled step sums up beside the loss; [`Tally::add`] reads it.
+    pub(crate) fn metrics(self) -> Vec<Arc<dyn Metric>> {
+        match self {
+            Objective::Classes | Objective::Binary => vec![Arc::new(Correct)],
+            Objective::Numbers { .. } => vec![Arc::new(Deviation::Absolute), Arc::new(Deviation::Squared)],
+        }
+    }
+
+    /// What a row of outputs says. `offset` is the number that an output of 0 stands for.
+    pub(crate) fn answer(self, outputs: &[f64], classes: &[String], offset: f64) -> Answer {
+        let probabilities = match self {
+            Objective::Classes => softmax(outputs),
+            Objective::Binary => {
+                let yes = 1.0 / (1.0 + (-outputs[0]).exp());
+                vec![1.0 - yes, yes]
+            }
+            Objective::Numbers { unit } => return Answer::Number { prediction: outputs[0] * unit + offset },
+        };
+        // Of two equal probabilities the first class wins, as in the accuracy; an output of 0 is not above 0.
+        let class = argmax(&probabilities).unwrap_or(0);
+        Answer::Class { prediction: classes[class].clone(), probability: probabilities[class], probabilities }
+    }
+}
+
+fn softmax(logits: &[f64]) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+/// The sum over rows of `|prediction - target|` or its square.
+#[derive(Clone, Copy, Debug)]
+enum Deviation {
+    Absolute,
+    Squared,
+}
+
+impl Metric for Deviation {
+    fn name(&self) -> &str {
+        match self {
+            Deviation::Absolute => "absolute_deviation",
+            Deviation::Squared => "squared_deviation",
+        }
+    }
+
+    fn metric(&self, prediction: &Tensor, target: &Tensor) -> barun_nn::Result<Tensor> {
+        let deviation = prediction - target.cast(prediction.dtype());
+        Ok(match self {
+            Deviation::Absolute => deviation.abs().sum(..),
+            Deviation::Squared => deviation.square().sum(..),
+        })
+    }
+
+    fn aggregate(&self) -> Aggregate {
+        Aggregate::Sum
+    }
+}
+
+/// The figures of one pass, batch by batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally {
+    objective: Objective,
+    loss: Mean,
+    accuracy: Mean,
+    errors: Errors,
+}
+
+impl Tally {
+    pub fn new(objective: Objective) -> Tally {
+        Tally { objective, loss: Mean::default(), accuracy: Mean::default(), errors: Errors::default() }
+    }
+
+    /// Adds a batch: its mean loss, what [`Objective::metrics`] gave, and its targets.
+    pub fn add(&mut self, loss: f64, metrics: &[(String, f64)], rows: usize, targets: &barun_nn::Buffer) {
+        self.loss.add(loss, rows);
+        let figure = |index: usize| metrics.get(index).map_or(f64::NAN, |(_, figure)| *figure);
+        match self.objective {
+            Objective::Classes | Objective::Binary => self.accuracy.add(figure(0) / rows as f64, rows),
+            Objective::Numbers { unit } => {
+                let targets = targets.to_f64().into_iter().map(|target| target * unit);
+                self.errors.add_sums(figure(0) * unit, figure(1) * unit * unit, targets);
+            }
+        }
+    }
+
+    pub fn loss(&self) -> f64 {
+        self.loss.value()
+    }
+
+    pub fn accuracy(&self) -> Option<f64> {
+        let is_classes = !matches!(self.objective, Objective::Numbers { .. });
+        is_classes.then(|| self.accuracy.value())
+    }
+
+    pub fn metrics(&self) -> Metrics {
+        match self.objective {
+            Objective::Classes | Objective::Binary => Metrics::of_classes(&self.loss, &self.accuracy),
+            Objective::Numbers { .. } => Metrics::of_numbers(&self.loss, &self.errors),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barun_nn::losses::by_name;
+
+    fn classes(names: &[&str]) -> Targets {
+        let classes = names.iter().map(|name| name.to_string()).collect();
+        Targets::Classes { name: "kind".into(), labels: vec![0], classes }
+    }
+
+    fn numbers() -> Targets {
+        Targets::Values { name: "price".into(), values: vec![1.0] }
+    }
+
+    fn of(loss: &str, targets: &Targets) -> Result<Objective> {
+        Objective::of(&*by_name(loss).unwrap(), targets, 2.0)
+    }
+
+    #[test]
+    fn a_loss_says_what_is_learned() {
+        assert_eq!(of("cross_entropy", &classes(&["a", "b"])).unwrap(), Objective::Classes);
+        assert_eq!(of("bce_with_logits", &classes(&["a", "b"])).unwrap(), Objective::Binary);
+        assert_eq!(of("mae", &numbers()).unwrap(), Objective::Numbers { unit: 2.0 });
+    }
+
+    #[test]
+    fn a_loss_that_does_not_suit_the_target_says_so_and_what_does() {
+        let message = |loss, targets| of(loss, &targets).unwrap_err().to_string();
+        assert_eq!(
+            message("cross_entropy", numbers()),
+            "the loss cross_entropy needs classes, but the target 'price' has numbers; use mse or mae, or another target"
+        );
+        assert_eq!(
+            message("mse", classes(&["a", "b", "c"])),
+            "the loss mse needs numbers, but the target 'kind' has 3 classes; use cross_entropy, or another target"
+        );
+        assert_eq!(
+            message("bce_with_logits", classes(&["a", "b", "c"])),
+            "the loss bce_with_logits needs two classes, but the target 'kind' has 3 classes; use cross_entropy"
+        );
+        assert_eq!(
+            message("cross_entropy", classes(&["a"])),
+            "the loss cross_entropy needs two classes or more, but the target 'kind' has only one, 'a'; \
+             give it other rows"
+        );
+    }
+
+    #[test]
+    fn outputs_become_probabilities_or_a_number_in_the_targets_unit() {
+        let names = ["a".to_string(), "b".to_string()];
+        let Answer::Class { prediction, probability, probabilities } =
+            Objective::Classes.answer(&[1000.0, 1000.0], &names, 0.0)
+        else {
+            panic!("a class")
+        };
+        assert_eq!((prediction.as_str(), probability), ("a", 0.5));
+        assert_eq!(probabilities, [0.5, 0.5]);
+        let Answer::Class { prediction, probability, .. } = Objective::Binary.answer(&[800.0], &names, 0.0)
+        else {
+            panic!("a class")
+        };
+        assert_eq!((prediction.as_str(), probability), ("b", 1.0));
+        let number = Objective::Numbers { unit: 2.0 }.answer(&[1.5], &[], 10.0);
+        assert_eq!(number, Answer::Number { prediction: 13.0 });
+    }
+}

@@ -1,0 +1,178 @@
+//! A network with its weights, ready to be asked and measured.
+
+use std::path::Path;
+
+use barun_data::{Dataset, Features, Targets};
+use barun_engine::{Device, Options, State};
+use barun_nn::layers::Sequential;
+use barun_nn::{Forward, Module, Step, StepOptions};
+
+use crate::build;
+use crate::checkpoint::{Checkpoint, tensors_of, write_into};
+use crate::error::{Error, Result};
+use crate::feed::Feed;
+use crate::metrics::Metrics;
+use crate::network::plan;
+use crate::objective::{Objective, Tally};
+use crate::preparation::Preparation;
+use crate::recipe::Recipe;
+use crate::report::Answer;
+
+/// The names of the texts in a model file.
+pub(crate) const RECIPE: &str = "recipe";
+pub(crate) const DATA: &str = "data";
+pub(crate) const PROGRESS: &str = "progress";
+
+/// A network, its weights, and what its data must look like.
+pub struct Predictor<M> {
+    pub(crate) step: Step<M>,
+    pub(crate) state: State,
+    pub(crate) preparation: Preparation,
+    pub(crate) objective: Objective,
+    pub(crate) batch_size: usize,
+}
+
+impl<M: Module + Forward> Predictor<M> {
+    /// The compiled step, with the model in it.
+    pub fn step(&self) -> &Step<M> {
+        &self.step
+    }
+
+    /// The weights, and what training keeps beside them.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the data must look like.
+    pub fn preparation(&self) -> &Preparation {
+        &self.preparation
+    }
+
+    /// What the network says of each row of raw features. Changes nothing of the network. [TRAIN-13, EVAL-12]
+    ///
+    /// # Errors
+    /// When the features have another shape or other columns than those it was trained on.
+    pub fn predict(&self, raw: &Features) -> Result<Vec<Answer>> {
+        let features = self.preparation.features(raw)?;
+        let classes = self.preparation.classes.as_deref().unwrap_or_default();
+        let (_, offset) = self.preparation.unit_and_offset();
+        let rows: Vec<usize> = (0..features.len()).collect();
+        let mut answers = Vec::with_capacity(rows.len());
+        let mut feed = Feed::new(self.objective);
+        for rows in rows.chunks(self.batch_size.max(1)) {
+            let batch = feed.gather(&features, None, rows)?;
+            let outputs = self.step.predict(&self.state, &batch.x)?.to_f64();
+            let width = outputs.len() / rows.len();
+            answers
+                .extend(outputs.chunks(width.max(1)).map(|row| self.objective.answer(row, classes, offset)));
+        }
+        Ok(answers)
+    }
+
+    /// The figures on raw data.
+    ///
+    /// # Errors
+    /// When the data has another shape, other columns or other classes than those the network was trained on.
+    pub fn measure(&self, raw: &Dataset, rows: &[usize]) -> Result<Metrics> {
+        let features = self.preparation.features(raw.features())?;
+        let targets = self.preparation.targets(raw.targets())?;
+        self.measure_prepared(&features, &targets, rows)
+    }
+
+    pub(crate) fn measure_prepared(
+        &self,
+        features: &Features,
+        targets: &Targets,
+        rows: &[usize],
+    ) -> Result<Metrics> {
+        measure(&self.step, &self.state, self.objective, (features, targets), rows, self.batch_size)
+    }
+
+    /// Saves weights and everything training keeps beside them. [LAYER-16]
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let metadata = [(DATA.to_string(), self.preparation.to_text())].into();
+        Checkpoint { tensors: tensors_of(&self.state), metadata }.write(path)
+    }
+
+    /// Takes the weights that [`save`](Predictor::save) or a run has written; the model must be the same.
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        write_into(&mut self.state, &Checkpoint::read(path)?, path)
+    }
+}
+
+/// The figures of the rows `rows` in eval mode, in batches of at most `batch_size`.
+pub(crate) fn measure<M: Module + Forward>(
+    step: &Step<M>,
+    state: &State,
+    objective: Objective,
+    (features, targets): (&Features, &Targets),
+    rows: &[usize],
+    batch_size: usize,
+) -> Result<Metrics> {
+    let mut feed = Feed::new(objective);
+    let mut tally = Tally::new(objective);
+    for rows in rows.chunks(batch_size.max(1)) {
+        let batch = feed.gather(features, Some(targets), rows)?;
+        let found = step.evaluate(state, batch)?;
+        tally.add(found.loss, &found.metrics, rows.len(), &batch.y);
+    }
+    Ok(tally.metrics())
+}
+
+/// A model file, opened: the network of its recipe with its weights.
+pub struct ModelFile {
+    /// The recipe it was trained by.
+    pub recipe: Recipe,
+    /// The network.
+    pub predictor: Predictor<Sequential>,
+}
+
+impl ModelFile {
+    /// Opens the model file at `path`.
+    pub fn open(path: &Path, device: &Device) -> Result<ModelFile> {
+        let file = Checkpoint::read(path)?;
+        let origin = format!("the recipe in {}", path.display());
+        let recipe = Recipe::from_toml(file.text(RECIPE, path)?, &origin)?;
+        let preparation = Preparation::from_text(file.text(DATA, path)?, path)?;
+        // The loss and the outputs follow from the kind of target, as in training.
+        let targets = match preparation.classes.clone() {
+            Some(classes) => {
+                Targets::Classes { name: preparation.target.clone(), labels: Vec::new(), classes }
+            }
+            None => Targets::Values { name: preparation.target.clone(), values: Vec::new() },
+        };
+        let loss = build::loss(recipe.train.loss, preparation.classes.is_some());
+        let (unit, _) = preparation.unit_and_offset();
+        let objective = Objective::of(&*loss, &targets, unit)?;
+        let planned = plan(&recipe.model, &preparation.input, objective.outputs(&targets))?;
+        let model = build::model(&planned, recipe.model.init());
+        let options = StepOptions {
+            precision: build::precision(recipe.train.precision),
+            input: preparation.transform(),
+            metrics: objective.metrics(),
+            engine: Options { device: Some(device.clone()), ..Options::default() },
+            ..StepOptions::default()
+        };
+        let step = Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?;
+        let mut state = State::zeros(step.layout());
+        write_into(&mut state, &file, path)?;
+        let batch_size = recipe.train.batch_size;
+        let predictor = Predictor { step, state, preparation, objective, batch_size };
+        Ok(ModelFile { recipe, predictor })
+    }
+}
+
+/// Raw features with the columns of `wanted` in their order; others are left aside. Images stay as they are.
+pub(crate) fn columns_in_order(features: &Features, wanted: &[String], place: &str) -> Result<Features> {
+    let Features::Rows { values, names } = features else { return Ok(features.clone()) };
+    let position = |name: &String| {
+        names.iter().position(|known| known == name).ok_or_else(|| Error::OtherFeatures {
+            found: format!("{place} with the columns {}", names.join(", ")),
+            expected: format!("the columns {}", wanted.join(", ")),
+        })
+    };
+    let positions = wanted.iter().map(position).collect::<Result<Vec<usize>>>()?;
+    let rows = values.chunks_exact(names.len().max(1));
+    let values = rows.flat_map(|row| positions.iter().map(|&at| row[at])).collect();
+    Ok(Features::Rows { values, names: wanted.to_vec() })
+}
