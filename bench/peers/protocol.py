@@ -1,4 +1,4 @@
-"""The fixed workloads, and the line protocol by which `bench compare` asks a peer for their step times.
+"""The fixed workloads, and the line protocol by which `barun bench --compare` asks a peer for their step times.
 
 A peer is a child process that lives through the whole comparison, so that its rounds and Barun's can alternate within
 the same minute. One JSON document a line, requests on standard input, answers on standard output:

@@ -12,6 +12,9 @@ pub enum Error {
     /// Something below the command line.
     #[error(transparent)]
     Train(#[from] barun_train::Error),
+    /// Measuring.
+    #[error(transparent)]
+    Bench(#[from] barun_bench::Error),
     /// Standard output cannot be written to.
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),

@@ -266,7 +266,4 @@ pub enum Error {
         /// A learning rate to try.
         smaller: f64,
     },
-    /// A part that is not built yet.
-    #[error("{0} does not work yet in this version")]
-    NotYet(&'static str),
 }

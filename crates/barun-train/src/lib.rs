@@ -25,5 +25,5 @@ pub use error::{Error, Result};
 pub use predictor::Predictor;
 pub use preparation::Preparation;
 pub use recipe::{Draft, Recipe};
-pub use request::{bench, evaluate, predict, train};
+pub use request::{evaluate, predict, train};
 pub use trainer::{Trained, Trainer};

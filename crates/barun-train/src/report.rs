@@ -98,26 +98,6 @@ pub enum Answer {
     },
 }
 
-/// What `barun bench` has measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BenchReport {
-    /// Threads used.
-    pub threads: usize,
-    /// One for each workload.
-    pub workloads: Vec<Workload>,
-}
-
-/// One measured workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Workload {
-    /// Its name.
-    pub workload: String,
-    /// The median microseconds of one training step.
-    pub us_per_step: f64,
-    /// Rows a second at that speed.
-    pub samples_per_second: f64,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,55 +1,176 @@
-//! `barun bench`: how fast a training step is here.
+//! `barun bench`: how fast a training step is here, and beside PyTorch and JAX.
 
-use barun_train::report::BenchReport;
-use barun_train::request::BenchRequest;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use barun_bench::{Compared, Comparison, Measured, Pace, Report, Workload, workloads};
 use clap::Args;
 
-use crate::common::Common;
 use crate::error::Result;
 use crate::{Outcome, output};
 
 /// Measure training steps on fixed workloads
 ///
-/// Every step is forward, cross-entropy, backward and Adam on made-up data. Compare with other programs on the same machine, with
-/// the same threads, in the same minute.
+/// Every step is forward, cross-entropy, backward and Adam on made-up data. A time alone says little, since machines
+/// differ from each other and from hour to hour: --compare trains the same networks with PyTorch and JAX in turns
+/// with Barun's, with the same threads, and prints how many times as long they take.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   barun bench
-  barun bench mlp128 lenet64 --threads 1 --json
+  barun bench --only mlp128,lenet64 --threads 1 --json
+  barun bench --describe lenet64                         the kernels of the compiled step
+  barun bench --compare --python venv/bin/python         a Python with torch, jax or both
 
-With --json: threads, workloads[] with workload, us_per_step (median), samples_per_second.")]
+With --json: threads, workloads[] with workload, us_per_step (median), us_per_step_range (of the rounds),
+samples_per_second; with --compare also rounds, peers[] with peer and version, and in each workload peers[] with peer,
+mode, us_per_step, ratio (the peer's time over Barun's, median of the rounds), ratio_range.")]
 pub struct Bench {
-    /// Workloads by name [default: all]
-    workloads: Vec<String>,
+    /// Workloads by name, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    only: Vec<String>,
 
-    #[command(flatten)]
-    common: Common,
+    /// Threads to compute with [default: as many as the machine lends]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// Rounds of each workload [default: 7]
+    #[arg(long, value_name = "N")]
+    rounds: Option<NonZeroUsize>,
+
+    /// Print one JSON document on standard output; everything else goes to standard error
+    #[arg(long)]
+    json: bool,
+
+    /// Print the kernels of a workload's compiled step with their FLOPs and bytes, and measure nothing
+    #[arg(long, value_name = "WORKLOAD", conflicts_with_all = ["only", "json", "compare"])]
+    describe: Option<String>,
+
+    /// Measure PyTorch and JAX too, in turns
+    #[arg(long, requires = "python")]
+    compare: bool,
+
+    /// The Python of --compare
+    #[arg(long, value_name = "PATH", requires = "compare")]
+    python: Option<PathBuf>,
+
+    /// Ways in which the peers train, separated by commas [default: all that compute in f32]
+    #[arg(long, value_name = "MODES", value_delimiter = ',', requires = "compare")]
+    modes: Vec<String>,
 }
 
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
-        let machine = self.common.machine()?;
-        let report = barun_train::bench(&BenchRequest { workloads: self.workloads, machine })?;
-        if self.common.json {
-            output::json(&report)?;
-        } else {
-            output::text(&table(&report))?;
+        let threads = self.threads.map(NonZeroUsize::get);
+        if let Some(name) = &self.describe {
+            output::text(&barun_bench::describe(workloads::by_name(name)?, threads)?)?;
+            return Ok(Outcome::Done);
+        }
+        let chosen = self.chosen()?;
+        let default = Pace::default();
+        let pace = Pace { rounds: self.rounds.map_or(default.rounds, NonZeroUsize::get), ..default };
+        match self.python {
+            Some(python) => {
+                let comparison =
+                    barun_bench::compare(&chosen, &python, &self.modes, threads, &pace, &mut tell)?;
+                print(self.json, &comparison, comparison_table)?;
+            }
+            None => {
+                let report = barun_bench::measure(&chosen, threads, &pace, &mut tell)?;
+                print(self.json, &report, table)?;
+            }
         }
         Ok(Outcome::Done)
     }
+
+    fn chosen(&self) -> Result<Vec<&'static Workload>> {
+        if self.only.is_empty() {
+            return Ok(workloads::ALL.iter().collect());
+        }
+        let chosen: barun_bench::Result<_> = self.only.iter().map(|name| workloads::by_name(name)).collect();
+        Ok(chosen?)
+    }
 }
 
-fn table(report: &BenchReport) -> String {
-    let rows: Vec<_> = report
-        .workloads
-        .iter()
-        .map(|row| {
-            let figures =
-                format!("{:>12.1} us/step  {:>12.0} samples/s", row.us_per_step, row.samples_per_second);
-            (row.workload.clone(), figures)
-        })
-        .collect();
+fn print<T: serde::Serialize>(json: bool, document: &T, table: impl Fn(&T) -> String) -> Result<()> {
+    if json { output::json(document) } else { output::text(&table(document)) }
+}
+
+/// What is being done, on standard error; with that closed, nobody wants to know.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn table(report: &Report) -> String {
+    let rows: Vec<_> = report.workloads.iter().map(|row| (row.workload.clone(), figures(row))).collect();
     format!("{} threads\n{}", report.threads, output::columns(&rows))
+}
+
+fn figures(row: &Measured) -> String {
+    format!("{:>12.1} us/step  {:>10.0} samples/s", row.us_per_step, row.samples_per_second)
+}
+
+fn comparison_table(comparison: &Comparison) -> String {
+    let peers: Vec<String> =
+        comparison.peers.iter().map(|peer| format!("{} {}", peer.peer, peer.version)).collect();
+    let mut text = format!(
+        "{} threads, {} rounds in turns; {}. Above 1.00 x Barun is faster.\n",
+        comparison.threads,
+        comparison.rounds,
+        peers.join(", ")
+    );
+    let rows: Vec<(String, String)> = comparison.workloads.iter().flat_map(compared_rows).collect();
+    text.push_str(&output::columns(&rows));
+    text
+}
+
+fn compared_rows(compared: &Compared) -> Vec<(String, String)> {
+    let mut rows =
+        vec![(compared.barun.workload.clone(), format!("{:>12.1} us/step", compared.barun.us_per_step))];
+    rows.extend(compared.peers.iter().map(|peer| {
+        let [least, greatest] = peer.ratio_range;
+        let figures = format!(
+            "{:>12.1} us/step  {:>7.2} x  ({least:.2} to {greatest:.2})",
+            peer.us_per_step, peer.ratio
+        );
+        (format!("  {} {}", peer.peer, peer.mode), figures)
+    }));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barun_bench::{PeerResult, PeerVersion};
+
+    #[test]
+    fn the_comparison_shows_each_ratio_with_its_spread() {
+        let barun = Measured {
+            workload: "mlp128".into(),
+            us_per_step: 2000.0,
+            us_per_step_range: [1900.0, 2100.0],
+            samples_per_second: 64_000.0,
+        };
+        let peer = PeerResult {
+            peer: "torch".into(),
+            mode: "eager".into(),
+            us_per_step: 3000.0,
+            ratio: 1.5,
+            ratio_range: [1.4, 1.625],
+        };
+        let comparison = Comparison {
+            threads: 2,
+            rounds: 7,
+            peers: vec![PeerVersion { peer: "torch".into(), version: "2.15.0".into() }],
+            workloads: vec![Compared { barun, peers: vec![peer] }],
+        };
+        assert_eq!(
+            comparison_table(&comparison),
+            "2 threads, 7 rounds in turns; torch 2.15.0. Above 1.00 x Barun is faster.\n\
+             \x20 mlp128               2000.0 us/step\n\
+             \x20   torch eager        3000.0 us/step     1.50 x  (1.40 to 1.62)\n"
+        );
+    }
 }

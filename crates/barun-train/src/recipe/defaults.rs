@@ -35,7 +35,8 @@ pub(crate) struct Defaults {
 }
 
 /// Ten epochs of this train the drawn digits above 0.97 test accuracy well within a minute on two cores.
-pub(crate) const IMAGES: Defaults = Defaults { hidden: &[512, 256], epochs: 10, batch_size: 128, adam_lr: 1e-3 };
+pub(crate) const IMAGES: Defaults =
+    Defaults { hidden: &[512, 256], epochs: 10, batch_size: 128, adam_lr: 1e-3 };
 
 /// Tables are small: a smaller network, more passes, more and longer steps. At 1e-3 a hundred rows are not learned in a
 /// hundred epochs.

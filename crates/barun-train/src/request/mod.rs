@@ -15,9 +15,8 @@ use std::sync::atomic::AtomicBool;
 
 use barun_engine::{Device, DeviceOptions};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recipe::Recipe;
-use crate::report::BenchReport;
 
 /// What every command that computes may be told.
 #[derive(Clone, Debug, Default)]
@@ -76,20 +75,6 @@ pub struct PredictRequest {
     pub inputs: Vec<PathBuf>,
     /// With what.
     pub machine: Machine,
-}
-
-/// A measurement.
-#[derive(Clone, Debug)]
-pub struct BenchRequest {
-    /// Which workloads; none means all.
-    pub workloads: Vec<String>,
-    /// With what.
-    pub machine: Machine,
-}
-
-/// Measures training steps on fixed workloads.
-pub fn bench(_request: &BenchRequest) -> Result<BenchReport> {
-    Err(Error::NotYet("bench"))
 }
 
 impl Machine {

@@ -1,0 +1,192 @@
+//! Barun and its peers in turns: a round of one, a round of the next, and again, within the same minutes.
+
+use std::path::Path;
+use std::time::Instant;
+
+use barun_engine::{Device, DeviceOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::measure::{Measured, Pace, median};
+use crate::peer::{PEERS, Peer, Request, unpack};
+use crate::workloads::Workload;
+
+/// Modes that compute otherwise than Barun does (in bf16): only when asked for.
+const OTHER_PRECISION: &str = "bf16";
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Threads of everyone.
+    pub threads: usize,
+    /// Rounds of each workload and each contender.
+    pub rounds: usize,
+    /// Who took part.
+    pub peers: Vec<PeerVersion>,
+    /// One for each workload.
+    pub workloads: Vec<Compared>,
+}
+
+/// A peer that took part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerVersion {
+    /// Its name.
+    pub peer: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One workload, Barun's times and the peers'.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Barun's.
+    #[serde(flatten)]
+    pub barun: Measured,
+    /// The peers', fastest first.
+    pub peers: Vec<PeerResult>,
+}
+
+/// How a peer did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerResult {
+    /// Who.
+    pub peer: String,
+    /// In which way.
+    pub mode: String,
+    /// The median round's microseconds of a step.
+    pub us_per_step: f64,
+    /// The median over rounds of its time over Barun's: above 1 where Barun is faster.
+    pub ratio: f64,
+    /// The least and the greatest round's ratio.
+    pub ratio_range: [f64; 2],
+}
+
+/// A peer in one of its modes, and its times so far.
+struct Contender {
+    peer: usize,
+    mode: String,
+    steps: usize,
+    rounds: Vec<f64>,
+}
+
+/// Compares on `workloads`. `modes` are the peers' modes to try; none means all that compute in f32.
+///
+/// Nobody computes while another does. A peer that cannot do a workload is left out there.
+pub fn compare(
+    workloads: &[&Workload],
+    python: &Path,
+    modes: &[String],
+    threads: Option<usize>,
+    pace: &Pace,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Comparison> {
+    let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
+    let folder = unpack()?;
+    let (mut peers, mut problems) = (Vec::new(), Vec::new());
+    for (name, program) in PEERS {
+        tell(&format!("starting {name}"));
+        match Peer::start(name, &folder.path().join(program), python) {
+            Ok(peer) => peers.push(peer),
+            Err(problem) => problems.push(problem.to_string()),
+        }
+    }
+    if peers.is_empty() {
+        return Err(Error::NoPeer(problems.join("; ")));
+    }
+    problems.iter().for_each(|problem| tell(&format!("without {problem}")));
+    let mut round = Round { device: &device, peers: &mut peers, modes, pace, tell };
+    let workloads: Result<Vec<Compared>> = workloads.iter().map(|workload| round.compare(workload)).collect();
+    let version = |peer: &Peer| PeerVersion { peer: peer.name.to_string(), version: peer.version.clone() };
+    Ok(Comparison {
+        threads: device.threads(),
+        rounds: pace.rounds,
+        workloads: workloads?,
+        peers: peers.iter().map(version).collect(),
+    })
+}
+
+/// Those who take part, and how.
+struct Round<'a> {
+    device: &'a Device,
+    peers: &'a mut [Peer],
+    modes: &'a [String],
+    pace: &'a Pace,
+    tell: &'a mut dyn FnMut(&str),
+}
+
+impl Round<'_> {
+    fn compare(&mut self, workload: &Workload) -> Result<Compared> {
+        let mut contenders = self.contenders(workload);
+        (self.tell)(&format!("{}: barun", workload.name));
+        let mut training = workload.training(self.device)?;
+        let steps = self.pace.steps(training.warm_up(self.pace)?);
+        let mut barun = Vec::new();
+        for round in 1..=self.pace.rounds.max(1) {
+            (self.tell)(&format!("{}: round {round} of {}", workload.name, self.pace.rounds.max(1)));
+            std::thread::sleep(self.pace.rest);
+            barun.push(training.round(steps)?);
+            for contender in &mut contenders {
+                let time = self.time(workload, contender, contender.steps);
+                contender.rounds.extend(time.ok());
+            }
+        }
+        contenders.retain(|contender| contender.rounds.len() == barun.len());
+        let mut peers: Vec<PeerResult> =
+            contenders.into_iter().map(|contender| self.result(contender, &barun)).collect();
+        peers.sort_by(|a, b| a.us_per_step.total_cmp(&b.us_per_step));
+        Ok(Compared { barun: Measured::of(workload, barun), peers })
+    }
+
+    /// Builds and warms up every peer in every mode that can do this workload.
+    fn contenders(&mut self, workload: &Workload) -> Vec<Contender> {
+        let wanted = |mode: &String| match self.modes {
+            [] => !mode.starts_with(OTHER_PRECISION),
+            modes => modes.contains(mode),
+        };
+        let all = self.peers.iter().enumerate();
+        let all = all.flat_map(|(peer, process)| process.modes.iter().map(move |mode| (peer, mode)));
+        let mut contenders: Vec<Contender> = all
+            .filter(|(_, mode)| wanted(mode))
+            .map(|(peer, mode)| Contender { peer, mode: mode.clone(), steps: 1, rounds: Vec::new() })
+            .collect();
+        contenders.retain_mut(|contender| {
+            let start = Instant::now();
+            match self.time(workload, contender, 1) {
+                Ok(us_per_step) => {
+                    contender.steps = self.pace.steps(us_per_step);
+                    let seconds = start.elapsed().as_secs_f64();
+                    let name = self.peers[contender.peer].name;
+                    (self.tell)(&format!(
+                        "{}: {name} {} ready in {seconds:.1} s",
+                        workload.name, contender.mode
+                    ));
+                    true
+                }
+                Err(problem) => {
+                    (self.tell)(&format!("{}: without {}: {problem}", workload.name, contender.mode));
+                    false
+                }
+            }
+        });
+        contenders
+    }
+
+    fn time(&mut self, workload: &Workload, contender: &Contender, steps: usize) -> Result<f64, String> {
+        std::thread::sleep(self.pace.rest);
+        let request =
+            Request { workload: workload.name, mode: &contender.mode, threads: self.device.threads(), steps };
+        self.peers[contender.peer].time(&request)
+    }
+
+    fn result(&self, mut contender: Contender, barun: &[f64]) -> PeerResult {
+        let mut ratios: Vec<f64> =
+            contender.rounds.iter().zip(barun).map(|(peer, barun)| peer / barun).collect();
+        PeerResult {
+            peer: self.peers[contender.peer].name.to_string(),
+            mode: contender.mode,
+            us_per_step: median(&mut contender.rounds),
+            ratio: median(&mut ratios),
+            ratio_range: [ratios[0], ratios[ratios.len() - 1]],
+        }
+    }
+}

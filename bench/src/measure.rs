@@ -1,0 +1,162 @@
+//! Times of steps: a warm-up that is not counted, then rounds, each the median of its steps.
+
+use std::time::{Duration, Instant};
+
+use barun_engine::{Device, DeviceOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::workloads::{Training, Workload};
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The least time of steps that are not counted.
+    pub warm_up: Duration,
+    /// Rounds of each workload.
+    pub rounds: usize,
+    /// About how long a round takes.
+    pub round: Duration,
+    /// Rest before a round of a comparison, for the threads of the one before to fall asleep.
+    pub rest: Duration,
+}
+
+/// The first calls compile, and touch memory for the first time.
+const WARM_UP_STEPS: usize = 3;
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            warm_up: Duration::from_secs(1),
+            rounds: 7,
+            round: Duration::from_millis(700),
+            rest: Duration::from_millis(300),
+        }
+    }
+}
+
+impl Pace {
+    /// A few steps, to see that everything works.
+    pub fn glance() -> Self {
+        Pace { warm_up: Duration::ZERO, rounds: 1, round: Duration::ZERO, rest: Duration::ZERO }
+    }
+
+    /// Steps of `step_us` that fill a round.
+    pub(crate) fn steps(&self, step_us: f64) -> usize {
+        (self.round.as_secs_f64() * 1e6 / step_us.max(1.0)).ceil().clamp(1.0, 100_000.0) as usize
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Threads used.
+    pub threads: usize,
+    /// One for each workload.
+    pub workloads: Vec<Measured>,
+}
+
+/// One measured workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Its name.
+    pub workload: String,
+    /// The median microseconds of a training step: the median round's median.
+    pub us_per_step: f64,
+    /// The fastest and the slowest round's median.
+    pub us_per_step_range: [f64; 2],
+    /// Rows a second at the median.
+    pub samples_per_second: f64,
+}
+
+/// Measures `workloads` one after the other. `tell` hears what is being done.
+pub fn measure(
+    workloads: &[&Workload],
+    threads: Option<usize>,
+    pace: &Pace,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Report> {
+    let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
+    let mut measured = Vec::new();
+    for workload in workloads {
+        tell(workload.name);
+        let mut training = workload.training(&device)?;
+        let steps = pace.steps(training.warm_up(pace)?);
+        let rounds: Result<Vec<f64>> = (0..pace.rounds.max(1)).map(|_| training.round(steps)).collect();
+        measured.push(Measured::of(workload, rounds?));
+    }
+    Ok(Report { threads: device.threads(), workloads: measured })
+}
+
+/// The kernels of a workload's compiled step, with their FLOPs and bytes.
+pub fn describe(workload: &Workload, threads: Option<usize>) -> Result<String> {
+    let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
+    Ok(workload.training(&device)?.program()?.describe())
+}
+
+impl Measured {
+    pub(crate) fn of(workload: &Workload, mut rounds: Vec<f64>) -> Self {
+        let us_per_step = median(&mut rounds);
+        Measured {
+            workload: workload.name.to_string(),
+            us_per_step,
+            us_per_step_range: [rounds[0], rounds[rounds.len() - 1]],
+            samples_per_second: workload.rows() as f64 / (us_per_step * 1e-6),
+        }
+    }
+}
+
+impl Training {
+    /// Runs untimed steps, and gives about how many microseconds the last took.
+    pub(crate) fn warm_up(&mut self, pace: &Pace) -> Result<f64> {
+        let start = Instant::now();
+        let mut last = 0.0;
+        for step in 0.. {
+            if step >= WARM_UP_STEPS && start.elapsed() >= pace.warm_up {
+                break;
+            }
+            last = self.timed_step()?;
+        }
+        Ok(last)
+    }
+
+    /// The median microseconds of `steps` steps, each timed to its end.
+    pub(crate) fn round(&mut self, steps: usize) -> Result<f64> {
+        let times: Result<Vec<f64>> = (0..steps).map(|_| self.timed_step()).collect();
+        Ok(median(&mut times?))
+    }
+
+    fn timed_step(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        self.step()?;
+        Ok(start.elapsed().as_secs_f64() * 1e6)
+    }
+}
+
+/// The median; leaves `values` sorted. Of an even number of values the mean of the two in the middle.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => values[middle],
+        _ => (values[middle - 1] + values[middle]) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn a_round_is_filled_with_steps_but_has_one_at_least() {
+        let pace = Pace { round: Duration::from_millis(1), ..Pace::default() };
+        assert_eq!((pace.steps(10.0), pace.steps(1e6), pace.steps(0.0)), (100, 1, 1000));
+    }
+}

@@ -1,0 +1,114 @@
+//! The six workloads: a network, a batch of fixed random numbers, mean cross-entropy and Adam(1e-3).
+//!
+//! The peers' twins of these networks are in `peers/torch_nets.py` and `peers/jax_peer.py`.
+
+use std::sync::Arc;
+
+use barun_engine::random::Stream;
+use barun_engine::{Buffer, Device, Options, Program, State};
+use barun_nn::layers::Sequential;
+use barun_nn::losses::CrossEntropy;
+use barun_nn::models::{Architecture, Cnn, Lenet, Mlp, NormPlace, Resnet18};
+use barun_nn::optimizers::Adam;
+use barun_nn::{Batch, Step, StepOptions};
+
+use crate::error::Result;
+
+/// A network with the shape of its batch.
+pub struct Workload {
+    /// Its name, which the peers know too.
+    pub name: &'static str,
+    /// The shape of a batch, rows first.
+    pub input: &'static [usize],
+    /// Classes to tell apart.
+    pub classes: usize,
+    architecture: fn() -> Box<dyn Architecture>,
+}
+
+/// Every workload, from the smallest step to the largest.
+pub static ALL: [Workload; 6] = [
+    Workload { name: "tab32", input: &[32, 16], classes: 3, architecture: || mlp([64, 64]) },
+    Workload { name: "mlp128", input: &[128, 784], classes: 10, architecture: || mlp([512, 256]) },
+    Workload { name: "mlpbn128", input: &[128, 784], classes: 10, architecture: mlp_with_norm },
+    Workload {
+        name: "lenet64",
+        input: &[64, 28, 28, 1],
+        classes: 10,
+        architecture: || Box::new(Lenet::default()),
+    },
+    Workload {
+        name: "cnn64",
+        input: &[64, 28, 28, 1],
+        classes: 10,
+        architecture: || Box::new(Cnn::default()),
+    },
+    Workload {
+        name: "resnet18_64",
+        input: &[64, 32, 32, 3],
+        classes: 10,
+        architecture: || Box::new(Resnet18::default()),
+    },
+];
+
+fn mlp(hidden: [usize; 2]) -> Box<dyn Architecture> {
+    Box::new(Mlp { hidden: hidden.into(), ..Mlp::default() })
+}
+
+/// Batch norm before each ReLU, dropout 0.3 after it.
+fn mlp_with_norm() -> Box<dyn Architecture> {
+    Box::new(Mlp { batch_norm: NormPlace::BeforeActivation, dropout: 0.3, ..Mlp::default() })
+}
+
+/// The workload called `name`.
+pub fn by_name(name: &str) -> Result<&'static Workload> {
+    let unknown = || barun_nn::Error::UnknownName {
+        family: "workload".into(),
+        name: name.to_string(),
+        known: ALL.iter().map(|workload| workload.name.to_string()).collect(),
+    };
+    Ok(ALL.iter().find(|workload| workload.name == name).ok_or_else(unknown)?)
+}
+
+impl Workload {
+    /// Rows in a batch.
+    pub fn rows(&self) -> usize {
+        self.input[0]
+    }
+
+    /// The network at its first step, with its batch.
+    pub fn training(&self, device: &Device) -> Result<Training> {
+        let model = (self.architecture)().build(&self.input[1..].into(), self.classes)?;
+        let engine = Options { device: Some(device.clone()), ..Options::default() };
+        let options = StepOptions { engine, ..StepOptions::default() };
+        let step = Step::with(model, &Adam::default(), &CrossEntropy::default(), options)?;
+        let state = step.init(0)?;
+        Ok(Training { step, state, batch: self.batch() })
+    }
+
+    fn batch(&self) -> Batch {
+        let mut stream = Stream::new(0, self.name);
+        let values = self.input.iter().product();
+        let x: Vec<f32> = (0..values).map(|_| stream.normal() as f32).collect();
+        let y: Vec<i64> = (0..self.rows()).map(|_| stream.below(self.classes as u64) as i64).collect();
+        Batch { x: Buffer::new(&x, self.input), y: Buffer::new(&y, [self.rows()]) }
+    }
+}
+
+/// A workload in training.
+pub struct Training {
+    step: Step<Sequential>,
+    state: State,
+    batch: Batch,
+}
+
+impl Training {
+    /// One whole step; the loss before its update.
+    pub fn step(&mut self) -> Result<f64> {
+        Ok(self.step.run(&mut self.state, &self.batch, 1e-3)?.loss)
+    }
+
+    /// The compiled step, to look at.
+    pub fn program(&self) -> Result<Arc<Program>> {
+        Ok(self.step.program(&self.batch)?)
+    }
+}
