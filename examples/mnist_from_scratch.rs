@@ -18,7 +18,7 @@ const BATCH: usize = 100;
 const LEARNING_RATE: f32 = 0.1;
 
 /// A list of rows. A bias is a matrix with one row.
-type Matrix = Vec<Vec<f32>>;
+pub type Matrix = Vec<Vec<f32>>;
 
 /// The matrix product: out\[i\]\[j\] = sum over k of a\[i\]\[k\] * b\[k\]\[j\].
 fn product(a: &Matrix, b: &Matrix) -> Matrix {
@@ -49,7 +49,7 @@ fn each(a: &Matrix, b: &Matrix, f: impl Fn(f32, f32) -> f32) -> Matrix {
 }
 
 /// The parameters: weights and biases of the first layer, then of the second. Their slopes have the same shapes.
-type Network = [Matrix; 4];
+pub type Network = [Matrix; 4];
 
 /// The values of the hidden layer, and the probability of each digit.
 fn forward([w1, b1, w2, b2]: &Network, images: &Matrix) -> (Matrix, Matrix) {
@@ -66,7 +66,7 @@ fn forward([w1, b1, w2, b2]: &Network, images: &Matrix) -> (Matrix, Matrix) {
 }
 
 /// The slope of the mean cross-entropy with respect to every parameter: the chain rule, from the end to the start.
-fn backward(network: &Network, images: &Matrix, truth: &Matrix) -> Network {
+pub fn backward(network: &Network, images: &Matrix, truth: &Matrix) -> Network {
     let (hidden, probabilities) = forward(network, images);
     // Softmax and cross-entropy together have a simple slope.
     let slope = each(&probabilities, truth, |p, t| (p - t) / BATCH as f32);

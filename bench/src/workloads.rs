@@ -62,7 +62,7 @@ fn mlp_with_norm() -> Box<dyn Architecture> {
 /// The workload called `name`.
 pub fn by_name(name: &str) -> Result<&'static Workload> {
     let unknown = || barun_nn::Error::UnknownName {
-        family: "workload".into(),
+        family: "workload".to_string(),
         name: name.to_string(),
         known: ALL.iter().map(|workload| workload.name.to_string()).collect(),
     };

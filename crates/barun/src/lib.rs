@@ -1,0 +1,101 @@
+//! Deep learning, trained right: write a network as its formula, train it as one compiled program.
+//!
+//! ```
+//! use barun::prelude::*;
+//!
+//! #[derive(Module)] // a description: no weights inside; names parameters by path
+//! struct Mlp { hidden: Linear, norm: BatchNorm, drop: Dropout, head: Linear }
+//!
+//! impl Forward for Mlp {
+//!     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+//!         let h = self.norm.forward(&self.hidden.forward(x, pass)?, pass)?.relu();
+//!         self.head.forward(&self.drop.forward(&h, pass)?, pass)
+//!     }
+//! }
+//!
+//! fn main() -> barun::Result<()> {
+//!     let model = Mlp {
+//!         hidden: Linear::new(2, 16),
+//!         norm: BatchNorm::new(16),
+//!         drop: Dropout::new(0.1),
+//!         head: Linear::new(16, 2),
+//!     };
+//!     let step = Step::compile(&model, &Adam::default(), &CrossEntropy::default())?;
+//!     let mut state = step.init(7)?; // the weights, and what Adam remembers
+//! #   #[cfg(feature = "data")] {
+//!     let data = Dataset::open("moons")?.split(Split::default())?.fit(Standardize::per_feature())?;
+//!     for epoch in 0..5 {
+//!         for batch in data.train().loader(LoaderOptions::default())?.epoch(epoch) {
+//!             step.run(&mut state, &batch?.to_step(), 1e-2)?;
+//!         }
+//!     }
+//! #   }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where things are
+//!
+//! | module | what | from |
+//! |---|---|---|
+//! | [`prelude`] | what most programs need | |
+//! | [`engine`] | tensors, gradients, the compiler, sessions | `barun-engine` |
+//! | [`nn`] | layers, activations, initialisers, losses, optimisers, schedules, the compiled step | `barun-nn` |
+//! | `data` | reading, splitting, scaling, loading (feature `data`) | `barun-data` |
+//! | `train` | recipes, metrics, run folders (feature `train`) | `barun-train` |
+//!
+//! # Two ways of working, one graph
+//!
+//! **By run**: calling an operation builds a node, reading a value runs what it needs, so loops and branches may depend
+//! on values ([`engine::Tensor`], [`nn::Pass::by_run`]). **And run**: the graph is built once, compiled, and fed many
+//! times ([`engine::Session`], [`nn::Step`]). `examples/define_by_run.rs` and `examples/define_and_run.rs` are twins.
+//!
+//! # Rules to rely on
+//!
+//! - Operators never fail, boundaries do: a wrong shape is returned as an `Err` by `forward`, a read or a compile, with
+//!   the layer's path, both shapes and the source line.
+//! - The same seed and data give the same bits with any number of threads.
+//! - A gradient that is not finite never reaches the weights.
+//! - What is fitted to data (scaling) can be fitted on split data only, and sees the training part only.
+
+mod error;
+#[cfg(feature = "data")]
+mod feed;
+
+#[cfg(feature = "data")]
+pub use barun_data as data;
+pub use barun_engine as engine;
+pub use barun_nn as nn;
+pub use barun_nn::sequential;
+#[cfg(feature = "train")]
+pub use barun_train as train;
+pub use error::{Error, Result};
+#[cfg(feature = "data")]
+pub use feed::{InStep, ToStep};
+
+/// What most programs need: `use barun::prelude::*`.
+///
+/// `Result` is that of a model's `forward`; a program's `main` returns [`barun::Result`](crate::Result), which takes
+/// the errors of every part.
+pub mod prelude {
+    pub use barun_engine::{Generator, Gradients, Session};
+    pub use barun_nn::layers::*;
+    pub use barun_nn::losses::{self, CrossEntropy, Loss, Mse};
+    pub use barun_nn::metrics::{Correct, Metric};
+    pub use barun_nn::optimizers::{Adam, AdamW, Momentum, Nesterov, Sgd};
+    pub use barun_nn::schedules::{Constant, Schedule};
+    pub use barun_nn::{
+        Batch, Buffer, DType, Device, DeviceOptions, Forward, Init, InputTransform, Mode, Module, Param,
+        Pass, Result, Shape, State, Step, StepOptions, Tensor, sequential,
+    };
+
+    #[cfg(feature = "data")]
+    pub use crate::feed::{InStep, ToStep};
+    #[cfg(feature = "data")]
+    pub use barun_data::{
+        Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Split, Standardize, Targets,
+    };
+
+    #[cfg(feature = "train")]
+    pub use barun_train::{Recipe, metrics::Metrics};
+}
