@@ -158,7 +158,7 @@ impl<M: Module + Forward> Trainer<M> {
         let targets = data.dataset().targets();
         let preparation = Preparation::of(data)?;
         let objective = Objective::of(&*self.loss, targets, preparation.unit_and_offset().0)?;
-        check_target(&data.train())?;
+        check_target(&data.train(), &preparation)?;
         let options = StepOptions {
             precision: self.precision,
             input: preparation.transform(),
@@ -265,12 +265,15 @@ impl<M: Module + Forward> Trained<M> {
 }
 
 /// A number that never changes cannot be learned, nor can its errors be scaled.
-fn check_target(train: &Part) -> Result<()> {
+fn check_target(train: &Part, preparation: &Preparation) -> Result<()> {
     let Targets::Values { name, values } = train.dataset().targets() else { return Ok(()) };
     let mut training = train.indices().iter().map(|&index| values[index]);
     let first = training.next().unwrap_or(0.0);
     match train.len() > 1 && training.all(|value| value == first) {
-        true => Err(Error::ConstantTarget { target: name.clone(), value: first }),
+        true => {
+            let (unit, offset) = preparation.unit_and_offset();
+            Err(Error::ConstantTarget { target: name.clone(), value: f64::from(first) * unit + offset })
+        }
         false => Ok(()),
     }
 }

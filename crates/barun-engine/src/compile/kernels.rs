@@ -1,7 +1,7 @@
 //! Which kernel computes a unit.
 
 use super::fuse::Unit;
-use super::lower::{Lowered, lower};
+use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
@@ -261,7 +261,9 @@ impl Compiler<'_> {
                 };
                 (Work::Scan(Box::new(work)), scratch)
             }
-            (Draft::Loop(lowered), _) => {
+            (Draft::Loop(mut lowered), _) => {
+                let places: Vec<Place> = lowered.pointers.iter().map(|&node| place_of(node)).collect();
+                guard_updates(&mut lowered.body, |a, b| places[a] == places[b]);
                 let body = place_loop(lowered, place_of);
                 let scratch = body.body.scratch_bytes();
                 (Work::Loop { body, workspace }, scratch)

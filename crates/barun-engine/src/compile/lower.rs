@@ -1,6 +1,6 @@
 //! Lowering: a unit's loop as tile code.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::fuse::is_reduction;
 use super::view::{View, Viewed, is_inline};
@@ -37,6 +37,7 @@ pub fn lower(viewed: &Viewed, members: &[usize], stored: impl Fn(usize) -> bool,
             code: Vec::new(),
             stores: Vec::new(),
             reduces: Vec::new(),
+            guard: None,
             pattern: reduction.map(|&member| pattern(&shape, &nodes[member].op)),
             registers: Vec::new(),
             register_count: 0,
@@ -211,6 +212,59 @@ impl Builder<'_> {
         self.body.sizes = sizes;
         Lowered { body: self.body, pointers: self.pointers }
     }
+}
+
+/// Turns a loop of which every store keeps the old value unless one condition holds into a loop that runs only if it
+/// holds: `slot <- where(ok, new, slot)` in place becomes `if ok { slot <- new }`.
+pub fn guard_updates(body: &mut FusedLoop, same_memory: impl Fn(usize, usize) -> bool) {
+    if body.stores.is_empty() || !body.reduces.is_empty() {
+        return;
+    }
+    let load_of = |value: u16| body.loads.iter().find(|load| load.value == value);
+    let mut condition = None;
+    let mut chosen = Vec::new();
+    for store in &body.stores {
+        let Some(choice) =
+            body.code.iter().find(|instr| instr.result == store.value && instr.op == TileOp::Where)
+        else {
+            return;
+        };
+        let [asked, new, old] = choice.operands;
+        let keeps_old = load_of(old).is_some_and(|load| {
+            load.access == (Access::Contiguous { offset: 0 }) && same_memory(load.pointer, store.pointer)
+        });
+        let is_uniform = load_of(asked).is_some_and(|load| matches!(load.access, Access::Uniform { .. }));
+        // A new value that is itself read from memory would need an instruction to copy it.
+        let is_computed = body.code.iter().any(|instr| instr.result == new);
+        if !keeps_old || !is_uniform || !is_computed || *condition.get_or_insert(asked) != asked {
+            return;
+        }
+        chosen.push(new);
+    }
+    let Some(load) = condition.and_then(load_of) else { return };
+    let Access::Uniform { offset } = load.access else { return };
+    body.guard = Some((load.pointer, offset));
+    for (store, new) in body.stores.iter_mut().zip(chosen) {
+        store.value = new;
+    }
+    drop_unused(body);
+}
+
+/// Drops instructions, loads and constants whose values nobody reads.
+fn drop_unused(body: &mut FusedLoop) {
+    let mut used: HashSet<u16> = body.stores.iter().map(|store| store.value).collect();
+    used.extend(body.reduces.iter().map(|reduce| reduce.value));
+    let mut kept: Vec<Instr> = Vec::with_capacity(body.code.len());
+    for instr in body.code.drain(..).rev() {
+        if used.contains(&instr.result) {
+            used.extend(&instr.operands[..operand_count(&instr.op)]);
+            kept.push(instr);
+        }
+    }
+    kept.reverse();
+    body.code = kept;
+    body.loads.retain(|load| used.contains(&load.value));
+    body.constants.retain(|(value, ..)| used.contains(value));
 }
 
 /// Decides which stores write memory directly and gives the other values registers. `same_memory` says whether two

@@ -129,6 +129,8 @@ pub struct FusedLoop {
     pub reduces: Vec<Reduce>,
     /// The pattern, if there are reductions.
     pub pattern: Option<Pattern>,
+    /// The pointer and element offset of a truth value without which the loop does nothing.
+    pub guard: Option<(usize, isize)>,
     /// The register of each tile value, or `None` if it lives in memory.
     pub registers: Vec<Option<u16>>,
     /// How many registers there are.
@@ -220,8 +222,11 @@ impl FusedLoop {
         scratch: *mut u8,
         workspace: *mut u8,
     ) {
-        // SAFETY: passed on.
+        // SAFETY: passed on; the guard is one byte of an operand.
         unsafe {
+            if self.guard.is_some_and(|(pointer, offset)| pointers[pointer].offset(offset).read() == 0) {
+                return;
+            }
             match self.pattern {
                 None => {
                     let start = task * self.task_elements();

@@ -54,7 +54,7 @@ impl Optimizer for Adam {
         let mean_square = ema(self.beta2, &slots.mean_square, &g.square());
         // The corrections are scalars: dividing them into lr and root leaves less to do for each element.
         let rate = &context.lr / context.bias_correction(self.beta1, p.dtype());
-        let root = mean_square.sqrt() / context.bias_correction(self.beta2, p.dtype()).sqrt();
+        let root = mean_square.sqrt() * context.bias_correction(self.beta2, p.dtype()).sqrt().recip();
         (p - rate * &mean / (root + self.eps), AdamSlots { mean, mean_square })
     }
 }
