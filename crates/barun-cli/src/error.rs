@@ -38,7 +38,11 @@ pub fn print(error: &Error) {
     let mut text = format!("error: {error}\n");
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(&format!("  because: {error}\n"));
+        let told = error.to_string();
+        // Some messages already say their cause.
+        if !text.contains(&told) {
+            text.push_str(&format!("  because: {told}\n"));
+        }
         cause = error.source();
     }
     // With standard error closed as well there is nobody left to tell.

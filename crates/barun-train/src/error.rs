@@ -194,7 +194,7 @@ pub enum Error {
         /// The target.
         target: String,
         /// Its value.
-        value: f32,
+        value: f64,
     },
     /// A setting that the data does not allow.
     #[error("`{path}` is {value}, but {but}; {fix}")]
@@ -262,8 +262,8 @@ pub enum Error {
         /// The last of the steps, since the beginning of the run, from 1.
         step: usize,
         /// The learning rate of that step.
-        lr: f64,
+        lr: f32,
         /// A learning rate to try.
-        smaller: f64,
+        smaller: f32,
     },
 }

@@ -158,7 +158,7 @@ impl<M: Module + Forward> Trainer<M> {
         let targets = data.dataset().targets();
         let preparation = Preparation::of(data)?;
         let objective = Objective::of(&*self.loss, targets, preparation.unit_and_offset().0)?;
-        check_target(&data.train())?;
+        check_target(&data.train(), &preparation)?;
         let options = StepOptions {
             precision: self.precision,
             input: preparation.transform(),
@@ -265,12 +265,15 @@ impl<M: Module + Forward> Trained<M> {
 }
 
 /// A number that never changes cannot be learned, nor can its errors be scaled.
-fn check_target(train: &Part) -> Result<()> {
+fn check_target(train: &Part, preparation: &Preparation) -> Result<()> {
     let Targets::Values { name, values } = train.dataset().targets() else { return Ok(()) };
     let mut training = train.indices().iter().map(|&index| values[index]);
     let first = training.next().unwrap_or(0.0);
     match train.len() > 1 && training.all(|value| value == first) {
-        true => Err(Error::ConstantTarget { target: name.clone(), value: first }),
+        true => {
+            let (unit, offset) = preparation.unit_and_offset();
+            Err(Error::ConstantTarget { target: name.clone(), value: f64::from(first) * unit + offset })
+        }
         false => Ok(()),
     }
 }
@@ -414,14 +417,9 @@ impl<M: Module + Forward> Run<'_, M> {
                 sums.skipped += 1;
                 bad_in_a_row += 1;
                 if bad_in_a_row == MOST_BAD_STEPS {
-                    let (step, lr) = (position + 1, sums.lr);
-                    return Err(Error::NotFinite {
-                        steps: bad_in_a_row,
-                        epoch,
-                        step,
-                        lr,
-                        smaller: base / 10.0,
-                    });
+                    // Shown with the few digits of an f32.
+                    let (step, lr, smaller) = (position + 1, sums.lr as f32, (base / 10.0) as f32);
+                    return Err(Error::NotFinite { steps: bad_in_a_row, epoch, step, lr, smaller });
                 }
             }
             self.samples += gathered.len();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use barun_data::{SOURCES, about};
+use barun_nn::registry::catalog;
 use barun_train::Recipe;
 use barun_train::recipe::{
     Activation, Init, Key, Layer, Loss, Model, Normalize, Optimizer, Precision, Schedule,
@@ -12,15 +14,18 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::{Outcome, output};
 
-/// Show what barun knows: models, layers, losses, optimizers, ... and the keys of a recipe
+/// Show what barun knows: data, models, layers, losses, optimizers, ... and the keys of a recipe
+///
+/// The names are those that a recipe or the command line takes; `library` has those of Rust programs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   barun list
   barun list optimizers
-  barun list keys --json")]
+  barun list keys --json
+  barun list library")]
 pub struct List {
-    /// What to show [default: everything but the keys]
+    /// What to show [default: everything but `keys` and `library`]
     #[arg(value_enum)]
     topic: Option<Topic>,
 
@@ -42,7 +47,10 @@ enum Topic {
     Schedules,
     Normalize,
     Precisions,
+    /// Everything a recipe can say, with defaults
     Keys,
+    /// What Rust programs can use, by its names and settings there
+    Library,
 }
 
 #[derive(Serialize)]
@@ -56,7 +64,10 @@ impl List {
     pub fn run(self) -> Result<Outcome> {
         let topics: Vec<Topic> = match self.topic {
             Some(topic) => vec![topic],
-            None => Topic::value_variants().iter().copied().filter(|topic| *topic != Topic::Keys).collect(),
+            None => {
+                let shown = |topic: &Topic| !matches!(topic, Topic::Keys | Topic::Library);
+                Topic::value_variants().iter().copied().filter(shown).collect()
+            }
         };
         if self.json {
             let documents: BTreeMap<Topic, serde_json::Value> =
@@ -91,6 +102,15 @@ impl Topic {
             Topic::Normalize => of_names!(Normalize),
             Topic::Precisions => of_names!(Precision),
             Topic::Keys => Vec::new(),
+            Topic::Library => {
+                let items = catalog().into_iter();
+                items
+                    .map(|item| Item {
+                        name: format!("{} {}", item.family.name(), item.name),
+                        doc: library_doc(&item),
+                    })
+                    .collect()
+            }
         }
     }
 
@@ -116,15 +136,19 @@ fn key_text(key: &Key) -> String {
     format!("{}{only_for} = {}\n    {}\n    Takes {}.\n", key.path, key.default, key.doc, key.expects)
 }
 
+/// What it is, and its settings with their defaults.
+fn library_doc(item: &barun_nn::registry::Item) -> String {
+    let settings: Vec<String> =
+        item.settings.iter().map(|setting| format!("{} = {}", setting.name, setting.value)).collect();
+    match settings.is_empty() {
+        true => item.about.to_string(),
+        false => format!("{} ({})", item.about, settings.join(", ")),
+    }
+}
+
+/// The sources by name, and the files that are data.
 fn data_sets() -> Vec<(&'static str, String)> {
-    [
-        ("digits", "Handwritten-like digits, drawn by barun itself: needs no download."),
-        ("mnist", "Handwritten digits, 28 by 28."),
-        ("fashion-mnist", "Pieces of clothing, 28 by 28."),
-        ("cifar10", "Ten kinds of things in colour, 32 by 32."),
-        ("FILE.csv", "A table; also .tsv and .parquet."),
-        ("FOLDER", "One folder of images for each class."),
-    ]
-    .map(|(name, doc)| (name, doc.to_string()))
-    .into()
+    let sources = SOURCES.map(|source| (source, about(source).unwrap_or_default().to_string()));
+    let files = ("FILE.csv", "A table with a header line; also .tsv.".to_string());
+    sources.into_iter().chain([files]).collect()
 }
