@@ -417,14 +417,9 @@ impl<M: Module + Forward> Run<'_, M> {
                 sums.skipped += 1;
                 bad_in_a_row += 1;
                 if bad_in_a_row == MOST_BAD_STEPS {
-                    let (step, lr) = (position + 1, sums.lr);
-                    return Err(Error::NotFinite {
-                        steps: bad_in_a_row,
-                        epoch,
-                        step,
-                        lr,
-                        smaller: base / 10.0,
-                    });
+                    // Shown with the few digits of an f32.
+                    let (step, lr, smaller) = (position + 1, sums.lr as f32, (base / 10.0) as f32);
+                    return Err(Error::NotFinite { steps: bad_in_a_row, epoch, step, lr, smaller });
                 }
             }
             self.samples += gathered.len();
