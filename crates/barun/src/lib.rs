@@ -120,3 +120,7 @@ pub mod prelude {
     #[cfg(feature = "train")]
     pub use barun_train::{Recipe, Trained, Trainer, metrics::Metrics};
 }
+
+#[cfg(all(doctest, feature = "train"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
