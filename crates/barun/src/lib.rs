@@ -13,25 +13,46 @@
 //!     }
 //! }
 //!
+//! # #[cfg(feature = "train")]
 //! fn main() -> barun::Result<()> {
+//!     let data = Dataset::open("moons")?
+//!         .split(Split::stratified(0.8, 0.1, 0.1).seed(7))?
+//!         .fit(Standardize::per_feature())?;
 //!     let model = Mlp {
-//!         hidden: Linear::new(2, 16),
-//!         norm: BatchNorm::new(16),
+//!         hidden: Linear::new(2, 32),
+//!         norm: BatchNorm::new(32),
 //!         drop: Dropout::new(0.1),
-//!         head: Linear::new(16, 2),
+//!         head: Linear::new(32, 2),
 //!     };
-//!     let step = Step::compile(&model, &Adam::default(), &CrossEntropy::default())?;
-//!     let mut state = step.init(7)?; // the weights, and what Adam remembers
-//! #   #[cfg(feature = "data")] {
-//!     let data = Dataset::open("moons")?.split(Split::default())?.fit(Standardize::per_feature())?;
-//!     for epoch in 0..5 {
-//!         for batch in data.train().loader(LoaderOptions::default())?.epoch(epoch) {
-//!             step.run(&mut state, &batch?.to_step(), 1e-2)?;
-//!         }
-//!     }
-//! #   }
+//!     let trained = Trainer::new(model, CrossEntropy::default())
+//!         .optimizer(AdamW { lr: 1e-2, ..AdamW::default() })
+//!         .schedule(CosineAnnealing::over_run())
+//!         .epochs(20)
+//!         .fit(&data)?;
+//!     println!("valid {:?} | test {:?}", trained.valid(), trained.test(&data)?);
+//! #   assert!(trained.valid().unwrap().accuracy.unwrap() > 0.8);
 //!     Ok(())
 //! }
+//! # #[cfg(not(feature = "train"))]
+//! # fn main() {}
+//! ```
+//!
+//! A loop written by hand has the same compiled step:
+//!
+//! ```
+//! # #[cfg(feature = "data")] {
+//! use barun::prelude::*;
+//!
+//! let data = Dataset::open("moons")?.split(Split::default())?.fit(Standardize::per_feature())?;
+//! let model = sequential![Linear::new(2, 32), Relu::default(), Linear::new(32, 2)];
+//! let step = Step::compile(&model, &Adam::default(), &CrossEntropy::default())?;
+//! let mut state = step.init(7)?; // the weights, and what Adam remembers
+//! for batch in data.train().batches(32) {
+//!     let output = step.run(&mut state, &batch?.to_step(), 1e-2)?;
+//!     assert!(output.applied); // a gradient that is not finite would not have touched the weights
+//! }
+//! # }
+//! # Ok::<(), barun::Error>(())
 //! ```
 //!
 //! # Where things are
@@ -42,7 +63,7 @@
 //! | [`engine`] | tensors, gradients, the compiler, sessions | `barun-engine` |
 //! | [`nn`] | layers, activations, initialisers, losses, optimisers, schedules, the compiled step | `barun-nn` |
 //! | `data` | reading, splitting, scaling, loading (feature `data`) | `barun-data` |
-//! | `train` | recipes, metrics, run folders (feature `train`) | `barun-train` |
+//! | `train` | recipes, the trainer, metrics, run folders (feature `train`) | `barun-train` |
 //!
 //! # Two ways of working, one graph
 //!
@@ -83,7 +104,7 @@ pub mod prelude {
     pub use barun_nn::losses::{self, CrossEntropy, Loss, Mse};
     pub use barun_nn::metrics::{Correct, Metric};
     pub use barun_nn::optimizers::{Adam, AdamW, Momentum, Nesterov, Sgd};
-    pub use barun_nn::schedules::{Constant, Schedule};
+    pub use barun_nn::schedules::{Constant, CosineAnnealing, Schedule, Warmup};
     pub use barun_nn::{
         Batch, Buffer, DType, Device, DeviceOptions, Forward, Init, InputTransform, Mode, Module, Param,
         Pass, Result, Shape, State, Step, StepOptions, Tensor, sequential,
@@ -97,5 +118,5 @@ pub mod prelude {
     };
 
     #[cfg(feature = "train")]
-    pub use barun_train::{Recipe, metrics::Metrics};
+    pub use barun_train::{Recipe, Trained, Trainer, metrics::Metrics};
 }
