@@ -244,3 +244,25 @@ fn a_network_of_everything_is_checked_as_a_whole() {
     let report = gradcheck_model(&model, &CrossEntropy::default(), &batch, Mode::Train, 2).unwrap();
     assert!(report.passes(1e-5), "{report}");
 }
+
+#[test]
+fn gradchk_03_the_error_of_a_central_difference_is_smallest_in_the_middle() {
+    // f = x^3 at 2: the derivative is 12. Large steps bend, tiny ones drown in rounding: 1e-4 is a good place.
+    let error = |h: f64| {
+        let gradient = numerical_gradient(|x| x[0] * x[0] * x[0], &mut [2.0], h)[0];
+        (gradient - 12.0).abs()
+    };
+    assert!((error(1e-2) - 1e-4).abs() < 1e-6, "{:e}", error(1e-2));
+    assert!((error(1e-4) - 1e-8).abs() < 1e-9, "{:e}", error(1e-4));
+    assert!(error(1e-12) > 1e-5, "{:e}", error(1e-12));
+    assert!(error(1e-4) < error(1e-2) && error(1e-4) < error(1e-12));
+}
+
+#[test]
+fn gradchk_04_halving_the_step_quarters_a_central_and_halves_a_forward_error() {
+    let f = |x: f64| x.exp();
+    let central = |h: f64| (numerical_gradient(|x| f(x[0]), &mut [1.0], h)[0] - f(1.0)).abs();
+    let forward = |h: f64| ((f(1.0 + h) - f(1.0)) / h - f(1.0)).abs();
+    let (central, forward) = (central(1e-2) / central(5e-3), forward(1e-2) / forward(5e-3));
+    assert!((central - 4.0).abs() < 0.01 && (forward - 2.0).abs() < 0.02, "{central} {forward}");
+}

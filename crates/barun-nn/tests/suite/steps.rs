@@ -280,3 +280,88 @@ fn a_fleet_gets_the_same_bits_as_each_state_alone() {
     }
     assert!(step.run_fleet(&mut fleet, &batches[1..], &lrs).unwrap_err().to_string().contains("5 states"));
 }
+
+#[test]
+fn tensor_19_the_same_bits_for_one_two_and_four_threads_and_with_probes() {
+    let batch = blobs(300, 40, 5, 3);
+    let train = |threads: usize, watching: bool| {
+        let device = barun_engine::DeviceOptions { threads: Some(threads), isa: None };
+        let device = barun_engine::Device::new(device).unwrap();
+        let engine = barun_nn::Options { device: Some(device), ..Default::default() };
+        let options = StepOptions { engine, ..StepOptions::default() };
+        let model = sequential![
+            Linear::new(40, 200),
+            BatchNorm::new(200),
+            Relu::default(),
+            Dropout::new(0.3),
+            Linear::new(200, 5)
+        ];
+        let step = Step::with(model, &Adam::default(), &CrossEntropy::default(), options).unwrap();
+        let mut state = step.init(1).unwrap();
+        for _ in 0..6 {
+            if watching {
+                step.watch(&state, &batch, None).unwrap();
+            }
+            step.run(&mut state, &batch, 1e-2).unwrap();
+        }
+        state.bytes().to_vec()
+    };
+    let alone = train(1, false);
+    for (threads, watching) in [(2, false), (4, false), (1, true), (2, true)] {
+        assert!(alone == train(threads, watching), "{threads} threads, probes {watching}");
+    }
+}
+
+#[test]
+fn train_11_each_step_reports_the_size_of_its_gradient_and_the_update_follows_it() {
+    let step = Step::compile(Linear::new(2, 2), &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let mut state = step.init(1).unwrap();
+    let before = all_values(&step, &state);
+    let gradients = step.gradients(&state, &xor()).unwrap();
+    let norm =
+        gradients.iter().flat_map(|(_, gradient)| gradient.to_f64()).map(|g| g * g).sum::<f64>().sqrt();
+    let output = step.run(&mut state, &xor(), 0.5).unwrap();
+    assert!(output.applied && (output.gradient_norm - norm).abs() < 1e-6 * norm);
+    let moved: f64 = gradients
+        .iter()
+        .map(|(name, gradient)| {
+            let now = state.get(name).unwrap().to_f64();
+            let index = step.layout().position(name).unwrap();
+            let offset: usize = step.layout().slots()[..index].iter().map(|slot| slot.shape.elements()).sum();
+            let then = &before[offset..offset + now.len()];
+            let pairs = now.iter().zip(then).zip(gradient.to_f64());
+            pairs.map(|((now, then), g)| (now - then + 0.5 * g).abs()).sum::<f64>()
+        })
+        .sum();
+    assert!(moved < 1e-6, "{moved}");
+}
+
+#[test]
+fn train_16_linear_regression_reaches_the_closed_form() {
+    // y = 3 x - 2 + something no line explains; the least squares line in closed form.
+    let x: Vec<f64> = (0..50).map(|i| i as f64 / 25.0 - 1.0).collect();
+    let y: Vec<f64> = x.iter().map(|x| 3.0 * x - 2.0 + (17.0 * x).sin()).collect();
+    let (mean_x, mean_y) = (mean(&x), mean(&y));
+    let covariance: f64 = x.iter().zip(&y).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    let slope = covariance / x.iter().map(|x| (x - mean_x).powi(2)).sum::<f64>();
+    let offset = mean_y - slope * mean_x;
+    let options = StepOptions { precision: DType::F64, ..StepOptions::default() };
+    let step = Step::with(Linear::new(1, 1), &Sgd::default(), &Mse::default(), options).unwrap();
+    let mut state = step.init(1).unwrap();
+    let batch = Batch { x: f64s(&x, [50, 1]), y: f64s(&y, [50, 1]) };
+    (0..500).for_each(|_| drop(step.run(&mut state, &batch, 0.3).unwrap()));
+    assert!((state.get("weight").unwrap().to_f64()[0] - slope).abs() < 1e-3);
+    assert!((state.get("bias").unwrap().to_f64()[0] - offset).abs() < 1e-3);
+}
+
+#[test]
+fn cnn_21_the_head_takes_any_number_of_labels() {
+    use barun_nn::models::{Architecture, Cnn};
+    for classes in [2, 10, 47] {
+        let model = Cnn::default().build(&[28, 28, 1].into(), classes).unwrap();
+        let step = Step::compile(model, &Adam::default(), &CrossEntropy::default()).unwrap();
+        let state = step.init(1).unwrap();
+        let x = Buffer::zeros([2, 28, 28, 1], DType::F32);
+        assert_eq!(step.predict(&state, &x).unwrap().shape()[..], [2, classes]);
+    }
+}
