@@ -97,6 +97,22 @@ fn the_options_override_the_recipe_and_the_result_is_a_recipe() {
 }
 
 #[test]
+fn what_is_set_of_a_model_holds_for_the_model_that_is_named() {
+    for arguments in [
+        ["train", "mnist", "--model", "cnn", "--set", "model.init=lecun_normal", "--print-recipe"],
+        ["train", "mnist", "--set", "model.init=lecun_normal", "--model", "cnn", "--print-recipe"],
+    ] {
+        let (code, out, err) = run(&arguments);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.contains("name = \"cnn\"") && out.contains("init = \"lecun_normal\""), "{out}");
+    }
+    let (code, _, err) =
+        run(&["train", "mnist", "--model", "cnn", "--set", "model.width=8", "--print-recipe"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("\"cnn\" has no `width`, it belongs to resnet18"), "{err}");
+}
+
+#[test]
 fn the_list_shows_names_and_every_key() {
     let (code, out, _) = run(&["list", "optimizers"]);
     assert_eq!(code, 0);

@@ -60,7 +60,7 @@ pub struct Train {
     #[arg(long, value_name = "TYPE")]
     precision: Option<String>,
 
-    /// Set any key of the recipe; may be repeated
+    /// Set any key of the recipe, over the other options; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
 
@@ -110,9 +110,6 @@ impl Train {
             true => Draft::from_toml(&files::read_text(path)?, &self.what)?,
             false => Draft::for_source(&self.what),
         };
-        for assignment in &self.assignments {
-            draft.set(assignment)?;
-        }
         let texts = [
             ("data.target", "--target", &self.target),
             ("model", "--model", &self.model),
@@ -132,6 +129,10 @@ impl Train {
             if let Some(number) = number {
                 draft.set_value(key, &number.to_string(), argument)?;
             }
+        }
+        // Last, because `--model` replaces all of [model]: what is set in it must be set in the new one.
+        for assignment in &self.assignments {
+            draft.set(assignment)?;
         }
         Ok(draft.resolve()?)
     }
