@@ -1,5 +1,8 @@
 //! A scratch folder to run the binary in.
 
+// Each test file uses its part.
+#![allow(dead_code)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
