@@ -39,8 +39,9 @@ tagged! {
             hidden: Vec<usize> = Is(|_| vec![128]), EACH_AT_LEAST_ONE;
             /// What follows each layer.
             activation: Activation = Is(|_| Activation::Relu);
-            /// How the first weights are drawn.
-            init: Init = Is(|_| Init::Auto);
+            /// How the first weights are drawn. `he_normal` starts this network too loud: the pooling keeps the largest of
+            /// four values, and dropout raises what it keeps.
+            init: Init = Is(|_| Init::LecunUniform);
             /// Batch normalisation before each activation.
             batch_norm: bool = Is(|_| false);
             /// The share silenced in each training step after the pooling; after a hidden layer twice that, at most 0.5.
