@@ -63,8 +63,8 @@ fn a_column_of_text_can_be_left_out() {
 fn a_batch_larger_than_the_data_is_refused_with_what_would_do() {
     assert_eq!(
         refused_table(&flowers(30), &["--set", "train.batch_size=64"]),
-        "error: `train.batch_size` is 64, but the training part has 24 rows; choose at most that: \
-         --set train.batch_size=24"
+        "error: `train.batch_size` is 64, but the training part has 21 rows; choose at most that: \
+         --set train.batch_size=21"
     );
 }
 

@@ -322,7 +322,7 @@ fn an_existing_run_is_refused_unless_forced() {
     assert!(before == bytes_of(&scratch.path("run/checkpoints/best.safetensors")));
     // Bad input does not even write over what may be written over.
     let bad = scratch.run(&["train", "xor", "--out", "run", "--force", "--set", "train.batch_size=100000"]);
-    assert!(bad.refusal().contains("`train.batch_size` is 100000, but the training part has 800 rows"));
+    assert!(bad.refusal().contains("`train.batch_size` is 100000, but the training part has 700 rows"));
     assert!(before == bytes_of(&scratch.path("run/checkpoints/best.safetensors")));
     scratch.run(&[&train[..], &["--seed", "9", "--force"]].concat()).json();
     assert!(before != bytes_of(&scratch.path("run/checkpoints/best.safetensors")));

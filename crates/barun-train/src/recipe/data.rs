@@ -28,11 +28,11 @@ section! {
     /// then `test` is not used and `train` and `valid` divide the rest in their proportion.
     pub struct Split {
         /// The share that the network learns from.
-        train: f64 = Is(|_| 0.8), POSITIVE_SHARE;
+        train: f64 = Is(|d| d.train_share), POSITIVE_SHARE;
         /// The share that picks the best epoch. With 0 the last epoch is kept.
         valid: f64 = Is(|_| 0.1), SHARE;
         /// The share that is looked at once, at the end.
-        test: f64 = Is(|_| 0.1), SHARE;
+        test: f64 = Is(|d| d.test_share), SHARE;
         /// Keep the proportions of the classes in each part. Does nothing where the target is a number.
         stratify: bool = Is(|_| true);
         /// The seed of the division; apart from `train.seed`, so that runs with different seeds can be compared.
