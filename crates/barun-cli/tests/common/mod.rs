@@ -1,6 +1,6 @@
 //! A scratch folder to run the binary in.
 
-// Each test file uses its part.
+// Each file of tests is a program of its own and uses a part of this.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
@@ -99,8 +99,7 @@ pub fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The tensors of a model file: name and bytes.
-#[allow(dead_code)]
+/// The bytes of a file.
 pub fn bytes_of(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
