@@ -350,6 +350,6 @@ fn operand_count(op: &TileOp) -> usize {
         TileOp::Unary(_) | TileOp::Cast(_) | TileOp::Copy => 1,
         TileOp::Binary(_) | TileOp::Random { .. } => 2,
         TileOp::Where => 3,
-        TileOp::Fill(_) | TileOp::Iota { .. } => 0,
+        TileOp::Iota { .. } => 0,
     }
 }

@@ -168,7 +168,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn run(mut self) -> Compiled {
-        let mut drafts: Vec<Draft> = self.units.iter().map(|unit| self.draft(unit)).collect();
+        let drafts: Vec<Draft> = self.units.iter().map(|unit| self.draft(unit)).collect();
         let mut after: Vec<Vec<usize>> = (0..self.units.len()).map(|unit| self.needs(unit)).collect();
         let copies = self.place_updates(&drafts, &mut after);
         self.share_epilogue_buffers();
@@ -202,8 +202,7 @@ impl<'a> Compiler<'a> {
         let mut scratch_bytes = 0;
         let mut counters = schedule.stages.len() + 1;
         let mut work_of: Vec<Option<usize>> = vec![None; self.units.len()];
-        let drafted: Vec<Option<Draft>> = drafts.drain(..).map(Some).collect();
-        let mut drafted = drafted;
+        let mut drafted: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
         for &unit in &order {
             let Some(draft) = drafted[unit].take() else { continue };
             if matches!(draft, Draft::Nothing) {

@@ -331,11 +331,6 @@ impl PlacedLoop {
 }
 
 impl ScanWork {
-    /// Bytes of the body's arena and the carries.
-    pub fn workspace_bytes(&self) -> usize {
-        self.carries_at() + self.carries.iter().map(|(_, bytes)| bytes.next_multiple_of(ALIGN)).sum::<usize>()
-    }
-
     fn carries_at(&self) -> usize {
         self.body.arena_bytes.next_multiple_of(ALIGN)
     }

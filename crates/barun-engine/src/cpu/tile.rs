@@ -28,8 +28,6 @@ pub enum TileOp {
     Cast(DType),
     /// Copies.
     Copy,
-    /// A constant.
-    Fill(Literal),
     /// The position along an axis: `(flat / stride) % size`.
     Iota {
         /// Elements between neighbours on the axis.
@@ -372,7 +370,6 @@ multiversion! {
                     (TileOp::Cast(to), DType::I64) => cast_from::<i64>(input(at(0), count), *to, result, |x| x as f32, |x| x, |x| x.clamp(0, 255) as u8),
                     (TileOp::Cast(to), _) => cast_byte(input(at(0), count), *to, result),
                     (TileOp::Copy, dtype) => std::ptr::copy_nonoverlapping(at(0), result, count * dtype.size()),
-                    (TileOp::Fill(value), dtype) => fill(*value, dtype, result, count),
                     (TileOp::Iota { stride, size }, dtype) => iota(*stride, *size, start, dtype, result, count),
                     (TileOp::Random { key }, dtype) => {
                         let (seed, step) = (at(0).cast::<i64>().read(), at(1).cast::<i64>().read());
