@@ -2,8 +2,7 @@
 """JAX as a peer: the step times of the fixed workloads, served by the protocol of protocol.py.
 
 A step is forward, mean cross-entropy, backward and Adam(1e-3), on one fixed random batch, compiled as a whole with its
-state donated, so that XLA updates it in place. `resnet18_64` is left out: XLA's convolutions on CPUs are far behind.
-Modes:
+state donated, so that XLA updates it in place. Modes:
 
     jit     one step a call
     scan    50 steps in one compiled loop; for networks without convolutions, where it is JAX's best
@@ -50,9 +49,12 @@ def load_networks():
     def linear(layer, x):
         return x @ layer["w"] + layer["b"]
 
-    def convolution(layer, x, padding="VALID"):
+    def filtered(w, x, stride, padding):
         axes = ("NHWC", "HWIO", "NHWC")
-        return lax.conv_general_dilated(x, layer["w"], (1, 1), padding, dimension_numbers=axes) + layer["b"]
+        return lax.conv_general_dilated(x, w, (stride, stride), padding, dimension_numbers=axes)
+
+    def convolution(layer, x, padding="VALID"):
+        return filtered(layer["w"], x, 1, padding) + layer["b"]
 
     def pool(x, initial, combine):
         return lax.reduce_window(x, initial, combine, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
@@ -64,8 +66,10 @@ def load_networks():
         return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
 
     def batch_norm(layer, running, x, momentum=0.1, eps=1e-5):
-        mean, variance = x.mean(0), x.var(0)
-        unbiased = variance * len(x) / (len(x) - 1)
+        """By the last axis: of features, or of an image's channels."""
+        others, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+        mean, variance = x.mean(others), x.var(others)
+        unbiased = variance * count / (count - 1)
         new = {"mean": mean, "var": unbiased}
         running = {name: (1 - momentum) * running[name] + momentum * new[name] for name in running}
         return (x - mean) * lax.rsqrt(variance + eps) * layer["gamma"] + layer["beta"], running
@@ -99,6 +103,45 @@ def load_networks():
         x = dropout(jax.nn.relu(linear(params[2], x)), 0.5, hidden_key)
         return linear(params[3], x), statistics
 
+    def convolution_and_norm(name, params, statistics, new, x, stride):
+        w = params[name]["w"]
+        same = [(size // 2, size // 2) for size in w.shape[:2]]
+        x, new[name] = batch_norm(params[name], statistics[name], filtered(w, x, stride, same))
+        return x
+
+    def resnet18(params, statistics, x, key):
+        new = {}
+        layer = lambda name, x, stride=1: convolution_and_norm(name, params, statistics, new, x, stride)
+        x = jax.nn.relu(layer("stem", x))
+        for block, _, _, stride in blocks():
+            residual = layer(f"{block}.second", jax.nn.relu(layer(f"{block}.first", x, stride)))
+            shortcut = layer(f"{block}.shortcut", x, stride) if f"{block}.shortcut" in params else x
+            x = jax.nn.relu(residual + shortcut)
+        return linear(params["head"], x.mean((1, 2))), new
+
+    def resnet18_state():
+        params, statistics = {}, {}
+
+        def add(name, *shape):
+            params[name] = {"w": weights(*shape)["w"], **norm(shape[-1])}
+            statistics[name] = running(shape[-1])
+
+        add("stem", 3, 3, 3, 64)
+        for block, inputs, outputs, stride in blocks():
+            add(f"{block}.first", 3, 3, inputs, outputs)
+            add(f"{block}.second", 3, 3, outputs, outputs)
+            if stride != 1 or inputs != outputs:
+                add(f"{block}.shortcut", 1, 1, inputs, outputs)
+        return {**params, "head": weights(512, 10)}, statistics
+
+    def blocks():
+        """Name, inputs, outputs and stride of the CIFAR ResNet-18's basic blocks."""
+        inputs = 64
+        for stage, outputs in enumerate((64, 128, 256, 512)):
+            for block in range(2):
+                yield f"{stage}.{block}", inputs, outputs, 2 if stage > 0 and block == 0 else 1
+                inputs = outputs
+
     def norm(features):
         return {"gamma": jnp.ones(features), "beta": jnp.zeros(features)}
 
@@ -124,6 +167,7 @@ def load_networks():
             [weights(3, 3, 1, 32), weights(3, 3, 32, 64), weights(9216, 128), weights(128, 10)],
             [],
         ),
+        "resnet18_64": lambda: (resnet18, *resnet18_state()),
     }
     return jax, jnp, rng, networks
 
@@ -136,8 +180,6 @@ class Builder:
 
     def __call__(self, workload, mode, threads):
         shape, classes = WORKLOADS[workload]
-        if workload == "resnet18_64":
-            raise ValueError("resnet18_64 is not built in JAX")
         if mode == "scan" and len(shape) == 4:
             raise ValueError("scan is for networks without convolutions")
         if self.threads is None:
