@@ -7,7 +7,7 @@ use barun_engine::{Device, DeviceOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::measure::{Measured, Pace, median};
+use crate::measure::{Measured, Pace, Tell, median};
 use crate::peer::{PEERS, Peer, Request, unpack};
 use crate::workloads::Workload;
 
@@ -78,13 +78,13 @@ pub fn compare(
     modes: &[String],
     threads: Option<usize>,
     pace: &Pace,
-    tell: &mut dyn FnMut(&str),
+    tell: &mut Tell<'_>,
 ) -> Result<Comparison> {
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
     let folder = unpack()?;
     let (mut peers, mut problems) = (Vec::new(), Vec::new());
     for (name, program) in PEERS {
-        tell(&format!("starting {name}"));
+        tell(&format!("starting {name}"))?;
         match Peer::start(name, &folder.path().join(program), python) {
             Ok(peer) => peers.push(peer),
             Err(problem) => problems.push(problem.to_string()),
@@ -93,7 +93,7 @@ pub fn compare(
     if peers.is_empty() {
         return Err(Error::NoPeer(problems.join("; ")));
     }
-    problems.iter().for_each(|problem| tell(&format!("without {problem}")));
+    problems.iter().try_for_each(|problem| tell(&format!("without {problem}")))?;
     let mut round = Round { device: &device, peers: &mut peers, modes, pace, tell };
     let workloads: Result<Vec<Compared>> = workloads.iter().map(|workload| round.compare(workload)).collect();
     let version = |peer: &Peer| PeerVersion { peer: peer.name.to_string(), version: peer.version.clone() };
@@ -111,18 +111,18 @@ struct Round<'a> {
     peers: &'a mut [Peer],
     modes: &'a [String],
     pace: &'a Pace,
-    tell: &'a mut dyn FnMut(&str),
+    tell: &'a mut Tell<'a>,
 }
 
 impl Round<'_> {
     fn compare(&mut self, workload: &Workload) -> Result<Compared> {
-        let mut contenders = self.contenders(workload);
-        (self.tell)(&format!("{}: barun", workload.name));
+        let mut contenders = self.contenders(workload)?;
+        (self.tell)(&format!("{}: barun", workload.name))?;
         let mut training = workload.training(self.device)?;
         let steps = self.pace.steps(training.warm_up(self.pace)?);
         let mut barun = Vec::new();
         for round in 1..=self.pace.rounds.max(1) {
-            (self.tell)(&format!("{}: round {round} of {}", workload.name, self.pace.rounds.max(1)));
+            (self.tell)(&format!("{}: round {round} of {}", workload.name, self.pace.rounds.max(1)))?;
             std::thread::sleep(self.pace.rest);
             barun.push(training.round(steps)?);
             for contender in &mut contenders {
@@ -138,37 +138,34 @@ impl Round<'_> {
     }
 
     /// Builds and warms up every peer in every mode that can do this workload.
-    fn contenders(&mut self, workload: &Workload) -> Vec<Contender> {
+    fn contenders(&mut self, workload: &Workload) -> Result<Vec<Contender>> {
         let wanted = |mode: &String| match self.modes {
             [] => !mode.starts_with(OTHER_PRECISION),
             modes => modes.contains(mode),
         };
         let all = self.peers.iter().enumerate();
         let all = all.flat_map(|(peer, process)| process.modes.iter().map(move |mode| (peer, mode)));
-        let mut contenders: Vec<Contender> = all
+        let candidates: Vec<Contender> = all
             .filter(|(_, mode)| wanted(mode))
             .map(|(peer, mode)| Contender { peer, mode: mode.clone(), steps: 1, rounds: Vec::new() })
             .collect();
-        contenders.retain_mut(|contender| {
+        let mut contenders = Vec::new();
+        for mut contender in candidates {
             let start = Instant::now();
-            match self.time(workload, contender, 1) {
+            match self.time(workload, &contender, 1) {
                 Ok(us_per_step) => {
                     contender.steps = self.pace.steps(us_per_step);
                     let seconds = start.elapsed().as_secs_f64();
-                    let name = self.peers[contender.peer].name;
-                    (self.tell)(&format!(
-                        "{}: {name} {} ready in {seconds:.1} s",
-                        workload.name, contender.mode
-                    ));
-                    true
+                    let (name, mode) = (self.peers[contender.peer].name, &contender.mode);
+                    (self.tell)(&format!("{}: {name} {mode} ready in {seconds:.1} s", workload.name))?;
+                    contenders.push(contender);
                 }
                 Err(problem) => {
-                    (self.tell)(&format!("{}: without {}: {problem}", workload.name, contender.mode));
-                    false
+                    (self.tell)(&format!("{}: without {}: {problem}", workload.name, contender.mode))?;
                 }
             }
-        });
-        contenders
+        }
+        Ok(contenders)
     }
 
     fn time(&mut self, workload: &Workload, contender: &Contender, steps: usize) -> Result<f64, String> {

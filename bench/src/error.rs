@@ -25,6 +25,9 @@ pub enum Error {
         /// What happened.
         problem: String,
     },
+    /// The one who hears of the measuring wants no more of it.
+    #[error("stopped")]
+    Stopped,
     /// No peer could be started.
     #[error("no peer to compare with. {0}; give a Python that has torch or jax: --python PATH")]
     NoPeer(String),

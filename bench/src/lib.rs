@@ -6,7 +6,7 @@
 //! ```
 //! use barun_bench::{Pace, measure, workloads};
 //! let workload = workloads::by_name("tab32")?;
-//! let report = measure(&[workload], Some(1), &Pace::glance(), &mut |_| ())?;
+//! let report = measure(&[workload], Some(1), &Pace::glance(), &mut |_| Ok(()))?;
 //! assert_eq!(report.workloads[0].workload, "tab32");
 //! # Ok::<(), barun_bench::Error>(())
 //! ```
@@ -19,5 +19,5 @@ pub mod workloads;
 
 pub use compare::{Compared, Comparison, PeerResult, PeerVersion, compare};
 pub use error::{Error, Result};
-pub use measure::{Measured, Pace, Report, describe, measure};
+pub use measure::{Measured, Pace, Report, Tell, describe, measure};
 pub use workloads::{Training, Workload};

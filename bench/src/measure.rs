@@ -47,6 +47,9 @@ impl Pace {
     }
 }
 
+/// Hears what is done next; its error, such as [`crate::Error::Stopped`], ends the measuring there.
+pub type Tell<'a> = dyn FnMut(&str) -> Result<()> + 'a;
+
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -69,17 +72,17 @@ pub struct Measured {
     pub samples_per_second: f64,
 }
 
-/// Measures `workloads` one after the other. `tell` hears what is being done.
+/// Measures `workloads` one after the other. `tell` hears what is done next.
 pub fn measure(
     workloads: &[&Workload],
     threads: Option<usize>,
     pace: &Pace,
-    tell: &mut dyn FnMut(&str),
+    tell: &mut Tell<'_>,
 ) -> Result<Report> {
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
     let mut measured = Vec::new();
     for workload in workloads {
-        tell(workload.name);
+        tell(workload.name)?;
         let mut training = workload.training(&device)?;
         let steps = pace.steps(training.warm_up(pace)?);
         let rounds: Result<Vec<f64>> = (0..pace.rounds.max(1)).map(|_| training.round(steps)).collect();

@@ -6,7 +6,10 @@ use barun_bench::{Pace, compare, measure, workloads};
 fn a_glance_at_the_smallest_workload_gives_the_promised_document() {
     let workload = workloads::by_name("tab32").unwrap();
     let mut told = Vec::new();
-    let report = measure(&[workload], Some(1), &Pace::glance(), &mut |text| told.push(text.to_string()));
+    let report = measure(&[workload], Some(1), &Pace::glance(), &mut |text| {
+        told.push(text.to_string());
+        Ok(())
+    });
     let document = serde_json::to_value(report.unwrap()).unwrap();
     assert_eq!(document["threads"], 1);
     let row = &document["workloads"][0];
@@ -37,7 +40,7 @@ fn a_workload_that_is_not_known_suggests_the_nearest() {
 fn a_python_that_is_not_there_is_told_with_what_to_do() {
     let workload = workloads::by_name("tab32").unwrap();
     let none = std::path::Path::new("no/such/python");
-    let error = compare(&[workload], none, &[], Some(1), &Pace::glance(), &mut |_| ()).unwrap_err();
+    let error = compare(&[workload], none, &[], Some(1), &Pace::glance(), &mut |_| Ok(())).unwrap_err();
     let message = error.to_string();
     assert!(message.contains("torch (no/such/python)") && message.contains("--python PATH"), "{message}");
 }

@@ -23,11 +23,11 @@ fn a_table_with_a_mistake_is_refused_with_its_line() {
     assert_eq!(
         refused_table("a,b,y\n1,2,x\n1,two,x\n", &[]),
         "error: t.csv, line 3, column 'b': 'two' is not a number; correct it, encode the column as numbers, \
-         or leave the column out"
+         or leave the column out (--ignore)"
     );
     assert_eq!(
         refused_table("a,b,y\n1,2,x\n1,2,\n", &[]),
-        "error: t.csv, line 3, column 'y': the cell is empty; fill it in, remove the row, or leave the column out"
+        "error: t.csv, line 3, column 'y': the cell is empty; fill it in, remove the row, or leave the column out (--ignore)"
     );
     assert_eq!(
         refused_table(&flowers(30), &["--target", "kin"]),
@@ -75,7 +75,7 @@ fn a_loss_that_does_not_suit_the_target_is_refused() {
         "error: the loss mse needs numbers, but the target 'kind' has 3 classes; use cross_entropy, or another target"
     );
     assert_eq!(
-        refused_table(&flowers(60), &["--set", "train.loss=bce"]),
+        refused_table(&flowers(60), &["--set", "train.loss=bce_with_logits"]),
         "error: the loss bce_with_logits needs two classes, but the target 'kind' has 3 classes; use cross_entropy"
     );
     assert_eq!(

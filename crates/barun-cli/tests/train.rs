@@ -84,7 +84,7 @@ fn a_regression_is_measured_in_the_targets_own_unit() {
 #[test]
 fn two_classes_may_be_learned_with_one_output() {
     let scratch = Scratch::new();
-    let report = scratch.run(&["train", "moons", "--set", "train.loss=bce", "--json"]).json();
+    let report = scratch.run(&["train", "moons", "--set", "train.loss=bce_with_logits", "--json"]).json();
     assert!(number(&report["test"]["accuracy"]) >= 0.95, "{report}");
     assert_eq!(report["params"], 2 * 64 + 64 + 64 * 64 + 64 + 64 + 1);
     let asked = scratch.run(&["predict", "runs/moons-mlp-1", "moons", "--json"]).json();

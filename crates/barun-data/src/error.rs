@@ -130,13 +130,13 @@ pub enum Error {
     RaggedRow { path: PathBuf, line: u64, expected: usize, found: usize },
 
     #[error(
-        "{}, line {line}, column '{column}': the cell is empty; fill it in, remove the row, or leave the column out",
+        "{}, line {line}, column '{column}': the cell is empty; fill it in, remove the row, or leave the column out (--ignore)",
         path.display()
     )]
     EmptyCell { path: PathBuf, line: u64, column: String },
 
     #[error(
-        "{}, line {line}, column '{column}': '{value}' is not a number; correct it, encode the column as numbers, or leave the column out",
+        "{}, line {line}, column '{column}': '{value}' is not a number; correct it, encode the column as numbers, or leave the column out (--ignore)",
         path.display()
     )]
     NotANumber { path: PathBuf, line: u64, column: String, value: String },

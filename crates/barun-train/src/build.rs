@@ -83,7 +83,7 @@ pub fn loss(loss: recipe::Loss, is_classes: bool) -> Box<dyn losses::Loss> {
     match (loss, is_classes) {
         (recipe::Loss::Auto, true) | (recipe::Loss::CrossEntropy, _) => Box::new(CrossEntropy::default()),
         (recipe::Loss::Auto, false) | (recipe::Loss::Mse, _) => Box::new(Mse::default()),
-        (recipe::Loss::Bce, _) => Box::new(BceWithLogits::default()),
+        (recipe::Loss::BceWithLogits, _) => Box::new(BceWithLogits::default()),
         (recipe::Loss::Mae, _) => Box::new(Mae::default()),
     }
 }

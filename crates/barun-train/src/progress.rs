@@ -47,6 +47,13 @@ impl Default for Bar {
     }
 }
 
+/// A run that ends early leaves its epochs' lines, and no half-drawn bar.
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 impl Callback for Bar {
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.plan = Plan::of(event);

@@ -332,7 +332,7 @@ fn a_value_of_another_type_is_named_with_what_was_expected() {
         ),
         (
             "train.loss = 2026-01-02",
-            "`train.loss` is the date 2026-01-02; expected one of auto, cross_entropy, bce, mse, mae",
+            "`train.loss` is the date 2026-01-02; expected one of auto, cross_entropy, bce_with_logits, mse, mae",
         ),
         (
             "model.layers = [{ type = \"linear\", units = \"all\" }]",

@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use barun_bench::{Compared, Comparison, Measured, Pace, Report, Workload, workloads};
 use clap::Args;
 
 use crate::error::Result;
-use crate::{Outcome, output};
+use crate::{Outcome, interrupt, output};
 
 /// Measure training steps on fixed workloads
 ///
@@ -71,16 +72,19 @@ impl Bench {
         let chosen = self.chosen()?;
         let default = Pace::default();
         let pace = Pace { rounds: self.rounds.map_or(default.rounds, NonZeroUsize::get), ..default };
-        match self.python {
+        let stop = interrupt::flag()?;
+        let mut tell = |text: &str| tell(text, &stop);
+        match &self.python {
             Some(python) => {
-                let comparison =
-                    barun_bench::compare(&chosen, &python, &self.modes, threads, &pace, &mut tell)?;
-                print(self.json, &comparison, comparison_table)?;
+                match barun_bench::compare(&chosen, python, &self.modes, threads, &pace, &mut tell) {
+                    Err(barun_bench::Error::Stopped) => return Ok(Outcome::Interrupted),
+                    comparison => print(self.json, &comparison?, comparison_table)?,
+                }
             }
-            None => {
-                let report = barun_bench::measure(&chosen, threads, &pace, &mut tell)?;
-                print(self.json, &report, table)?;
-            }
+            None => match barun_bench::measure(&chosen, threads, &pace, &mut tell) {
+                Err(barun_bench::Error::Stopped) => return Ok(Outcome::Interrupted),
+                report => print(self.json, &report?, table)?,
+            },
         }
         Ok(Outcome::Done)
     }
@@ -98,9 +102,13 @@ fn print<T: serde::Serialize>(json: bool, document: &T, table: impl Fn(&T) -> St
     if json { output::json(document) } else { output::text(&table(document)) }
 }
 
-/// What is being done, on standard error; with that closed, nobody wants to know.
-fn tell(text: &str) {
+/// What is done next, on standard error (with that closed, nobody wants to know), unless the user has asked to stop.
+fn tell(text: &str, stop: &AtomicBool) -> barun_bench::Result<()> {
+    if stop.load(Ordering::Relaxed) {
+        return Err(barun_bench::Error::Stopped);
+    }
     let _ = writeln!(std::io::stderr(), "{text}");
+    Ok(())
 }
 
 fn table(report: &Report) -> String {

@@ -32,7 +32,7 @@ names! {
         /// Softmax and negative log likelihood, for classes.
         CrossEntropy = "cross_entropy",
         /// Sigmoid and binary cross-entropy, for two classes with one output.
-        Bce = "bce",
+        BceWithLogits = "bce_with_logits",
         /// Mean squared error, for numbers.
         Mse = "mse",
         /// Mean absolute error, for numbers.
