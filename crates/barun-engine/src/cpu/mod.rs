@@ -7,6 +7,7 @@ pub mod gemm;
 pub mod indexed;
 pub mod isa;
 pub mod kernel;
+pub mod limits;
 pub mod math;
 pub mod memory;
 pub mod multiversion;
