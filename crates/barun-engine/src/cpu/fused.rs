@@ -6,6 +6,7 @@
 //! of [`BLOCK_ROWS`], blocks in order.
 
 use super::isa::Isa;
+use super::native::Step;
 use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
 use crate::graph::{Literal, MAX_RANK};
 use crate::tensor::DType;
@@ -135,6 +136,10 @@ pub struct FusedLoop {
     pub registers: Vec<Option<u16>>,
     /// How many registers there are.
     pub register_count: usize,
+    /// Who does which instructions of the chain.
+    pub steps: Vec<Step>,
+    /// How often values that stay the same over the whole loop are repeated in their registers.
+    pub repeats: usize,
     /// Instruction set.
     pub isa: Isa,
 }
@@ -433,7 +438,7 @@ impl<'a> Tile<'a> {
             None => std::ptr::null_mut(),
         };
         let values: Vec<*mut u8> = program.registers.iter().map(register).collect();
-        let count = TILE.min(program.elements());
+        let count = program.repeats;
         for &(value, dtype, literal) in &program.constants {
             // SAFETY: the register has room for a tile.
             unsafe { fill(literal, dtype, values[value as usize], count) }
@@ -502,7 +507,14 @@ impl<'a> Tile<'a> {
                         self.pointers[store.pointer].add(start * store.dtype.size());
                 }
             }
-            run_tile(program.isa, &program.code, &self.values, start, count);
+            for step in &program.steps {
+                match step {
+                    Step::Native(_, native) => native.run(&self.values, count),
+                    Step::Interpreted(range) => {
+                        run_tile(program.isa, &program.code[range.clone()], &self.values, start, count);
+                    }
+                }
+            }
             for store in &program.stores {
                 if !store.direct {
                     let size = store.dtype.size();

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod math;
 pub mod memory;
 pub mod multiversion;
+pub mod native;
 pub mod pool;
 pub mod team;
 #[cfg(test)]
