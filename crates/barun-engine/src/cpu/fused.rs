@@ -7,7 +7,7 @@
 
 use super::isa::Isa;
 use super::native::Step;
-use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
+use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce_rows, run_tile};
 use crate::graph::{Literal, MAX_RANK};
 use crate::tensor::DType;
 
@@ -157,9 +157,15 @@ impl FusedLoop {
 
     /// Bytes of private memory of a task.
     pub fn scratch_bytes(&self) -> usize {
-        // Registers, and one row of sums per column reduction.
+        // Registers, one row of sums per column reduction, and where each value lies.
         let sums = if self.pattern.is_some_and(|pattern| pattern.inner > 1) { self.reduces.len() } else { 0 };
-        (self.register_count + sums) * REGISTER_BYTES
+        (self.register_count + sums) * REGISTER_BYTES + self.registers.len() * size_of::<*mut u8>()
+    }
+
+    /// Where the pointers of the values are in the scratch memory.
+    fn values_at(&self, scratch: *mut u8) -> *mut *mut u8 {
+        let bytes = self.scratch_bytes() - self.registers.len() * size_of::<*mut u8>();
+        scratch.wrapping_add(bytes).cast()
     }
 
     /// Bytes shared by the tasks of a run: partial results of split reductions.
@@ -283,15 +289,9 @@ impl FusedLoop {
                     for reduce in &self.reduces {
                         with_number!(reduce.dtype, T, {
                             let values = tile.slice::<T>(reduce.value, rows * row);
-                            let out = pointers[reduce.pointer].cast::<T>();
-                            for index in 0..rows {
-                                let value = super::tile::reduce(
-                                    self.isa,
-                                    reduce.reduction,
-                                    &values[index * row..][..row],
-                                );
-                                out.add(unit + index).write(value);
-                            }
+                            let results = pointers[reduce.pointer].cast::<T>().add(unit);
+                            let results = std::slice::from_raw_parts_mut(results, rows);
+                            reduce_rows(self.isa, reduce.reduction, values, row, results);
                         });
                     }
                     unit += rows;
@@ -308,7 +308,10 @@ impl FusedLoop {
                     tile.run(outer * row + at, count);
                     for (index, one) in self.reduces.iter().enumerate() {
                         with_number!(one.dtype, T, {
-                            let leaf = reduce(self.isa, one.reduction, tile.slice::<T>(one.value, count));
+                            let mut leaf = [T::ZERO];
+                            let values = tile.slice::<T>(one.value, count);
+                            reduce_rows(self.isa, one.reduction, values, count, &mut leaf);
+                            let [leaf] = leaf;
                             let place = if parts == 1 {
                                 pointers[one.pointer].cast::<T>().add(outer)
                             } else {
@@ -424,7 +427,8 @@ impl FusedLoop {
 pub struct Tile<'a> {
     program: &'a FusedLoop,
     pointers: Pointers<'a>,
-    values: Vec<*mut u8>,
+    /// In the scratch memory, behind everything else.
+    values: &'a mut [*mut u8],
     /// Whether operands come from far enough away that asking for the next tile while this one is computed pays.
     prefetch: bool,
 }
@@ -437,7 +441,10 @@ impl<'a> Tile<'a> {
             Some(index) => unsafe { scratch.add(*index as usize * REGISTER_BYTES) },
             None => std::ptr::null_mut(),
         };
-        let values: Vec<*mut u8> = program.registers.iter().map(register).collect();
+        let count = program.registers.len();
+        // SAFETY: the scratch memory has room for them, for this tile alone.
+        let values = unsafe { std::slice::from_raw_parts_mut(program.values_at(scratch), count) };
+        values.iter_mut().zip(&program.registers).for_each(|(value, index)| *value = register(index));
         let count = program.repeats;
         for &(value, dtype, literal) in &program.constants {
             // SAFETY: the register has room for a tile.
@@ -509,9 +516,9 @@ impl<'a> Tile<'a> {
             }
             for step in &program.steps {
                 match step {
-                    Step::Native(_, native) => native.run(&self.values, count),
+                    Step::Native(_, native) => native.run(self.values, count),
                     Step::Interpreted(range) => {
-                        run_tile(program.isa, &program.code[range.clone()], &self.values, start, count);
+                        run_tile(program.isa, &program.code[range.clone()], self.values, start, count);
                     }
                 }
             }
