@@ -10,7 +10,7 @@ use barun_nn::layers::Sequential;
 use barun_nn::losses::CrossEntropy;
 use barun_nn::models::{Architecture, Cnn, Lenet, Mlp, NormPlace, Resnet18};
 use barun_nn::optimizers::Adam;
-use barun_nn::{Batch, Step, StepOptions};
+use barun_nn::{Batch, Mode, Step, StepOptions};
 
 use crate::error::Result;
 
@@ -114,6 +114,8 @@ impl Training {
 
     /// The compiled step, to look at.
     pub fn program(&self) -> Result<Arc<Program>> {
-        Ok(self.step.program(&self.batch)?)
+        let kind = |buffer: &Buffer| (buffer.shape().clone(), buffer.dtype());
+        let (x, y) = (kind(&self.batch.x), kind(&self.batch.y));
+        Ok(self.step.program(Mode::Train, (&x.0, x.1), (&y.0, y.1))?)
     }
 }

@@ -5,6 +5,7 @@ mod common;
 mod error;
 mod interrupt;
 mod output;
+mod recipe;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(commands::train::Train),
+    Memory(commands::memory::Memory),
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
     List(commands::list::List),
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Train(train) => train.run(),
+        Command::Memory(memory) => memory.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
         Command::List(list) => list.run(),

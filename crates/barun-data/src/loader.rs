@@ -121,11 +121,31 @@ impl Loader {
     pub fn epoch(&self, epoch: u64) -> Batches {
         let gather = Gather { part: self.part.clone(), order: self.order(epoch) };
         let ranges = self.ranges();
-        let bytes = self.part.len() * bytes_per_sample(self.part.dataset().features());
-        if self.options.ahead == 0 || bytes < SMALL_EPOCH_BYTES {
+        if !self.gathers_ahead() {
             return Batches { source: Source::Inline { gather, ranges: ranges.into_iter() } };
         }
         Batches { source: Source::ahead(gather, ranges, self.options.ahead) }
+    }
+
+    /// The most bytes that an epoch holds at once: the order, and the batches gathered ahead with the one in use.
+    pub fn bytes(&self) -> usize {
+        let dataset = self.part.dataset();
+        let target = match dataset.targets() {
+            Targets::Classes { .. } => size_of::<i64>(),
+            Targets::Values { .. } => size_of::<f32>(),
+        };
+        let sample = bytes_per_sample(dataset.features()) + target + size_of::<usize>();
+        let ranges = self.ranges();
+        let batches = if self.gathers_ahead() { ranges.len().min(self.options.ahead + 1) } else { 1 };
+        let largest = ranges.iter().map(Range::len).max().unwrap_or(0);
+        let order = self.part.len() * size_of::<usize>() + ranges.len() * size_of::<Range<usize>>();
+        order + batches * largest * sample
+    }
+
+    /// Whether a thread of its own is worth it.
+    fn gathers_ahead(&self) -> bool {
+        let bytes = self.part.len() * bytes_per_sample(self.part.dataset().features());
+        self.options.ahead > 0 && bytes >= SMALL_EPOCH_BYTES
     }
 
     fn ranges(&self) -> Vec<Range<usize>> {
@@ -224,6 +244,20 @@ impl Batch {
         }
     }
 
+    /// Room for so many samples and no more: buffers that double when they are full would take up to twice as much.
+    fn reserve(&mut self, samples: usize) {
+        let width: usize = self.sample_shape.iter().product();
+        match &mut self.features {
+            BatchFeatures::Images(pixels) => pixels.reserve_exact(samples * width),
+            BatchFeatures::Rows(values) => values.reserve_exact(samples * width),
+        }
+        match &mut self.targets {
+            BatchTargets::Classes(labels) => labels.reserve_exact(samples),
+            BatchTargets::Values(values) => values.reserve_exact(samples),
+        }
+        self.indices.reserve_exact(samples);
+    }
+
     fn clear(&mut self) {
         match &mut self.features {
             BatchFeatures::Images(pixels) => pixels.clear(),
@@ -261,6 +295,7 @@ struct Gather {
 impl Gather {
     fn fill(&self, range: Range<usize>, batch: &mut Batch) -> Result<()> {
         batch.clear();
+        batch.reserve(range.len());
         for &index in &self.order[range] {
             let sample = self.part.dataset().get(index)?;
             match (&mut batch.features, sample.features) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::graph::{Binary, Graph, Leaves, Primitive, Scan, Unary};
+use crate::graph::{Binary, Graph, Leaves, Primitive, Scan, Unary, gradient_scope};
 use crate::tensor::{Shape, Tensor, project_scan};
 
 impl Tensor {
@@ -46,6 +46,7 @@ pub(crate) fn vector_jacobian(
     upstream: &[Option<Tensor>],
     wrt: &[&Tensor],
 ) -> Result<Vec<Tensor>> {
+    let _rules = gradient_scope();
     let wanted: HashMap<u64, usize> =
         wrt.iter().enumerate().map(|(index, tensor)| (tensor.node().id, index)).collect();
     let order = dependent_nodes(outputs, &wanted)?;

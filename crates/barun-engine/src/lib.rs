@@ -30,9 +30,10 @@
 //! | `autodiff` | one table: primitive to gradient rule |
 //! | [`random`] | counter-based random numbers |
 //! | `compile/` | simplify, recompute, views, fuse, lower, schedule, plan memory |
-//! | `program`, `session`, `fleet`, `state` | what is compiled and what it runs on |
+//! | `program`, `session`, `fleet`, `state`, `arenas` | what is compiled and what it runs on |
 //! | [`cpu`] | instruction sets, the thread team, the tile interpreter, matrix, convolution and pooling kernels |
 
+mod arenas;
 mod autodiff;
 mod by_run;
 mod compile;
@@ -47,13 +48,14 @@ mod session;
 mod state;
 mod tensor;
 
+pub use arenas::Arenas;
 pub use autodiff::Gradients;
-pub use compile::KernelInfo;
+pub use compile::{ArenaUse, KernelInfo};
 pub use device::{Device, DeviceOptions};
 pub use error::{Error, NonFinite, OpError, Result};
 pub use fleet::Fleet;
 pub use graph::{Conv2d, Pool2d, layer_scope};
-pub use program::{KernelTime, Options, Profile, Program, ProgramSpec};
+pub use program::{KernelTime, MemoryPlan, Options, Profile, Program, ProgramSpec};
 pub use session::Session;
 pub use state::{Layout, Slot, State};
 pub use tensor::{Axes, Buffer, DType, Element, Generator, ScanOptions, Shape, Tensor, scan};

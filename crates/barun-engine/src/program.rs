@@ -1,10 +1,11 @@
 //! Compiled programs: `state', results = program(state, feeds)`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::compile::{self, Compiled, KernelInfo, ValueInfo};
+use crate::arenas::Arenas;
+use crate::compile::{self, Account, ArenaUse, Compiled, KernelInfo, ValueInfo};
 use crate::cpu::execute::{Executable, Frame, Place, Untimed};
 use crate::cpu::memory::Memory;
 use crate::cpu::team::{Member, Team};
@@ -29,11 +30,13 @@ pub struct Options {
     /// The debug switch: every node runs alone, and the first NaN or infinity stops the run with an error that names
     /// the layer, the operation and the source line. The state is then left as it was.
     pub check_finite: bool,
+    /// Where runs borrow their memory; by default memory of the program's own.
+    pub arenas: Arenas,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { device: None, fuse: true, check_finite: false }
+        Options { device: None, fuse: true, check_finite: false, arenas: Arenas::default() }
     }
 }
 
@@ -64,14 +67,37 @@ pub struct Program {
     updates: usize,
     device: Device,
     check_finite: bool,
-    contexts: Mutex<Vec<Context>>,
+    account: Account,
+    arenas: Arenas,
 }
 
-/// The memory of one run, kept for the next.
-struct Context {
-    arena: Memory,
-    scratch: Vec<Memory>,
-    counters: Vec<AtomicUsize>,
+/// The memory of a run, byte by byte; see [`Program::memory`]. The sizes are exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryPlan {
+    /// The state the program runs on.
+    pub state_bytes: usize,
+    /// The values that are fed.
+    pub feed_bytes: usize,
+    /// Given data that the graph refers to.
+    pub constant_bytes: usize,
+    /// The arena: one allocation, in which values that never live together share their place.
+    pub arena_bytes: usize,
+    /// What fills the arena at its fullest moment. Gaps make up the difference to its size.
+    pub peak: ArenaUse,
+    /// The most there is of each kind at any moment of the run; not all at the same moment.
+    pub most: ArenaUse,
+    /// Private memory of each thread.
+    pub scratch_bytes: usize,
+    /// The threads.
+    pub threads: usize,
+}
+
+impl MemoryPlan {
+    /// All that a run takes.
+    pub fn total(&self) -> usize {
+        let scratch = self.scratch_bytes * self.threads;
+        self.state_bytes + self.feed_bytes + self.constant_bytes + self.arena_bytes + scratch
+    }
 }
 
 impl Program {
@@ -134,7 +160,7 @@ impl Program {
             None => Device::shared()?,
         };
         let slot_offsets: Vec<usize> = layout.slots().iter().map(|slot| slot.offset).collect();
-        let Compiled { executable, kernels, values } = compile::compile(&compile::Task {
+        let Compiled { executable, kernels, values, account } = compile::compile(&compile::Task {
             graph: &graph,
             results,
             updates,
@@ -155,7 +181,8 @@ impl Program {
             updates: updates.len(),
             device,
             check_finite: options.check_finite,
-            contexts: Mutex::default(),
+            account,
+            arenas: options.arenas.clone(),
         })
     }
 
@@ -218,7 +245,7 @@ impl Program {
         feeds: &[&Buffer],
         spent: Option<&Spent>,
     ) -> Result<Vec<Buffer>> {
-        let mut context = self.context(team.threads());
+        let mut context = self.arenas.borrow(&self.executable, team.threads());
         let data = self.data.iter().map(|buffer| &**buffer);
         let feeds: Vec<*const u8> =
             feeds.iter().copied().chain(data).map(|buffer| buffer.bytes().as_ptr()).collect();
@@ -256,7 +283,7 @@ impl Program {
             unsafe { read(memory.frame(), place, kind) }
         });
         let results = results.collect();
-        self.contexts.lock().unwrap_or_else(PoisonError::into_inner).push(context);
+        self.arenas.give_back(context);
         found.map(|()| results)
     }
 
@@ -290,21 +317,6 @@ impl Program {
         found.map_or(Ok(()), |found| Err(Error::NonFinite(Arc::new(found))))
     }
 
-    /// The memory of an earlier run, or fresh memory.
-    fn context(&self, threads: usize) -> Context {
-        let waiting = self.contexts.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut context = waiting.unwrap_or_else(|| Context {
-            arena: Memory::zeroed(self.executable.arena_bytes),
-            scratch: Vec::new(),
-            counters: (0..self.executable.counters).map(|_| AtomicUsize::new(0)).collect(),
-        });
-        while context.scratch.len() < threads {
-            context.scratch.push(Memory::zeroed(self.executable.scratch_bytes));
-        }
-        context.counters.iter_mut().for_each(|counter| *counter.get_mut() = 0);
-        context
-    }
-
     /// The graph the program was compiled from, as text in topological order. [TENSOR-11]
     pub fn graph(&self) -> &Graph {
         &self.graph
@@ -329,9 +341,19 @@ impl Program {
         &self.device
     }
 
-    /// Bytes of the arena a run needs besides state and feeds.
-    pub fn arena_bytes(&self) -> usize {
-        self.executable.arena_bytes
+    /// What a run takes, by its parts.
+    pub fn memory(&self) -> MemoryPlan {
+        let bytes = |(shape, dtype): &Kind| shape.elements() * dtype.size();
+        MemoryPlan {
+            state_bytes: self.layout.bytes(),
+            feed_bytes: self.inputs.iter().map(|(_, kind)| bytes(kind)).sum(),
+            constant_bytes: self.data.iter().map(|buffer| buffer.bytes().len()).sum(),
+            arena_bytes: self.executable.arena_bytes,
+            peak: self.account.peak,
+            most: self.account.most,
+            scratch_bytes: self.executable.scratch_bytes,
+            threads: self.device.threads(),
+        }
     }
 
     /// A table of the kernels with their FLOPs and bytes.
@@ -363,7 +385,7 @@ impl Program {
             flops / 1e6,
             bytes as f64 / 1e3,
             self.layout.bytes() as f64 / 1e3,
-            self.arena_bytes() as f64 / 1e3,
+            self.executable.arena_bytes as f64 / 1e3,
         ));
         text
     }

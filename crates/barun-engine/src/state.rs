@@ -97,8 +97,14 @@ impl State {
     pub fn read(&self, index: usize) -> Buffer {
         let slot = &self.layout.slots[index];
         let mut buffer = Buffer::zeros(slot.shape.clone(), slot.dtype);
-        buffer.bytes_mut().copy_from_slice(self.memory.slice(slot.offset, slot.bytes()));
+        buffer.bytes_mut().copy_from_slice(self.slot_bytes(index));
         buffer
+    }
+
+    /// The bytes of the slot at `index`, in the machine's order.
+    pub fn slot_bytes(&self, index: usize) -> &[u8] {
+        let slot = &self.layout.slots[index];
+        self.memory.slice(slot.offset, slot.bytes())
     }
 
     /// Sets the slot at `index`; shape and type must be the slot's.

@@ -175,7 +175,7 @@ pub fn gradcheck_model<M: Module + Forward + ?Sized>(
     let mut x = Tensor::new(batch.x.clone());
     let x_is_float = x.dtype().is_float();
     if x_is_float {
-        values.push(("x".to_string(), buffer(&batch.x.to_f64(), batch.x.shape(), DType::F64)));
+        values.push(("x".to_string(), buffer(batch.x.to_f64().into_iter(), batch.x.shape(), DType::F64)));
     }
     let y = Tensor::new(batch.y.clone());
     let y = if y.dtype().is_float() { y.cast(DType::F64) } else { y };
@@ -261,6 +261,6 @@ fn random_weights(shape: &Shape) -> Tensor {
         return Tensor::scalar(1.0, DType::F64);
     }
     let mut stream = Stream::new(0, "gradcheck");
-    let weights: Vec<f64> = (0..shape.elements()).map(|_| stream.between(0.5, 1.5)).collect();
-    Tensor::new(buffer(&weights, shape, DType::F64))
+    let weights = std::iter::from_fn(|| Some(stream.between(0.5, 1.5)));
+    Tensor::new(buffer(weights, shape, DType::F64))
 }

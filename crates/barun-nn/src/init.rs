@@ -124,14 +124,14 @@ impl Init {
     }
 
     /// The values of the parameter at `path` under `seed`.
-    pub fn values(self, shape: &Shape, seed: u64, path: &str) -> Vec<f64> {
+    pub fn values(self, shape: &Shape, seed: u64, path: &str) -> impl Iterator<Item = f64> + use<> {
         let mut stream = Stream::new(seed, path);
-        let draws = 0..shape.elements();
-        match self.distribution(Fans::of(shape)) {
-            Distribution::Constant(value) => vec![value; shape.elements()],
-            Distribution::Normal { std } => draws.map(|_| std * stream.normal()).collect(),
-            Distribution::Uniform { bound } => draws.map(|_| stream.between(-bound, bound)).collect(),
-        }
+        let distribution = self.distribution(Fans::of(shape));
+        (0..shape.elements()).map(move |_| match distribution {
+            Distribution::Constant(value) => value,
+            Distribution::Normal { std } => std * stream.normal(),
+            Distribution::Uniform { bound } => stream.between(-bound, bound),
+        })
     }
 
     /// The name recipes use, and what it is.

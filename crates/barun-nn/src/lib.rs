@@ -44,8 +44,8 @@ mod step;
 mod summary;
 
 pub use barun_engine::{
-    Buffer, DType, Device, DeviceOptions, Fleet, Layout, Options, Profile, Program, ProgramSpec, Shape,
-    State, Tensor,
+    ArenaUse, Buffer, DType, Device, DeviceOptions, Fleet, Layout, MemoryPlan, Options, Profile, Program,
+    ProgramSpec, Shape, State, Tensor,
 };
 pub use barun_macros::{Hyper, Module, Slots};
 pub use error::{Error, Result};
@@ -56,5 +56,5 @@ pub use optimizers::Slots;
 pub use param::{Id, Param, Parameter, Role, Stat};
 pub use pass::{Call, Mode, Pass};
 pub use state::fresh_state;
-pub use step::{Batch, Decay, Evaluation, InputTransform, Step, StepOptions, StepOutput};
+pub use step::{Batch, Decay, Evaluation, InputTransform, StateMemory, Step, StepOptions, StepOutput};
 pub use summary::{Summary, summary};

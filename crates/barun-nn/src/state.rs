@@ -32,30 +32,30 @@ pub(crate) fn layout(
 /// A state with the first values of everything the model has; further slots are 0.
 pub(crate) fn first_values(inventory: &Inventory, layout: &Arc<Layout>, seed: u64) -> Result<State> {
     let mut state = State::zeros(layout);
-    let mut fill = |path: &str, values: Vec<f64>| -> Result<()> {
+    let mut fill = |path: &str, values: &mut dyn Iterator<Item = f64>| -> Result<()> {
         let index = crate::pass::position(layout, path)?;
         let slot = &layout.slots()[index];
-        state.write(index, &buffer(&values, &slot.shape, slot.dtype))?;
+        state.write(index, &buffer(values, &slot.shape, slot.dtype))?;
         Ok(())
     };
     for entry in &inventory.parameters {
-        fill(&entry.path, entry.init.values(&entry.shape, seed, &entry.path))?;
+        fill(&entry.path, &mut entry.init.values(&entry.shape, seed, &entry.path))?;
     }
     for entry in &inventory.stats {
-        fill(&entry.path, vec![entry.initial; entry.shape.elements()])?;
+        fill(&entry.path, &mut std::iter::repeat(entry.initial))?;
     }
     let index = crate::pass::position(layout, SEED)?;
     state.write(index, &Buffer::new(&[seed as i64], []))?;
     Ok(state)
 }
 
-/// `values` as a buffer of a float type.
-pub(crate) fn buffer(values: &[f64], shape: &Shape, dtype: DType) -> Buffer {
-    match dtype {
-        DType::F64 => Buffer::new(values, shape.clone()),
-        _ => {
-            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-            Buffer::new(&values, shape.clone())
-        }
+/// The first of `values` as a buffer of a float type.
+pub(crate) fn buffer(values: impl Iterator<Item = f64>, shape: &Shape, dtype: DType) -> Buffer {
+    let mut buffer = Buffer::zeros(shape.clone(), dtype);
+    if let Ok(elements) = buffer.as_mut_slice::<f64>() {
+        elements.iter_mut().zip(values).for_each(|(element, value)| *element = value);
+    } else if let Ok(elements) = buffer.as_mut_slice::<f32>() {
+        elements.iter_mut().zip(values).for_each(|(element, value)| *element = value as f32);
     }
+    buffer
 }

@@ -4,14 +4,17 @@
 //! one JSON object of texts under the metadata key `barun`. The same content gives the same bytes: nothing in it
 //! depends on the time or on a hash order.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File};
 use std::path::Path;
 
 use barun_engine::{self as engine, Buffer, State};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 
 use crate::error::{Error, Result};
-use crate::files::{read, write_atomically};
+use crate::files::{io_error, read, write_atomically_with};
 
 /// The version of what the metadata means; a reader refuses a larger one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -68,39 +71,29 @@ impl DType {
 
 /// A tensor as it lies in a file: its numbers little-endian, row after row.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NamedTensor {
+pub struct NamedTensor<'a> {
     /// The path of the parameter or state, `hidden.0.weight`.
     pub name: String,
     /// The type of its numbers.
     pub dtype: DType,
     /// Its shape; `[]` for one number.
     pub shape: Vec<usize>,
-    /// Its numbers.
-    pub bytes: Vec<u8>,
+    /// Its numbers, where they lie in memory.
+    pub bytes: Cow<'a, [u8]>,
 }
 
 /// A model, or the whole state of a run, as it lies in a file.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Checkpoint {
+pub struct Checkpoint<'a> {
     /// The tensors, sorted by name.
-    pub tensors: Vec<NamedTensor>,
+    pub tensors: Vec<NamedTensor<'a>>,
     /// Texts by name: the recipe, columns, class names, preprocessing.
     pub metadata: BTreeMap<String, String>,
 }
 
-impl Checkpoint {
-    /// Writes the file; a crash leaves the old one.
+impl Checkpoint<'_> {
+    /// Writes the file, tensor after tensor from where they lie; a crash leaves the old one.
     pub fn write(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.to_bytes(path)?)
-    }
-
-    /// Reads the file and checks that it is whole.
-    pub fn read(path: &Path) -> Result<Checkpoint> {
-        Checkpoint::from_bytes(&read(path)?, path)
-    }
-
-    /// The file's bytes. `path` is for error messages.
-    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let mut views = Vec::with_capacity(self.tensors.len());
         let mut names = BTreeSet::new();
         for tensor in &self.tensors {
@@ -130,12 +123,27 @@ impl Checkpoint {
         texts.insert(VERSION, &version);
         let texts = serde_json::to_string(&texts).map_err(|error| bad(path, error.to_string()))?;
         // The library keeps metadata in a hash map, whose order changes; with one key there is no order.
-        serialize(views, Some(HashMap::from([(METADATA.to_string(), texts)])))
-            .map_err(|error| bad(path, error.to_string()))
+        let metadata = HashMap::from([(METADATA.to_string(), texts)]);
+        write_atomically_with(path, |beside| {
+            let failed = |error| io_error("write", path, error);
+            // The library's file would be for its owner alone, whatever the user's other files are.
+            let permissions =
+                File::create(beside).and_then(|file| file.metadata()).map_err(failed)?.permissions();
+            serialize_to_file(views, Some(metadata), beside).map_err(|error| match error {
+                SafeTensorError::IoError(error) => failed(error),
+                error => bad(path, error.to_string()),
+            })?;
+            fs::set_permissions(beside, permissions).map_err(failed)
+        })
+    }
+
+    /// Reads the file and checks that it is whole.
+    pub fn read(path: &Path) -> Result<Checkpoint<'static>> {
+        Checkpoint::from_bytes(&read(path)?, path)
     }
 
     /// Reads a file's bytes. `path` is for error messages.
-    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Checkpoint> {
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Checkpoint<'static>> {
         let damaged = |error: safetensors::SafeTensorError| {
             let what = "it is not a model file, or it is damaged or cut off";
             bad(path, format!("{what} ({error}); use another checkpoint of the run, or train again"))
@@ -153,7 +161,7 @@ impl Checkpoint {
                 name,
                 dtype,
                 shape: view.shape().to_vec(),
-                bytes: view.data().to_vec(),
+                bytes: Cow::Owned(view.data().to_vec()),
             });
         }
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
@@ -161,7 +169,7 @@ impl Checkpoint {
     }
 
     /// The tensor called `name`, if its type and shape are as expected. `path` is for error messages.
-    pub fn tensor(&self, name: &str, dtype: DType, shape: &[usize], path: &Path) -> Result<&NamedTensor> {
+    pub fn tensor(&self, name: &str, dtype: DType, shape: &[usize], path: &Path) -> Result<&NamedTensor<'_>> {
         let tensor = self.tensors.iter().find(|tensor| tensor.name == name).ok_or_else(|| {
             bad(path, format!("tensor `{name}` is missing; the file belongs to another model or version"))
         })?;
@@ -182,13 +190,13 @@ impl Checkpoint {
 }
 
 /// The tensors of a state: weights, statistics, what the optimiser remembers, seed and step.
-pub fn tensors_of(state: &State) -> Vec<NamedTensor> {
+pub fn tensors_of(state: &State) -> Vec<NamedTensor<'_>> {
     let slots = state.layout().slots().iter().enumerate();
     let tensors = slots.map(|(index, slot)| NamedTensor {
         name: slot.name.clone(),
         dtype: DType::of(slot.dtype),
         shape: slot.shape.to_vec(),
-        bytes: state.read(index).bytes()[..slot.bytes()].to_vec(),
+        bytes: Cow::Borrowed(state.slot_bytes(index)),
     });
     tensors.collect()
 }
@@ -197,7 +205,7 @@ pub fn tensors_of(state: &State) -> Vec<NamedTensor> {
 ///
 /// # Errors
 /// When a tensor of the state is missing in the file, or has another type or shape there; then the state is as before.
-pub fn write_into(state: &mut State, file: &Checkpoint, path: &Path) -> Result<()> {
+pub fn write_into(state: &mut State, file: &Checkpoint<'_>, path: &Path) -> Result<()> {
     let mut filled = state.clone();
     for (index, slot) in state.layout().slots().iter().enumerate() {
         let tensor = file.tensor(&slot.name, DType::of(slot.dtype), &slot.shape, path)?;
@@ -237,17 +245,27 @@ fn bad(path: &Path, message: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use safetensors::serialize;
+
     use super::*;
 
     fn path() -> &'static Path {
         Path::new("m.safetensors")
     }
 
-    fn tensor(name: &str, dtype: DType, shape: &[usize], bytes: &[u8]) -> NamedTensor {
-        NamedTensor { name: name.into(), dtype, shape: shape.to_vec(), bytes: bytes.to_vec() }
+    fn tensor(name: &str, dtype: DType, shape: &[usize], bytes: &'static [u8]) -> NamedTensor<'static> {
+        NamedTensor { name: name.into(), dtype, shape: shape.to_vec(), bytes: Cow::Borrowed(bytes) }
     }
 
-    fn example() -> Checkpoint {
+    /// The bytes of the file.
+    fn to_bytes(checkpoint: &Checkpoint<'_>) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        checkpoint.write(&path).unwrap();
+        std::fs::read(path).unwrap()
+    }
+
+    fn example() -> Checkpoint<'static> {
         Checkpoint {
             tensors: vec![
                 tensor("hidden.0.bias", DType::F32, &[2], &[0, 0, 128, 63, 0, 0, 0, 64]),
@@ -261,7 +279,7 @@ mod tests {
         }
     }
 
-    fn message(result: Result<Checkpoint>) -> String {
+    fn message(result: Result<Checkpoint<'_>>) -> String {
         result.expect_err("the file is refused").to_string()
     }
 
@@ -275,17 +293,17 @@ mod tests {
 
     #[test]
     fn the_same_content_gives_the_same_bytes_in_any_order() {
-        let bytes = example().to_bytes(path()).unwrap();
+        let bytes = to_bytes(&example());
         let mut reversed = example();
         reversed.tensors.reverse();
         for _ in 0..20 {
-            assert_eq!(reversed.to_bytes(path()).unwrap(), bytes);
+            assert_eq!(to_bytes(&reversed), bytes);
         }
     }
 
     #[test]
     fn a_file_cut_off_anywhere_is_refused() {
-        let bytes = example().to_bytes(path()).unwrap();
+        let bytes = to_bytes(&example());
         for end in 0..bytes.len() {
             let message = message(Checkpoint::from_bytes(&bytes[..end], path()));
             assert!(
@@ -341,7 +359,7 @@ mod tests {
     #[test]
     fn bytes_that_do_not_fill_the_shape_and_doubled_names_are_refused_on_writing() {
         let refusal =
-            |tensors| Checkpoint { tensors, ..Default::default() }.to_bytes(path()).unwrap_err().to_string();
+            |tensors| Checkpoint { tensors, ..Default::default() }.write(path()).unwrap_err().to_string();
         assert_eq!(
             refusal(vec![tensor("w", DType::F32, &[2], &[0; 7])]),
             "m.safetensors: tensor `w` has 7 bytes, which is not F32 [2]"

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::memory::OutOfMemory;
 use crate::recipe::Place;
 
 /// The result of everything in this crate.
@@ -249,6 +250,9 @@ pub enum Error {
         /// The missing column.
         target: String,
     },
+    /// More memory than there is, or may be taken.
+    #[error(transparent)]
+    OutOfMemory(Box<OutOfMemory>),
     /// The loss has left the finite numbers and does not come back.
     #[error(
         "the loss or its gradient was not finite in {steps} steps in a row (epoch {epoch}, step {step}, learning rate {lr:e}); \
@@ -266,4 +270,10 @@ pub enum Error {
         /// A learning rate to try.
         smaller: f32,
     },
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(error: OutOfMemory) -> Self {
+        Error::OutOfMemory(Box::new(error))
+    }
 }

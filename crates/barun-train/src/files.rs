@@ -1,6 +1,6 @@
 //! Files that are either the old one or the new one, never half of the new one.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,24 @@ use crate::error::{Error, Result};
 /// Writes a file so that a crash, a full disk or a reader at the wrong moment never meets half of it: into a file beside
 /// it, to the disk, then renamed over it.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, |beside| {
+        File::create(beside).and_then(|mut file| file.write_all(bytes)).map_err(|error| written(path, error))
+    })
+}
+
+/// As [`write_atomically`], by `write`, which is given the file beside.
+pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let beside = beside(path);
-    let written = write_and_rename(&beside, path, bytes);
-    if written.is_err() {
+    let outcome = write(&beside).and_then(|()| keep(&beside, path).map_err(|error| written(path, error)));
+    if outcome.is_err() {
         // The first error is the one to tell; a left-over is only untidy.
         let _ = fs::remove_file(&beside);
     }
-    written.map_err(|source| io_error("write", path, source))
+    outcome
+}
+
+fn written(path: &Path, source: std::io::Error) -> Error {
+    io_error("write", path, source)
 }
 
 /// Reads a whole file.
@@ -40,11 +51,8 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}-{write}.tmp", std::process::id()))
 }
 
-fn write_and_rename(beside: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
+fn keep(beside: &Path, path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().write(true).open(beside)?.sync_all()?;
     fs::rename(beside, path)?;
     sync_folder(path)
 }

@@ -210,7 +210,7 @@ fn figure_text(figure: f64) -> String {
 }
 
 /// `12,345`.
-fn thousands(number: f64) -> String {
+pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::memory::{Limit, RunMemory, Textbook};
 use crate::metrics::Metrics;
 
 /// What `barun train` has done.
@@ -96,6 +97,49 @@ pub enum Answer {
         /// The number.
         prediction: f64,
     },
+}
+
+/// What `barun memory` tells of a training before it begins.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MemoryReport {
+    /// The model's name.
+    pub model: String,
+    /// The data.
+    pub data: String,
+    /// How many numbers the network learns.
+    pub params: usize,
+    /// What the training takes, by its parts.
+    #[serde(flatten)]
+    pub memory: RunMemory,
+    /// The data set, which comes on top.
+    pub data_bytes: usize,
+    /// What the textbook formula says.
+    pub textbook: Textbook,
+    /// The plans of other batch sizes around this one.
+    pub batches: Vec<BatchMemory>,
+    /// What one more row in a batch takes, on average over these sizes; null where there is only one.
+    pub bytes_per_further_sample: Option<f64>,
+    /// What the training may take; null where it was not said and the machine does not say what it has free.
+    pub limit: Option<Limit>,
+    /// The largest batch within the limit; null where none is.
+    pub largest_batch: Option<BatchMemory>,
+    /// The next larger one, which is beyond the limit; null where all training rows fit in one batch.
+    pub next_batch: Option<BatchMemory>,
+}
+
+/// What the training takes in batches of one size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BatchMemory {
+    /// Rows of a batch.
+    pub batch_size: usize,
+    /// All that the run allocates.
+    pub total_bytes: usize,
+}
+
+impl BatchMemory {
+    pub(crate) fn of(memory: &RunMemory) -> BatchMemory {
+        BatchMemory { batch_size: memory.batch_size, total_bytes: memory.total_bytes }
+    }
 }
 
 #[cfg(test)]

@@ -26,24 +26,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use barun_data::{LastBatch, Loader, LoaderOptions, Part, PreparedData, Targets};
-use barun_engine::{DType, Device, Options, State};
+use barun_data::{Loader, Part, PreparedData, Targets};
+use barun_engine::{DType, Device, State};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
 use barun_nn::schedules::{Constant, Schedule};
-use barun_nn::{Forward, Module, Shape, Step, StepOptions};
+use barun_nn::{Forward, Module, Step};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::keeper::{Keeper, Progress, RunPlan};
 use crate::log::EpochRecord;
+use crate::memory::{Limit, RunMemory};
 use crate::metrics::Metrics;
 use crate::objective::{Objective, Tally};
 use crate::predictor::{Predictor, measure};
 use crate::preparation::Preparation;
 use crate::report::TrainReport;
 use crate::run::Which;
+use crate::setup::Setup;
 
 /// So many steps in a row that are not finite, and the run is over: their state is the one before, so a batch that is to
 /// blame is left behind, while weights that are to blame stay.
@@ -62,6 +64,7 @@ pub struct Trainer<M> {
     device: Option<Device>,
     name: String,
     stop: Arc<AtomicBool>,
+    memory_limit: Option<Limit>,
     callbacks: Vec<Box<dyn Callback>>,
     plan: Option<RunPlan>,
 }
@@ -81,6 +84,7 @@ impl<M: Module + Forward> Trainer<M> {
             device: None,
             name: "model".to_string(),
             stop: Arc::default(),
+            memory_limit: None,
             callbacks: Vec::new(),
             plan: None,
         }
@@ -138,6 +142,11 @@ impl<M: Module + Forward> Trainer<M> {
         Trainer { stop, ..self }
     }
 
+    /// What the training may take; not given: there is no limit. More is refused before the first step.
+    pub fn memory_limit(self, limit: Limit) -> Self {
+        Trainer { memory_limit: Some(limit), ..self }
+    }
+
     /// Keeps the run in a folder.
     pub(crate) fn keep(self, plan: RunPlan) -> Self {
         Trainer { plan: Some(plan), ..self }
@@ -147,40 +156,47 @@ impl<M: Module + Forward> Trainer<M> {
     ///
     /// # Errors
     /// A loss that does not suit the target, a batch size that does not suit the data, a model that does not take its
-    /// shapes, a loss that leaves the finite numbers, a callback's error.
+    /// shapes, more memory than allowed, a loss that leaves the finite numbers, a callback's error.
     pub fn fit(mut self, data: &PreparedData) -> Result<Trained<M>> {
         let mut callbacks = std::mem::take(&mut self.callbacks);
         self.fit_with(data, &mut callbacks)
     }
 
+    /// What training on `data` will take, byte by byte. Trains nothing. [DEV-11]
+    ///
+    /// # Errors
+    /// As [`fit`](Trainer::fit), before the first step.
+    pub fn memory(self, data: &PreparedData) -> Result<RunMemory> {
+        let batch_size = self.batch_size;
+        self.set_up(data)?.memory(batch_size)
+    }
+
+    /// What stands before the first step.
+    pub(crate) fn set_up(self, data: &PreparedData) -> Result<Setup<'_, M>> {
+        let Trainer { model, loss, optimizer, precision, device, seed, .. } = self;
+        Setup::new(model, &loss, &optimizer, precision, device, data, seed)
+    }
+
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
     pub(crate) fn fit_with(self, data: &PreparedData, callback: &mut dyn Callback) -> Result<Trained<M>> {
         let targets = data.dataset().targets();
-        let preparation = Preparation::of(data)?;
-        let objective = Objective::of(&*self.loss, targets, preparation.unit_and_offset().0)?;
-        check_target(&data.train(), &preparation)?;
-        let options = StepOptions {
-            precision: self.precision,
-            input: preparation.transform(),
-            metrics: objective.metrics(),
-            engine: Options { device: self.device, ..Options::default() },
-            ..StepOptions::default()
-        };
-        let step = Step::with(self.model, &self.optimizer, &self.loss, options)?;
-        let has_statistics = !step.inventory().stats.is_empty();
-        let loader = data.train().loader(LoaderOptions {
-            batch: self.batch_size,
-            seed: self.seed,
-            last: if has_statistics { LastBatch::JoinSingle } else { LastBatch::Keep },
-            ..LoaderOptions::default()
-        })?;
+        let setup = Setup::new(
+            self.model,
+            &self.loss,
+            &self.optimizer,
+            self.precision,
+            self.device,
+            data,
+            self.seed,
+        )?;
+        check_target(&data.train(), &setup.preparation)?;
         // Every shape is compiled now: a mistake shows before anything is written.
-        for rows in loader.batch_sizes().into_iter().collect::<std::collections::BTreeSet<_>>() {
-            let features = data.dataset().features();
-            let x = Shape::from([&[rows], &features.sample_shape()[..]].concat());
-            let x_type = if preparation.columns.is_some() { DType::F32 } else { DType::U8 };
-            step.prepare((&x, x_type), (&objective.target_shape(rows).into(), objective.target_dtype()))?;
+        let memory = setup.memory(self.batch_size)?;
+        if let Some(limit) = self.memory_limit {
+            setup.check(memory, limit)?;
         }
+        let loader = setup.loader(self.batch_size)?;
+        let Setup { step, preparation, objective, .. } = setup;
         let state = step.init(self.seed)?;
         let keeper = self.plan.map(|plan| plan.open(&preparation)).transpose()?;
         let run = Run {
@@ -456,6 +472,8 @@ impl<M: Module + Forward> Run<'_, M> {
             _ => true,
         };
         if let Some(valid) = valid.filter(|_| is_best) {
+            // The old copy goes before the new one comes, so that there are never two.
+            self.best = None;
             self.best = Some(Best { state: self.state.clone(), epoch, valid, is_written: false });
         }
         let record = EpochRecord {

@@ -3,5 +3,6 @@
 pub mod bench;
 pub mod eval;
 pub mod list;
+pub mod memory;
 pub mod predict;
 pub mod train;

@@ -1,15 +1,16 @@
 //! `barun train`: from data or a recipe to a run folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use barun_train::memory::parse_bytes;
 use barun_train::progress::{self, metrics_text};
 use barun_train::report::TrainReport;
 use barun_train::request::TrainRequest;
-use barun_train::{Draft, Recipe, files};
 use clap::Args;
 
 use crate::common::Common;
 use crate::error::Result;
+use crate::recipe::RecipeArguments;
 use crate::{Outcome, output};
 
 /// Train a network
@@ -32,37 +33,8 @@ Examples:
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
 loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed.")]
 pub struct Train {
-    /// A recipe, or data
-    #[arg(value_name = "RECIPE.toml | DATA")]
-    what: String,
-
-    /// The column of a table to predict [default: the last]
-    #[arg(long, value_name = "COLUMN")]
-    target: Option<String>,
-
-    /// A column of a table to leave out; may be repeated
-    #[arg(long, value_name = "COLUMN")]
-    ignore: Vec<String>,
-
-    /// A model by name, in place of the recipe's [model]
-    #[arg(long, value_name = "NAME")]
-    model: Option<String>,
-
-    /// How many times each training row is seen
-    #[arg(long, value_name = "N")]
-    epochs: Option<u64>,
-
-    /// The seed of everything random in training
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-
-    /// f32 or f64
-    #[arg(long, value_name = "TYPE")]
-    precision: Option<String>,
-
-    /// Set any key of the recipe, over the other options; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    assignments: Vec<String>,
+    #[command(flatten)]
+    recipe: RecipeArguments,
 
     /// The run folder [default: runs/DATA-MODEL-NUMBER]
     #[arg(long, value_name = "FOLDER")]
@@ -71,6 +43,10 @@ pub struct Train {
     /// Train over an earlier run in the run folder
     #[arg(long)]
     force: bool,
+
+    /// The memory it may take, such as 2GiB: more is refused before anything is trained [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    memory_limit: Option<usize>,
 
     /// Print the recipe with every default written out, and train nothing
     #[arg(long)]
@@ -83,7 +59,7 @@ pub struct Train {
 impl Train {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
-        let recipe = self.recipe()?;
+        let recipe = self.recipe.resolve()?;
         if self.print_recipe {
             if self.common.json {
                 output::json(&recipe.to_json())?;
@@ -93,7 +69,13 @@ impl Train {
             return Ok(Outcome::Done);
         }
         let machine = self.common.machine()?;
-        let request = TrainRequest { recipe, out: self.out, force: self.force, machine };
+        let request = TrainRequest {
+            recipe,
+            out: self.out,
+            force: self.force,
+            memory_limit: self.memory_limit,
+            machine,
+        };
         let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
         if self.common.json {
             output::json(&report)?;
@@ -101,40 +83,6 @@ impl Train {
             output::text(&summary(&report))?;
         }
         Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
-    }
-
-    fn recipe(&self) -> Result<Recipe> {
-        let path = Path::new(&self.what);
-        let is_recipe = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
-        let mut draft = match is_recipe {
-            true => Draft::from_toml(&files::read_text(path)?, &self.what)?,
-            false => Draft::for_source(&self.what),
-        };
-        let texts = [
-            ("data.target", "--target", &self.target),
-            ("model", "--model", &self.model),
-            ("train.precision", "--precision", &self.precision),
-        ];
-        for (key, argument, text) in texts {
-            if let Some(text) = text {
-                draft.set_text(key, text, argument)?;
-            }
-        }
-        if !self.ignore.is_empty() {
-            draft.set_texts("data.ignore", &self.ignore, "--ignore")?;
-        }
-        for (key, argument, number) in
-            [("train.epochs", "--epochs", self.epochs), ("train.seed", "--seed", self.seed)]
-        {
-            if let Some(number) = number {
-                draft.set_value(key, &number.to_string(), argument)?;
-            }
-        }
-        // Last, because `--model` replaces all of [model]: what is set in it must be set in the new one.
-        for assignment in &self.assignments {
-            draft.set(assignment)?;
-        }
-        Ok(draft.resolve()?)
     }
 }
 

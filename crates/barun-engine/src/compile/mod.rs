@@ -4,6 +4,7 @@
 //! graph -> simplify -> recompute -> resolve views -> fuse into units -> choose kernels -> schedule into stages -> plan memory
 //! ```
 
+mod account;
 mod fuse;
 mod kernels;
 mod lower;
@@ -16,6 +17,7 @@ mod view;
 
 use std::collections::{HashMap, HashSet};
 
+pub use account::{Account, ArenaUse};
 pub use schedule::Mode;
 pub use simplify::simplify;
 
@@ -24,6 +26,7 @@ use crate::cpu::isa::Isa;
 use crate::cpu::memory::ALIGN;
 use crate::graph::{Graph, Inst, Origin, Primitive};
 use crate::tensor::{DType, Shape};
+use account::{Purpose, Purposes};
 use fuse::{Unit, is_leaf};
 use kernels::Draft;
 use plan::Block;
@@ -54,6 +57,8 @@ pub struct Compiled {
     pub kernels: Vec<KernelInfo>,
     /// The nodes each kernel computes and where their values lie after it: for the debug switch.
     pub values: Vec<Vec<ValueInfo>>,
+    /// What fills the arena.
+    pub account: Account,
 }
 
 /// What a kernel does, for people.
@@ -187,7 +192,7 @@ impl<'a> Compiler<'a> {
         let end = schedule.stages.len();
         let span = |unit: usize, schedule: &schedule::Schedule| schedule.span[position[unit]];
 
-        let (mut places, arena_bytes) = self.plan(&drafts, |unit| span(unit, &schedule), end);
+        let (mut places, arena_bytes, account) = self.plan(&drafts, |unit| span(unit, &schedule), end);
         places.extend(self.fixed.iter().map(|(&node, &place)| (node, place)));
         let place_of = |node: usize| {
             let node = self.alias.get(&node).copied().unwrap_or(node);
@@ -261,7 +266,7 @@ impl<'a> Compiler<'a> {
             .map(|&output| place_of(self.viewed.views[output].source))
             .collect();
         let executable = Executable { works, stages, arena_bytes, scratch_bytes, counters, outputs };
-        Compiled { executable, kernels, values }
+        Compiled { executable, kernels, values, account }
     }
 
     /// The units whose results `unit` reads.
@@ -340,18 +345,21 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Places for all buffers of the arena, by node; workspaces by number of nodes plus unit.
+    /// Places for all buffers of the arena, by node; workspaces by number of nodes plus unit. Its size, and what fills
+    /// it.
     fn plan(
         &self,
         drafts: &[Draft],
         span: impl Fn(usize) -> (usize, usize),
         end: usize,
-    ) -> (HashMap<usize, Place>, usize) {
+    ) -> (HashMap<usize, Place>, usize, Account) {
         let nodes = &self.viewed.graph.nodes;
+        let values = Purposes::of(&self.viewed, &self.units);
         let outputs: HashSet<usize> =
             self.viewed.graph.outputs.iter().map(|&output| self.viewed.views[output].source).collect();
         let mut keys = Vec::new();
         let mut blocks = Vec::new();
+        let mut purposes = Vec::new();
         for (node, inst) in nodes.iter().enumerate() {
             let Some(unit) = self.unit_of[node] else { continue };
             let is_anchor = self.units[unit].anchor == Some(node);
@@ -371,16 +379,19 @@ impl<'a> Compiler<'a> {
             let last = if outputs.contains(&node) { end } else { last_read.max(span(writer).1) };
             keys.push(node);
             blocks.push(Block { bytes: inst.bytes(), first: span(writer).0, last });
+            purposes.push(values.purpose(node, &self.readers[node]));
         }
         for (unit, draft) in drafts.iter().enumerate() {
             let bytes = draft.workspace_bytes();
             if bytes > 0 {
                 keys.push(nodes.len() + unit);
                 blocks.push(Block { bytes, first: span(unit).0, last: span(unit).1 });
+                purposes.push(Purpose::Workspace);
             }
         }
         let (offsets, arena) = plan::plan(&blocks);
-        (keys.into_iter().zip(offsets).map(|(key, offset)| (key, Place::Arena(offset))).collect(), arena)
+        let places = keys.into_iter().zip(offsets).map(|(key, offset)| (key, Place::Arena(offset)));
+        (places.collect(), arena, Account::of(&blocks, &purposes))
     }
 
     fn info(&self, unit: usize, draft: &Draft, shared: bool) -> KernelInfo {

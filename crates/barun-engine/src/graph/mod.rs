@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 pub use infer::{Kind, MAX_RANK, Misfit, infer};
-pub use node::{LayerScope, Node, Origin, current_layer, layer_scope};
+pub use node::{LayerScope, Node, Origin, current_layer, gradient_scope, layer_scope};
 pub use primitive::{Binary, Conv2d, Literal, Pool2d, Primitive, Scan, Unary};
 
 use crate::error::{Error, Result};

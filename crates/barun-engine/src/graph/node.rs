@@ -1,6 +1,6 @@
 //! A node of the graph: a primitive, its operands, and what is known about the result.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -16,12 +16,14 @@ pub struct Origin {
     pub layer: Arc<str>,
     /// The caller's place in the source.
     pub location: &'static Location<'static>,
+    /// Whether a gradient rule built it.
+    pub by_gradient_rule: bool,
 }
 
 impl Origin {
     /// The origin of a node built by `location` now.
     pub fn new(location: &'static Location<'static>) -> Self {
-        Origin { layer: current_layer(), location }
+        Origin { layer: current_layer(), location, by_gradient_rule: IN_GRADIENT_RULES.get() }
     }
 
     /// `file:line`.
@@ -74,6 +76,7 @@ thread_local! {
     /// Operands of nodes being dropped, so that a long chain is freed in a loop and not by recursion.
     static GRAVEYARD: RefCell<Option<Vec<Tensor>>> = const { RefCell::new(None) };
     static LAYERS: RefCell<Vec<Arc<str>>> = const { RefCell::new(Vec::new()) };
+    static IN_GRADIENT_RULES: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Drop for Node {
@@ -127,5 +130,21 @@ pub struct LayerScope(std::marker::PhantomData<*const ()>);
 impl Drop for LayerScope {
     fn drop(&mut self) {
         LAYERS.with_borrow_mut(|layers| layers.pop());
+    }
+}
+
+/// Marks the nodes that this thread builds as built by gradient rules until the guard is dropped.
+pub fn gradient_scope() -> GradientScope {
+    GradientScope { before: IN_GRADIENT_RULES.replace(true) }
+}
+
+/// See [`gradient_scope`].
+pub struct GradientScope {
+    before: bool,
+}
+
+impl Drop for GradientScope {
+    fn drop(&mut self) {
+        IN_GRADIENT_RULES.set(self.before);
     }
 }

@@ -5,18 +5,20 @@
 
 mod build;
 mod fleet;
+mod memory;
 mod options;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use memory::StateMemory;
 pub use options::{Decay, InputTransform, StepOptions};
 
 use crate::losses::Loss;
 use crate::metrics::Aggregate;
 use crate::optimizers::{AnyOptimizer, ToAny};
 use crate::{
-    Buffer, DType, Forward, Inventory, Layout, Module, Profile, Program, Result, Shape, State, state,
+    Buffer, DType, Forward, Inventory, Layout, Mode, Module, Profile, Program, Result, Shape, State, state,
 };
 use build::Built;
 
@@ -175,18 +177,15 @@ impl<M: Module + Forward> Step<M> {
         self.named(Purpose::Watch(names), state, batch)
     }
 
-    /// Compiles the training and the evaluation step for batches of these shapes, so that a mistake shows now.
-    pub fn prepare(&self, x: (&Shape, DType), y: (&Shape, DType)) -> Result<()> {
+    /// The program that trains on batches of these shapes, or evaluates them: to compile it now, so that a mistake
+    /// shows, or to look at its kernels and its memory.
+    pub fn program(&self, mode: Mode, x: (&Shape, DType), y: (&Shape, DType)) -> Result<Arc<Program>> {
         let [x, y] = [x, y].map(|(shape, dtype)| (shape.clone(), dtype));
-        for purpose in [Purpose::Train, Purpose::Evaluate] {
-            self.built_for(Key { purpose, x: x.clone(), y: Some(y.clone()) })?;
-        }
-        Ok(())
-    }
-
-    /// The training program for batches of this shape, to look at: its plan, its memory.
-    pub fn program(&self, batch: &Batch) -> Result<Arc<Program>> {
-        Ok(Arc::clone(&self.built(Purpose::Train, &batch.x, Some(&batch.y))?.program))
+        let purpose = match mode {
+            Mode::Train => Purpose::Train,
+            Mode::Eval => Purpose::Evaluate,
+        };
+        Ok(Arc::clone(&self.built_for(Key { purpose, x, y: Some(y) })?.program))
     }
 
     /// The model.

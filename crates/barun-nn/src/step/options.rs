@@ -49,7 +49,7 @@ impl InputTransform {
             [only] => x.like(*only),
             _ => {
                 let shape = [values.len()].into();
-                Tensor::new(crate::state::buffer(values, &shape, x.dtype()))
+                Tensor::new(crate::state::buffer(values.iter().copied(), &shape, x.dtype()))
             }
         };
         x * constants(&self.scale) + constants(&self.shift)

@@ -8,7 +8,7 @@ use barun_nn::{DType, Fans, Init, Shape, parameters, sequential};
 use crate::common::{assert_close, mean, variance};
 
 fn draw(init: Init, shape: [usize; 2]) -> Vec<f64> {
-    init.values(&Shape::from(shape), 1, "w")
+    init.values(&Shape::from(shape), 1, "w").collect()
 }
 
 fn check_std(init: Init, expected: f64) {

@@ -8,6 +8,7 @@ mod gradients;
 mod initializers;
 mod layers;
 mod losses;
+mod memory;
 mod models;
 mod normalization;
 mod optimizers;

@@ -7,7 +7,7 @@ use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::metrics::{Correct, Monitor};
 use barun_nn::optimizers::{Adam, Momentum, Sgd};
 use barun_nn::{
-    Batch, Buffer, DType, Evaluation, InputTransform, State, Step, StepOptions, ensemble, sequential,
+    Batch, Buffer, DType, Evaluation, InputTransform, Mode, State, Step, StepOptions, ensemble, sequential,
 };
 
 use crate::common::*;
@@ -252,9 +252,9 @@ fn mistakes_come_out_as_errors_before_anything_runs() {
     let error = step.run(&mut step.init(1).unwrap(), &wide, 0.1).unwrap_err().to_string();
     assert!(error.starts_with("0: linear of f32[4, 3]") && error.contains("2 input features"), "{error}");
     let x = (&[8, 2].into(), DType::F32);
-    let error = step.prepare(x, (&[8, 2, 2].into(), DType::I64)).unwrap_err().to_string();
+    let error = step.program(Mode::Train, x, (&[8, 2, 2].into(), DType::I64)).unwrap_err().to_string();
     assert!(error.contains("cross_entropy"), "{error}");
-    step.prepare(x, (&[8].into(), DType::I64)).unwrap();
+    step.program(Mode::Train, x, (&[8].into(), DType::I64)).unwrap();
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod data;
 mod evaluate;
+mod memory;
 mod predict;
 mod train;
 
 pub use evaluate::evaluate;
+pub use memory::memory_of;
 pub use predict::predict;
 pub use train::train;
 
@@ -38,6 +40,19 @@ pub struct TrainRequest {
     pub out: Option<PathBuf>,
     /// Train over an earlier run in `out`.
     pub force: bool,
+    /// The bytes it may take; not given: what the machine has free, where that is known.
+    pub memory_limit: Option<usize>,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// What a training would take.
+#[derive(Clone, Debug)]
+pub struct MemoryRequest {
+    /// The training.
+    pub recipe: Recipe,
+    /// The bytes it may take; not given: what the machine has free, where that is known.
+    pub memory_limit: Option<usize>,
     /// With what.
     pub machine: Machine,
 }

@@ -1,12 +1,14 @@
 //! `barun train`.
 
 use barun_data::{PreparedData, Targets};
+use barun_nn::layers::Sequential;
 
-use super::{TrainRequest, data};
+use super::{Machine, TrainRequest, data};
 use crate::build;
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::keeper::RunPlan;
+use crate::memory::Limit;
 use crate::network::plan;
 use crate::objective::Objective;
 use crate::recipe::{Recipe, Schedule};
@@ -20,36 +22,53 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let dataset = data::open(recipe, &recipe.data.source, &request.machine)?;
+    let prepared = prepare(recipe, &request.machine)?;
+    let mut trainer = trainer(recipe, &prepared, &request.machine)?
+        .stop_when(request.machine.stop.clone())
+        .keep(RunPlan { out: request.out.clone(), force: request.force, recipe: recipe.clone() });
+    if let Some(limit) = Limit::or_machine(request.memory_limit) {
+        trainer = trainer.memory_limit(limit);
+    }
+    let trained = trainer.fit_with(&prepared, callback)?;
+    let mut report = trained.report().clone();
+    if !report.interrupted && !prepared.test().is_empty() {
+        report.test = Some(trained.test(&prepared)?);
+    }
+    Ok(report)
+}
+
+/// The data of a recipe, divided and scaled.
+pub(super) fn prepare(recipe: &Recipe, machine: &Machine) -> Result<PreparedData> {
+    let dataset = data::open(recipe, &recipe.data.source, machine)?;
     let prepared =
         dataset.split(data::split(&recipe.data.split))?.fit(data::scaling(recipe.data.normalize))?;
-    let prepared = match prepared.dataset().targets() {
-        Targets::Values { .. } => prepared.standardize_target()?,
-        Targets::Classes { .. } => prepared,
-    };
-    let targets = prepared.dataset().targets();
+    match prepared.dataset().targets() {
+        Targets::Values { .. } => Ok(prepared.standardize_target()?),
+        Targets::Classes { .. } => Ok(prepared),
+    }
+}
+
+/// The training that a recipe describes.
+pub(super) fn trainer(
+    recipe: &Recipe,
+    data: &PreparedData,
+    machine: &Machine,
+) -> Result<Trainer<Sequential>> {
+    let targets = data.dataset().targets();
     let loss = build::loss(recipe.train.loss, targets.classes().is_some());
     let objective = Objective::of(&*loss, targets, 1.0)?;
-    let input = prepared.dataset().features().sample_shape();
+    let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
-    let steps_per_epoch = check_steps(recipe, &prepared)?;
-    let trained = Trainer::new(build::model(&planned, recipe.model.init()), loss)
+    let steps_per_epoch = check_steps(recipe, data)?;
+    Ok(Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer(build::optimizer(&recipe.train.optimizer))
         .schedule(build::schedule(&recipe.train.schedule, steps_per_epoch))
         .epochs(recipe.train.epochs)
         .batch_size(recipe.train.batch_size)
         .seed(recipe.train.seed)
         .precision(build::precision(recipe.train.precision))
-        .device(request.machine.device()?)
-        .name(recipe.model.name())
-        .stop_when(request.machine.stop.clone())
-        .keep(RunPlan { out: request.out.clone(), force: request.force, recipe: recipe.clone() })
-        .fit_with(&prepared, callback)?;
-    let mut report = trained.report().clone();
-    if !report.interrupted && !prepared.test().is_empty() {
-        report.test = Some(trained.test(&prepared)?);
-    }
-    Ok(report)
+        .device(machine.device()?)
+        .name(recipe.model.name()))
 }
 
 /// Steps of an epoch, where the settings leave any.
