@@ -9,7 +9,7 @@ use barun_nn::optimizers::AnyOptimizer;
 use barun_nn::{Forward, Mode, Module, Shape, Step, StepOptions};
 
 use crate::error::Result;
-use crate::memory::{Limit, OutOfMemory, RunMemory, Sources, largest_batch};
+use crate::memory::{Found, Limit, OutOfMemory, Remedy, RunMemory, Sources, largest_batch};
 use crate::objective::Objective;
 use crate::preparation::Preparation;
 
@@ -73,15 +73,15 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
         if needed.total_bytes <= limit.bytes() {
             return Ok(());
         }
-        let smallest = self.memory(self.smallest_batch())?;
-        let fitting = self.largest_batch(limit.bytes(), needed.batch_size)?;
-        let fitting = fitting.map(|(fitting, _)| fitting.batch_size);
-        Err(OutOfMemory { needed, limit, fitting, smallest }.into())
+        let remedy = match self.largest_batch(limit.bytes(), needed.batch_size)? {
+            Found::Fits(fits, _) => Remedy::Batches(fits.batch_size),
+            Found::Nothing(smallest) => Remedy::None(smallest),
+        };
+        Err(OutOfMemory { needed, limit, remedy }.into())
     }
 
-    /// The largest batch size up to `most` that takes no more than `limit` bytes, and the plan of the next if that takes
-    /// more; none where even the smallest takes more. [DEV-13]
-    pub fn largest_batch(&self, limit: usize, most: usize) -> Result<Option<(RunMemory, Option<RunMemory>)>> {
+    /// Searches the largest batch size up to `most` that takes no more than `limit` bytes. [DEV-13]
+    pub fn largest_batch(&self, limit: usize, most: usize) -> Result<Found> {
         let least = self.smallest_batch().min(most);
         largest_batch(limit, (least, most), |batch_size| self.memory(batch_size))
     }

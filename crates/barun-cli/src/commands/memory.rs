@@ -1,6 +1,6 @@
 //! `barun memory`: what a training would take, byte by byte.
 
-use barun_train::memory::{Limit, Part, bytes_text, parse_bytes};
+use barun_train::memory::{Limit, Part, bytes_text, parse_bytes, short_bytes_text};
 use barun_train::progress::thousands;
 use barun_train::report::{BatchMemory, MemoryReport};
 use barun_train::request::MemoryRequest;
@@ -70,9 +70,9 @@ fn text(report: &MemoryReport) -> String {
     );
     text.push_str(&parts_table(report));
     text.push_str(&format!(
-        "\n'at most' is the most there ever is of what shares the arena, each at its own moment.\n\
-         The program itself and the data set ({}) come on top.\n\n",
-        bytes_text(report.data_bytes)
+        "\nWhat lives only for a while shares one arena: 'bytes' is what there is of it at the fullest moment of a step,\n\
+         'at most' the most there ever is. On top come the data set, {} bytes, and the program itself, some MB.\n\n",
+        thousands(report.data_bytes as f64)
     ));
     text.push_str(&textbook(report));
     text.push('\n');
@@ -97,12 +97,8 @@ fn parts_table(report: &MemoryReport) -> String {
             part.about,
         ));
     }
-    text.push_str(&line(
-        "total",
-        &number(report.memory.total_bytes),
-        "",
-        &bytes_text(report.memory.total_bytes),
-    ));
+    let total = report.memory.total_bytes;
+    text.push_str(&line("total", &number(total), "", &short_bytes_text(total)));
     text
 }
 
@@ -112,9 +108,9 @@ fn textbook(report: &MemoryReport) -> String {
     let number = |bytes: usize| thousands(bytes as f64);
     let times = report.memory.total_bytes as f64 / formula.total_bytes.max(1) as f64;
     format!(
-        "The textbook formula, model size + data size x batch size, says\n\
-         {} + {} x {} = {} bytes. The training takes {times:.1} times as much:\n\
-         the formula leaves out gradients, what the optimizer remembers, and activations.\n",
+        "The textbook formula, model size + data size x batch size, says {} + {} x {} = {} bytes.\n\
+         The training takes {times:.1} times as much: the formula leaves out gradients, what the optimizer remembers,\n\
+         activations, and what is kept beside the training.\n",
         number(formula.model_bytes),
         number(formula.sample_bytes),
         number(formula.batch_size),
@@ -147,7 +143,7 @@ fn limit(report: &MemoryReport) -> String {
         format!("{} ({} bytes)", thousands(batch.batch_size as f64), thousands(batch.total_bytes as f64))
     };
     match (&report.largest_batch, &report.next_batch) {
-        (None, _) => format!("{of} no batch fits: choose a smaller network, or allow more.\n"),
+        (None, _) => format!("{of} no batch size fits: choose a smaller network, or allow more.\n"),
         (Some(largest), None) => {
             format!("{of} all training rows fit in one batch of {}.\n", told(largest))
         }

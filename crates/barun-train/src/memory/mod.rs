@@ -23,7 +23,7 @@ use barun_nn::StateMemory;
 use serde::Serialize;
 
 pub use available::available_bytes;
-pub use size::{bytes_text, parse_bytes};
+pub use size::{bytes_text, parse_bytes, short_bytes_text};
 
 /// A part of what a run takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -190,6 +190,15 @@ impl fmt::Display for Limit {
     }
 }
 
+/// What there is to do about a training that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Batches of this size fit, and larger ones do not.
+    Batches(usize),
+    /// No batch size fits; this plan takes least.
+    None(RunMemory),
+}
+
 /// A training that does not fit. [DEV-15]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOfMemory {
@@ -197,22 +206,20 @@ pub struct OutOfMemory {
     pub needed: RunMemory,
     /// What it may take.
     pub limit: Limit,
-    /// The largest batch size that fits, where one does.
-    pub fitting: Option<usize>,
-    /// The smallest batch size, and what it takes.
-    pub smallest: RunMemory,
+    /// What to do about it.
+    pub remedy: Remedy,
 }
 
 impl std::error::Error for OutOfMemory {}
 
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OutOfMemory { needed, limit, fitting, smallest } = self;
+        let OutOfMemory { needed, limit, remedy } = self;
         let total = bytes_text(needed.total_bytes);
         write!(f, "training in batches of {} takes {total} of memory, but {limit}; ", needed.batch_size)?;
-        match fitting {
-            Some(size) => write!(f, "batches of {size} fit: --set train.batch_size={size}")?,
-            None => {
+        match remedy {
+            Remedy::Batches(size) => write!(f, "batches of {size} fit: --set train.batch_size={size}")?,
+            Remedy::None(smallest) => {
                 let parameters = smallest.part("parameters").map_or(0, |part| part.bytes);
                 write!(
                     f,
@@ -236,20 +243,38 @@ impl fmt::Display for OutOfMemory {
     }
 }
 
-/// The largest batch size up to `most` whose plan is within `limit`, with the plan of the next size, which is not: found
-/// by trying plans, so it holds even where they are not a straight line. `None` where `least` does not fit. [DEV-13]
+/// What a search for the largest batch has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The largest that fits, and the next, which does not; none where all that may be tried fit.
+    Fits(RunMemory, Option<RunMemory>),
+    /// Nothing fits; this takes least of what was tried.
+    Nothing(RunMemory),
+}
+
+/// A batch size in `least..=most` whose plan is within `limit`, while that of the next size is not: found by trying
+/// plans, so it holds even where they are not a straight line. [DEV-13]
 pub(crate) fn largest_batch<E>(
     limit: usize,
     (least, most): (usize, usize),
     plan: impl Fn(usize) -> Result<RunMemory, E>,
-) -> Result<Option<(RunMemory, Option<RunMemory>)>, E> {
-    let mut fits = plan(least)?;
-    if fits.total_bytes > limit {
-        return Ok(None);
-    }
+) -> Result<Found, E> {
     let mut beyond = plan(most)?;
     if beyond.total_bytes <= limit {
-        return Ok(Some((beyond, None)));
+        return Ok(Found::Fits(beyond, None));
+    }
+    let mut fits = plan(least)?;
+    // A single row may take more than a few: other kernels serve it.
+    let mut size = 2 * least;
+    while fits.total_bytes > limit && size < most {
+        let tried = plan(size)?;
+        if tried.total_bytes < fits.total_bytes {
+            fits = tried;
+        }
+        size *= 2;
+    }
+    if fits.total_bytes > limit {
+        return Ok(Found::Nothing(fits));
     }
     for attempt in 1.. {
         let (low, high) = (fits.batch_size, beyond.batch_size);
@@ -263,7 +288,7 @@ pub(crate) fn largest_batch<E>(
         let tried = plan(guess.clamp(low + 1, high - 1))?;
         if tried.total_bytes <= limit { fits = tried } else { beyond = tried }
     }
-    Ok(Some((fits, Some(beyond))))
+    Ok(Found::Fits(fits, Some(beyond)))
 }
 
 #[cfg(test)]
@@ -280,18 +305,18 @@ mod tests {
             tries.set(tries.get() + 1);
             Ok::<_, ()>(of_size(batch, bytes(batch)))
         };
-        let found = largest_batch(limit, (1, most), plan).unwrap();
-        if let Some((fits, beyond)) = &found {
-            assert!(fits.total_bytes <= limit);
-            match beyond {
-                Some(beyond) => {
-                    assert!(beyond.total_bytes > limit);
-                    assert_eq!(beyond.batch_size, fits.batch_size + 1);
-                }
-                None => assert_eq!(fits.batch_size, most),
+        let Found::Fits(fits, beyond) = largest_batch(limit, (1, most), plan).unwrap() else {
+            return (None, tries.get());
+        };
+        assert!(fits.total_bytes <= limit);
+        match beyond {
+            Some(beyond) => {
+                assert!(beyond.total_bytes > limit);
+                assert_eq!(beyond.batch_size, fits.batch_size + 1);
             }
+            None => assert_eq!(fits.batch_size, most),
         }
-        (found.map(|(fits, _)| fits.batch_size), tries.get())
+        (Some(fits.batch_size), tries.get())
     }
 
     /// DEV-13
@@ -310,7 +335,9 @@ mod tests {
         assert_eq!(found, Some(319));
         assert!(tries < 40, "{tries}");
         // Not monotone: some size fits, and the next does not.
-        search(1_000, 3_000, |batch| 100 + batch + 300 * (batch % 7));
+        assert!(search(1_000, 3_000, |batch| 100 + batch + 300 * (batch % 7)).0.is_some());
+        // One row takes more than two.
+        assert_eq!(search(50, 100, |batch| if batch == 1 { 90 } else { 2 * batch }).0, Some(25));
     }
 
     /// DEV-09
@@ -328,8 +355,7 @@ mod tests {
         let error = OutOfMemory {
             needed: of_size(128, 20_000),
             limit: Limit::Given { bytes: 10_000 },
-            fitting: Some(54),
-            smallest: RunMemory { parts, ..of_size(1, 900) },
+            remedy: Remedy::Batches(54),
         };
         assert_eq!(
             error.to_string(),
@@ -337,8 +363,9 @@ mod tests {
              (9.8 KiB); batches of 54 fit: --set train.batch_size=54, or allow more"
         );
         let limit = Limit::Machine { bytes: 800 };
+        let remedy = Remedy::None(RunMemory { parts, ..of_size(1, 900) });
         assert_eq!(
-            OutOfMemory { fitting: None, limit, ..error }.to_string(),
+            OutOfMemory { limit, remedy, ..error }.to_string(),
             "training in batches of 128 takes 20,000 bytes (19.5 KiB) of memory, but the machine has 800 bytes free; \
              even batches of 1 take 900 bytes, of which the parameters alone are 400 bytes: choose a smaller network, \
              close other programs, or overrule this with --memory-limit 20000"

@@ -54,11 +54,16 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
 
 /// `16,123,456 bytes (15.4 MiB)`.
 pub fn bytes_text(bytes: usize) -> String {
-    let plain = format!("{} bytes", thousands(bytes as f64));
+    let (plain, short) = (format!("{} bytes", thousands(bytes as f64)), short_bytes_text(bytes));
+    if short == plain { plain } else { format!("{plain} ({short})") }
+}
+
+/// `15.4 MiB`; below a KiB plain bytes.
+pub fn short_bytes_text(bytes: usize) -> String {
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
     match units.iter().rev().find(|(_, power)| bytes >> power > 0) {
-        Some((unit, power)) => format!("{plain} ({:.1} {unit})", bytes as f64 / (1u64 << power) as f64),
-        None => plain,
+        Some((unit, power)) => format!("{:.1} {unit}", bytes as f64 / (1u64 << power) as f64),
+        None => format!("{bytes} bytes"),
     }
 }
 

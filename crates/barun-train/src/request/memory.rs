@@ -6,7 +6,7 @@ use super::MemoryRequest;
 use super::train::{prepare, trainer};
 use crate::build;
 use crate::error::Result;
-use crate::memory::{Limit, Textbook};
+use crate::memory::{Found, Limit, Textbook};
 use crate::report::{BatchMemory, MemoryReport};
 
 /// Tells what a training would take, with other batch sizes too, and the largest that fits. Trains nothing.
@@ -22,11 +22,11 @@ pub fn memory_of(request: &MemoryRequest) -> Result<MemoryReport> {
         .map(|size| Ok(BatchMemory::of(&setup.memory(size)?)))
         .collect::<Result<Vec<BatchMemory>>>()?;
     let limit = Limit::or_machine(request.memory_limit);
-    let found = match limit {
-        None => None,
-        Some(limit) => setup.largest_batch(limit.bytes(), rows)?,
+    let found = limit.map(|limit| setup.largest_batch(limit.bytes(), rows)).transpose()?;
+    let (largest_batch, next_batch) = match found {
+        Some(Found::Fits(fits, beyond)) => (Some(fits), beyond),
+        Some(Found::Nothing(_)) | None => (None, None),
     };
-    let (largest_batch, next_batch) = found.map_or((None, None), |(fits, beyond)| (Some(fits), beyond));
     let inputs = data.dataset().features().width();
     let number = build::precision(recipe.train.precision).size();
     let params = setup.step.inventory().trainable();
