@@ -26,7 +26,7 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
     /// Checks that all fits together; compiles nothing yet.
     pub fn new(
         model: M,
-        loss: &Box<dyn Loss>,
+        loss: &impl Loss,
         optimizer: &AnyOptimizer,
         precision: DType,
         device: Option<Device>,
@@ -35,7 +35,7 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
     ) -> Result<Self> {
         let preparation = Preparation::of(data)?;
         let targets = data.dataset().targets();
-        let objective = Objective::of(&**loss, targets, preparation.unit_and_offset().0)?;
+        let objective = Objective::of(loss, targets, preparation.unit_and_offset().0)?;
         let options = StepOptions {
             precision,
             input: preparation.transform(),
