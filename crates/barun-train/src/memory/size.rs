@@ -100,7 +100,7 @@ mod tests {
             ("1e9", "'e9' is no unit"),
             ("0", "no memory at all"),
             ("0.5", "no memory at all"),
-            ("99999999 TiB", "more than any machine has"),
+            ("99999999 TiB", "that is more than any machine has"),
         ] {
             let message = parse_bytes(text).unwrap_err();
             assert!(message.starts_with(complaint), "{text}: {message}");
