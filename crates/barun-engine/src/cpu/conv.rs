@@ -20,12 +20,14 @@ mod input_grad;
 mod tests;
 mod view;
 mod weight_grad;
+mod winograd;
 
 use view::View;
 
 pub use forward::ConvForward;
 pub use input_grad::ConvInputGrad;
 pub use weight_grad::ConvWeightGrad;
+pub use winograd::{WinogradConv, WinogradWeightGrad};
 
 /// The shape of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
