@@ -3,6 +3,7 @@
 //!
 //!     cargo run --release -p barun-engine --example kernel_rates [filter]
 //!
+//! Convolutions that Winograd's algorithm computes have it beside the direct kernel, in the direct one's operations.
 //! Each figure is the best of several rounds, and the rounds of all contestants alternate, so that other load on the
 //! machine spoils none of them alone.
 
@@ -44,7 +45,7 @@ fn main() {
             ("input grad", Box::new(ConvInputGrad::<f32>::new(spec, isa)), [y, w, x]),
             ("weight grad", Box::new(ConvWeightGrad::<f32>::new(spec, isa)), [x, y, w]),
         ];
-        if spec.kernel == [3; 2] && spec.stride == [1; 2] {
+        if spec.suits_winograd() {
             kernels.extend([
                 (
                     "forward winograd",

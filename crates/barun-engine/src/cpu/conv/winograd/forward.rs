@@ -43,20 +43,28 @@ pub struct WinogradConv {
     phases: Vec<usize>,
 }
 
-/// About the tiles at a time: what a block of [`CHANNELS`] makes of them should not overflow the second-level cache
-/// much.
-const CHUNK: usize = 40;
-/// So few tiles are taken at a time, however: each chunk reads all weights.
+/// Channels summed over at a time.
+const DEPTH: usize = 128;
+/// Most tiles and output channels of a task, in order of preference. What a task makes of them should not overflow
+/// the second-level cache much; each task reads the weights of its channels and transforms its tiles anew.
+const CUTS: [[usize; 2]; 6] = [[ONE_CHUNK, 128], [ONE_CHUNK, 64], [40, 128], [40, 64], [40, 32], [24, 32]];
+/// The cuts of so many tiles are for those that they leave whole.
 const ONE_CHUNK: usize = 72;
-/// Channels of either side at a time.
-const CHANNELS: usize = 128;
-/// Fewer tasks than this have narrower blocks.
+/// Tasks wished for.
 const TASKS: usize = 8;
 /// How many times the weights are transformed rather than kept.
 const REPEATS: usize = 4;
 
+/// The first cut with enough tasks.
+fn cut(tiles: usize, to: usize) -> [usize; 2] {
+    let fits = |most: usize| most < ONE_CHUNK || tiles <= ONE_CHUNK;
+    let tasks = |[most, width]: [usize; 2]| tiles.div_ceil(most) * to.div_ceil(even(to, width));
+    let good = CUTS.into_iter().find(|&cut| fits(cut[0]) && tasks(cut) >= TASKS);
+    good.unwrap_or(CUTS[CUTS.len() - 1])
+}
+
 impl WinogradConv {
-    /// Plans the convolution for fixed shapes, of which [`pays`](super::pays) knows.
+    /// Plans the convolution for fixed shapes, chosen by [`ConvSpec::suits_winograd`].
     ///
     /// # Panics
     /// If this machine lacks `isa`, or the convolution is none of 3x3 taps without stride, dilation and groups.
@@ -78,15 +86,11 @@ impl WinogradConv {
             Pass::Forward => (Tiles::of_output(&spec), spec.in_channels, spec.out_channels),
             Pass::InputGrad => (Tiles::of_input(&spec), spec.out_channels, spec.in_channels),
         };
-        let rows = transforms.micro.rows;
-        let most = if tiles.count() <= ONE_CHUNK { ONE_CHUNK } else { CHUNK };
-        let chunk = tiles.count().div_ceil(tiles.count().div_ceil(most)).next_multiple_of(rows);
+        let [most, width] = cut(tiles.count(), to);
+        let (depth, width) = (even(from, DEPTH), even(to, width));
+        let chunk = tiles.count().div_ceil(tiles.count().div_ceil(most));
+        let chunk = chunk.next_multiple_of(transforms.micro.rows);
         let shares = tiles.count().div_ceil(chunk);
-        let depth = even(from, CHANNELS);
-        let mut width = even(to, CHANNELS);
-        if shares * to.div_ceil(width) < TASKS {
-            width = even(to, CHANNELS / 2);
-        }
         let mut conv = WinogradConv {
             spec,
             pass,

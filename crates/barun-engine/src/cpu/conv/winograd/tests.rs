@@ -149,6 +149,25 @@ fn errors_with_the_weights_of_a_new_network_stay_far_below_what_training_needs()
 }
 
 #[test]
+fn what_the_algorithm_cannot_or_should_not_do_is_left_to_the_direct_kernels() {
+    let good = square(64, 16, 64, 64, 3, 1, 1);
+    assert!(good.suits_winograd());
+    for spec in [
+        square(64, 16, 64, 64, 5, 1, 2),
+        square(64, 16, 64, 64, 3, 2, 1),
+        ConvSpec { dilation: [2; 2], ..good },
+        ConvSpec { groups: 2, ..good },
+        // Few channels, tiles mostly outside, hardly any tiles, little work.
+        square(64, 32, 3, 64, 3, 1, 1),
+        square(64, 2, 512, 512, 3, 1, 1),
+        square(1, 4, 512, 512, 3, 1, 1),
+        square(1, 8, 64, 64, 3, 1, 1),
+    ] {
+        assert!(!spec.suits_winograd(), "{spec:?}");
+    }
+}
+
+#[test]
 fn large_convolutions_keep_a_team_busy_and_their_memory_is_bounded() {
     for spec in [
         square(64, 26, 32, 64, 3, 1, 0),
@@ -156,7 +175,10 @@ fn large_convolutions_keep_a_team_busy_and_their_memory_is_bounded() {
         square(64, 8, 256, 256, 3, 1, 1),
         square(64, 4, 512, 512, 3, 1, 1),
         square(256, 4, 512, 512, 3, 1, 1),
+        square(4, 4, 512, 512, 3, 1, 1),
+        square(16, 7, 128, 128, 3, 1, 1),
     ] {
+        assert!(spec.suits_winograd(), "{spec:?}");
         for which in WHICH {
             let kernel = kernel(which, spec, Transforms::of(Isa::detect()));
             let tasks = kernel.phases().iter().max().copied().unwrap_or_default();

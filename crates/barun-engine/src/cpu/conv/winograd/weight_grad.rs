@@ -31,13 +31,15 @@ pub struct WinogradWeightGrad {
 
 /// Most tiles at a time.
 const CHUNK: usize = 32;
-/// Most channels of either side of a task.
-const CHANNELS: usize = 128;
-/// Tasks wished for.
+/// Most channels of either side of a task, in order of preference.
+const CHANNELS: [usize; 3] = [128, 64, 32];
+/// Tasks wished for, by cutting the tiles into stretches.
 const TASKS: usize = 16;
+/// With fewer tasks than this the channels are cut further.
+const FEWEST_TASKS: usize = 8;
 
 impl WinogradWeightGrad {
-    /// Plans the gradient for fixed shapes, of which [`ConvSpec::suits_winograd`] knows.
+    /// Plans the gradient for fixed shapes, chosen by [`ConvSpec::suits_winograd`].
     ///
     /// # Panics
     /// If this machine lacks `isa`, or the convolution is none of 3x3 taps without stride, dilation and groups.
@@ -48,10 +50,13 @@ impl WinogradWeightGrad {
     pub(super) fn with_transforms(spec: ConvSpec, transforms: &'static Transforms) -> WinogradWeightGrad {
         assert!(super::applies(&spec), "{spec:?} is no convolution for Winograd's algorithm");
         let tiles = Tiles::of_output(&spec);
-        let cell = [spec.in_channels, spec.out_channels].map(|channels| even(channels, CHANNELS));
-        let cells = spec.in_channels.div_ceil(cell[0]) * spec.out_channels.div_ceil(cell[1]);
         let chunks = tiles.count().div_ceil(CHUNK);
         let chunk = tiles.count().div_ceil(chunks);
+        let cut = |most: usize| [spec.in_channels, spec.out_channels].map(|channels| even(channels, most));
+        let cells = |[from, to]: [usize; 2]| spec.in_channels.div_ceil(from) * spec.out_channels.div_ceil(to);
+        let enough = |cell: &[usize; 2]| cells(*cell) * chunks >= FEWEST_TASKS;
+        let cell = CHANNELS.into_iter().map(cut).find(enough).unwrap_or_else(|| cut(CHANNELS[0]));
+        let cells = cells(cell);
         let splits = (TASKS / cells).clamp(1, tiles.count().div_ceil(chunk));
         let mut phases = vec![cells * splits];
         let rows = KERNEL * KERNEL * spec.in_channels;
