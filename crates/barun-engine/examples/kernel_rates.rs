@@ -3,10 +3,13 @@
 //!
 //!     cargo run --release -p barun-engine --example kernel_rates [filter]
 //!
+//! Convolutions that Winograd's algorithm computes have it beside the direct kernel, in the direct one's operations.
 //! Each figure is the best of several rounds, and the rounds of all contestants alternate, so that other load on the
 //! machine spoils none of them alone.
 
-use barun_engine::cpu::conv::{ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad};
+use barun_engine::cpu::conv::{
+    ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad, WinogradConv, WinogradWeightGrad,
+};
 use barun_engine::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
 use barun_engine::cpu::isa::Isa;
 use barun_engine::cpu::kernel::{Block, Io, Kernel};
@@ -37,11 +40,23 @@ fn main() {
         let x = spec.batch * spec.in_h * spec.in_w * spec.in_channels;
         let w = spec.kernel[0] * spec.kernel[1] * spec.in_channels / spec.groups * spec.out_channels;
         let y = spec.batch * spec.out_h * spec.out_w * spec.out_channels;
-        for (pass, kernel, sizes) in [
-            ("forward", Box::new(ConvForward::<f32>::new(spec, isa)) as Box<dyn Kernel>, [x, w, y]),
+        let mut kernels: Vec<(&str, Box<dyn Kernel>, [usize; 3])> = vec![
+            ("forward", Box::new(ConvForward::<f32>::new(spec, isa)), [x, w, y]),
             ("input grad", Box::new(ConvInputGrad::<f32>::new(spec, isa)), [y, w, x]),
             ("weight grad", Box::new(ConvWeightGrad::<f32>::new(spec, isa)), [x, y, w]),
-        ] {
+        ];
+        if spec.suits_winograd() {
+            kernels.extend([
+                (
+                    "forward winograd",
+                    Box::new(WinogradConv::forward(spec, isa)) as Box<dyn Kernel>,
+                    [x, w, y],
+                ),
+                ("input grad winograd", Box::new(WinogradConv::input_grad(spec, isa)), [y, w, x]),
+                ("weight grad winograd", Box::new(WinogradWeightGrad::new(spec, isa)), [x, y, w]),
+            ]);
+        }
+        for (pass, kernel, sizes) in kernels {
             let name = format!("{name} {pass}");
             if name.contains(&filter) {
                 report(&name, &*kernel, sizes, isa, None);

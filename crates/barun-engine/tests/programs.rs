@@ -356,6 +356,43 @@ fn states_swapped_by_updates_are_swapped() {
     assert_eq!(state.get("b").unwrap().to_f64(), [1.0; 3]);
 }
 
+/// A convolution that Winograd's algorithm computes, with bias and ReLU, and the gradients of a sum of squares.
+fn wide_convolution(dtype: DType, options: &Options) -> Vec<Buffer> {
+    let cast = |seed: u64, shape: &[usize], scale: f64| Tensor::new(random(seed, shape)).cast(dtype) * scale;
+    let [x, w, b] = [
+        cast(1, &[8, 14, 15, 48], 1.0).variable(),
+        cast(2, &[3, 3, 48, 72], 0.07).variable(),
+        cast(3, &[72], 1.0).variable(),
+    ];
+    let y = (x.conv2d(&w, Conv2d { padding: [(1, 1); 2], ..Conv2d::default() }) + &b).relu();
+    let gradients = y.square().sum(..).grad(&[&x, &w, &b]).unwrap();
+    let outputs: Vec<Tensor> = std::iter::once(y).chain(gradients.iter().cloned()).collect();
+    let layout = Layout::new(Vec::<(String, barun_engine::Shape, DType)>::new()).unwrap();
+    let spec = ProgramSpec { layout: &layout, inputs: &[], outputs: &outputs, updates: &[] };
+    let program = Program::compile(&spec, options).unwrap();
+    program.run(&mut State::zeros(&layout), &[]).unwrap()
+}
+
+#[test]
+fn a_wide_convolution_has_the_same_bits_on_any_team_and_is_near_the_exact_one() {
+    let exact = wide_convolution(DType::F64, &on(2, None));
+    let got = wide_convolution(DType::F32, &on(1, None));
+    for (got, exact) in got.iter().zip(&exact) {
+        let (got, exact) = (got.to_f64(), exact.to_f64());
+        let most = exact.iter().fold(0f64, |most, x| most.max(x.abs()));
+        let error = got.iter().zip(&exact).fold(0f64, |most, (a, b)| most.max((a - b).abs()));
+        assert!(error < 1e-5 * most, "{error} of {most}");
+    }
+    for threads in [2, 3, 4] {
+        for fuse in [true, false] {
+            let other = wide_convolution(DType::F32, &Options { fuse, ..on(threads, None) });
+            for (got, other) in got.iter().zip(&other) {
+                assert!(got.to_f64() == other.to_f64(), "{threads} threads, fused {fuse}");
+            }
+        }
+    }
+}
+
 #[test]
 fn cnn_01_the_notes_convolution() {
     let image = Tensor::from_slice(

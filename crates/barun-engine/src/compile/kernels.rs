@@ -5,7 +5,9 @@ use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
-use crate::cpu::conv::{ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad};
+use crate::cpu::conv::{
+    ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad, WinogradConv, WinogradWeightGrad,
+};
 use crate::cpu::execute::{Place, ScanWork, Work};
 use crate::cpu::fused::Access;
 use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
@@ -133,13 +135,28 @@ impl Compiler<'_> {
         match &inst.op {
             Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
-                by_type!(ConvForward, conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape), isa)
+                let spec = conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape);
+                if !double && spec.suits_winograd() {
+                    Box::new(WinogradConv::forward(spec, isa))
+                } else {
+                    by_type!(ConvForward, spec, isa)
+                }
             }
             Primitive::Conv2dInputGrad(conv) => {
-                by_type!(ConvInputGrad, conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape), isa)
+                let spec = conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape);
+                if !double && spec.suits_winograd() {
+                    Box::new(WinogradConv::input_grad(spec, isa))
+                } else {
+                    by_type!(ConvInputGrad, spec, isa)
+                }
             }
             Primitive::Conv2dWeightGrad(conv) => {
-                by_type!(ConvWeightGrad, conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape), isa)
+                let spec = conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape);
+                if !double && spec.suits_winograd() {
+                    Box::new(WinogradWeightGrad::new(spec, isa))
+                } else {
+                    by_type!(ConvWeightGrad, spec, isa)
+                }
             }
             Primitive::MaxPool2d(pool) => {
                 by_type!(Pool, PoolOp::Max, pool_spec(pool, &node(0).shape, &inst.shape), isa)

@@ -13,6 +13,9 @@
 //! With stride `s` an input pixel at `y` meets only the taps with `y + pad - tap * dilation` divisible by `s`; the
 //! pixels that share `y mod s` and `x mod s` share their taps, so the input gradient is one product for each such
 //! class and multiplies no zeros.
+//!
+//! 3x3 convolutions of many channels have faster kernels beside these, see `conv/winograd.rs`;
+//! [`ConvSpec::suits_winograd`] says which.
 
 mod forward;
 mod input_grad;
@@ -20,12 +23,14 @@ mod input_grad;
 mod tests;
 mod view;
 mod weight_grad;
+mod winograd;
 
 use view::View;
 
 pub use forward::ConvForward;
 pub use input_grad::ConvInputGrad;
 pub use weight_grad::ConvWeightGrad;
+pub use winograd::{WinogradConv, WinogradWeightGrad};
 
 /// The shape of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +102,7 @@ impl ConvSpec {
         )
     }
 
+    /// Those of the definition, whichever way it is computed, so that rates can be compared.
     fn flops(&self) -> f64 {
         2.0 * self.output_pixels() as f64
             * self.out_channels as f64

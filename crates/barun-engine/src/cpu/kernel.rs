@@ -36,7 +36,8 @@ pub trait Kernel: Send + Sync {
     /// Bytes of private memory a task needs, aligned to 64 bytes; the same memory serves one task after the other.
     fn scratch_bytes(&self) -> usize;
 
-    /// Floating-point operations of one run (a multiply-add counts two).
+    /// Floating-point operations of one run as the operation is defined (a multiply-add counts two); an algorithm
+    /// that gets by with fewer has the higher rate.
     fn flops(&self) -> f64;
 
     /// Runs one task. `finished` is called for each rectangle of the output once it holds its final values, by the

@@ -34,13 +34,13 @@ fn each_product(spec: &ConvSpec, mut visit: impl FnMut(usize, usize, usize)) {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Which {
+pub(super) enum Which {
     Forward,
     InputGrad,
     WeightGrad,
 }
 
-const WHICH: [Which; 3] = [Which::Forward, Which::InputGrad, Which::WeightGrad];
+pub(super) const WHICH: [Which; 3] = [Which::Forward, Which::InputGrad, Which::WeightGrad];
 
 impl Which {
     fn kernel<T: Sample>(self, spec: ConvSpec, micro: &'static Micro<T>) -> Box<dyn Kernel> {
@@ -52,7 +52,7 @@ impl Which {
     }
 
     /// Rows and columns of the output.
-    fn output(self, spec: &ConvSpec) -> (usize, usize) {
+    pub(super) fn output(self, spec: &ConvSpec) -> (usize, usize) {
         match self {
             Which::Forward => (spec.output_pixels(), spec.out_channels),
             Which::InputGrad => (spec.input_pixels(), spec.in_channels),
@@ -61,10 +61,21 @@ impl Which {
     }
 
     /// Runs the kernel on the two of x, w and y that it reads.
-    fn run<T: Sample>(
+    pub(super) fn run<T: Sample>(
         self,
         spec: &ConvSpec,
         micro: &'static Micro<T>,
+        operands: &Operands<T>,
+        order: Order,
+    ) -> Vec<T> {
+        self.run_kernel(&*self.kernel(*spec, micro), spec, operands, order)
+    }
+
+    /// As [`Which::run`], with a kernel of another kind.
+    pub(super) fn run_kernel<T: Sample>(
+        self,
+        kernel: &dyn Kernel,
+        spec: &ConvSpec,
         operands: &Operands<T>,
         order: Order,
     ) -> Vec<T> {
@@ -74,13 +85,13 @@ impl Which {
             Which::WeightGrad => [&operands.x, &operands.y],
         };
         let (rows, columns) = self.output(spec);
-        let (output, blocks) = run_all(&*self.kernel(*spec, micro), &inputs, rows * columns, order);
+        let (output, blocks) = run_all(kernel, &inputs, rows * columns, order);
         assert_covers(&blocks, rows, columns);
         output
     }
 
     /// Per output element: the sum, the sum of magnitudes, the number of terms.
-    fn naive<T: Sample>(self, spec: &ConvSpec, operands: &Operands<T>) -> Vec<(f64, f64, usize)> {
+    pub(super) fn naive<T: Sample>(self, spec: &ConvSpec, operands: &Operands<T>) -> Vec<(f64, f64, usize)> {
         let (rows, columns) = self.output(spec);
         let mut output = vec![(0.0, 0.0, 0); rows * columns];
         each_product(spec, |x, w, y| {
@@ -97,14 +108,14 @@ impl Which {
     }
 }
 
-struct Operands<T> {
-    x: Vec<T>,
-    w: Vec<T>,
-    y: Vec<T>,
+pub(super) struct Operands<T> {
+    pub x: Vec<T>,
+    pub w: Vec<T>,
+    pub y: Vec<T>,
 }
 
 impl<T: Sample> Operands<T> {
-    fn random(dice: &mut Dice, spec: &ConvSpec) -> Operands<T> {
+    pub fn random(dice: &mut Dice, spec: &ConvSpec) -> Operands<T> {
         Operands {
             x: samples(dice, spec.input_pixels() * spec.in_channels),
             w: samples(dice, spec.taps() * spec.group_in() * spec.out_channels),
@@ -146,7 +157,7 @@ fn check<T: Sample>(spec: &ConvSpec, dice: &mut Dice, wide: &'static Micro<T>) {
 }
 
 /// The largest output without going more than `over` steps past the lower right padding.
-fn with_output(mut spec: ConvSpec, bottom: usize, right: usize) -> Option<ConvSpec> {
+pub(super) fn with_output(mut spec: ConvSpec, bottom: usize, right: usize) -> Option<ConvSpec> {
     let size = |size: usize, axis: usize, end: usize| {
         let seen = spec.dilation[axis] * (spec.kernel[axis] - 1) + 1;
         Some((size + spec.pad[axis] + end).checked_sub(seen)? / spec.stride[axis] + 1)
@@ -184,7 +195,7 @@ fn random_spec(dice: &mut Dice, channels: usize) -> ConvSpec {
 }
 
 /// A square convolution with the same padding on all sides.
-fn square(
+pub(super) fn square(
     batch: usize,
     size: usize,
     from: usize,
@@ -260,7 +271,7 @@ fn the_three_kernels_are_adjoint() {
     }
 }
 
-fn f32_micro(isa: Isa) -> &'static Micro<f32> {
+pub(super) fn f32_micro(isa: Isa) -> &'static Micro<f32> {
     <f32 as crate::cpu::gemm::micro::sealed::Kernels>::micro(isa)
 }
 

@@ -37,6 +37,12 @@ pub(crate) trait Simd<T: Copy>: Copy {
     /// # Safety
     /// The processor has the instruction set.
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// # Safety
+    /// The processor has the instruction set.
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// # Safety
+    /// The processor has the instruction set.
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, rounded once (twice on the scalar path of a machine without a fused instruction).
     ///
     /// # Safety
@@ -106,6 +112,14 @@ macro_rules! portable {
             #[inline(always)]
             unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
                 std::array::from_fn(|i| a[i] + b[i])
+            }
+            #[inline(always)]
+            unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|i| a[i] - b[i])
+            }
+            #[inline(always)]
+            unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|i| a[i] * b[i])
             }
             #[inline(always)]
             unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
@@ -227,6 +241,14 @@ mod x86 {
             unsafe { _mm256_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {
             unsafe { _mm256_fmadd_ps(a, b, c) }
         }
@@ -298,6 +320,14 @@ mod x86 {
             unsafe { _mm256_add_pd(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: __m256d, b: __m256d) -> __m256d {
+            unsafe { _mm256_sub_pd(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256d, b: __m256d) -> __m256d {
+            unsafe { _mm256_mul_pd(a, b) }
+        }
+        #[inline(always)]
         unsafe fn fma(a: __m256d, b: __m256d, c: __m256d) -> __m256d {
             unsafe { _mm256_fmadd_pd(a, b, c) }
         }
@@ -353,6 +383,14 @@ mod x86 {
             unsafe { _mm512_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe { _mm512_fmadd_ps(a, b, c) }
         }
@@ -394,6 +432,14 @@ mod x86 {
         #[inline(always)]
         unsafe fn add(a: __m512d, b: __m512d) -> __m512d {
             unsafe { _mm512_add_pd(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m512d, b: __m512d) -> __m512d {
+            unsafe { _mm512_sub_pd(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512d, b: __m512d) -> __m512d {
+            unsafe { _mm512_mul_pd(a, b) }
         }
         #[inline(always)]
         unsafe fn fma(a: __m512d, b: __m512d, c: __m512d) -> __m512d {

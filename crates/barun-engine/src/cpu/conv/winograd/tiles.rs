@@ -1,0 +1,144 @@
+//! How images are cut into tiles, and where the patch lies that a tile of the output sees.
+
+use super::{KERNEL, PATCH, TILE, transform::Sources};
+use crate::cpu::conv::ConvSpec;
+use std::ops::Range;
+
+/// The tiles of all images of a batch, numbered image by image, row by row. Those at the lower and right border may
+/// reach over it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tiles {
+    batch: usize,
+    /// Height and width of the images seen.
+    source: [usize; 2],
+    /// Height and width of the images cut into tiles.
+    target: [usize; 2],
+    /// Where the patch of the first tile begins.
+    origin: [isize; 2],
+}
+
+/// Consecutive tiles of one row of tiles.
+pub(super) struct TileRun {
+    image: usize,
+    row: usize,
+    columns: Range<usize>,
+}
+
+impl Tiles {
+    /// Tiles of the output, patches of the input.
+    pub fn of_output(spec: &ConvSpec) -> Tiles {
+        Tiles {
+            batch: spec.batch,
+            source: [spec.in_h, spec.in_w],
+            target: [spec.out_h, spec.out_w],
+            origin: spec.pad.map(|pad| -(pad as isize)),
+        }
+    }
+
+    /// Tiles of the input, patches of the output: the input's gradient is the convolution of the output's with the
+    /// taps in reverse order, padded by what is left of the kernel's reach.
+    pub fn of_input(spec: &ConvSpec) -> Tiles {
+        Tiles {
+            batch: spec.batch,
+            source: [spec.out_h, spec.out_w],
+            target: [spec.in_h, spec.in_w],
+            origin: spec.pad.map(|pad| pad as isize + 1 - KERNEL as isize),
+        }
+    }
+
+    /// Tiles of an image, down and across.
+    fn grid(&self) -> [usize; 2] {
+        self.target.map(|size| size.div_ceil(TILE))
+    }
+
+    /// Tiles of the batch.
+    pub fn count(&self) -> usize {
+        self.batch * self.grid()[0] * self.grid()[1]
+    }
+
+    /// Tiles as runs within rows of tiles.
+    pub fn runs(&self, tiles: Range<usize>) -> impl Iterator<Item = TileRun> + use<> {
+        let [down, across] = self.grid();
+        let mut at = tiles.start;
+        std::iter::from_fn(move || {
+            if at >= tiles.end {
+                return None;
+            }
+            let (column, row) = (at % across, at / across);
+            let end = across.min(column + tiles.end - at);
+            at += end - column;
+            Some(TileRun { image: row / down, row: row % down, columns: column..end })
+        })
+    }
+
+    /// For each tile of the run where its patch of the source lies: `at` is the source's first element,
+    /// `channels` are between its pixels; what lies outside is at `outside`.
+    pub fn patches(
+        &self,
+        run: &TileRun,
+        at: *const f32,
+        channels: usize,
+        outside: *const f32,
+    ) -> impl Iterator<Item = Sources<PATCH>> + use<> {
+        let (source, image) = (self.source, run.image);
+        let top = (run.row * TILE) as isize + self.origin[0];
+        let left = self.origin[1];
+        run.columns.clone().map(move |column| {
+            places(at, source, channels, image, [top, (column * TILE) as isize + left], outside)
+        })
+    }
+
+    /// For each tile of the run where its pixels of the target lie, as [`Tiles::patches`].
+    pub fn pixels(
+        &self,
+        run: &TileRun,
+        at: *const f32,
+        channels: usize,
+        outside: *const f32,
+    ) -> impl Iterator<Item = Sources<TILE>> + use<> {
+        let (target, image, top) = (self.target, run.image, (run.row * TILE) as isize);
+        run.columns
+            .clone()
+            .map(move |column| places(at, target, channels, image, [top, (column * TILE) as isize], outside))
+    }
+
+    /// The pixels of the target that the tiles of the run cover, as runs of consecutive ones.
+    pub fn covered(&self, run: &TileRun) -> impl Iterator<Item = Range<usize>> + use<> {
+        let [height, width] = self.target;
+        let first = run.image * height + run.row * TILE;
+        let lines = TILE.min(height - run.row * TILE);
+        let columns = run.columns.start * TILE..(run.columns.end * TILE).min(width);
+        let whole = columns.len() == width;
+        let pieces = if whole { 1 } else { lines };
+        (0..pieces).map(move |line| {
+            let start = (first + line) * width;
+            if whole { start..start + lines * width } else { start + columns.start..start + columns.end }
+        })
+    }
+}
+
+/// The places of a square of pixels of an image whose corner may lie outside.
+fn places<const N: usize>(
+    at: *const f32,
+    [height, width]: [usize; 2],
+    channels: usize,
+    image: usize,
+    [top, left]: [isize; 2],
+    outside: *const f32,
+) -> Sources<N> {
+    let mut places = [[outside; N]; N];
+    for (i, line) in places.iter_mut().enumerate() {
+        let y = top + i as isize;
+        if y < 0 || y >= height as isize {
+            continue;
+        }
+        let first = (image * height + y as usize) * width;
+        for (j, place) in line.iter_mut().enumerate() {
+            let x = left + j as isize;
+            if x >= 0 && x < width as isize {
+                *place = at.wrapping_add((first + x as usize) * channels);
+            }
+        }
+    }
+    places
+}
