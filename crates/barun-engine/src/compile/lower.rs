@@ -205,6 +205,10 @@ impl Builder<'_> {
                 Access::Contiguous { offset }
             } else if strides.iter().all(|&stride| stride == 0) {
                 Access::Uniform { offset }
+            } else if let Some(period) = period(&sizes, &strides, &contiguous)
+                && period <= Access::longest_period(load.dtype)
+            {
+                Access::Periodic { offset, period }
             } else {
                 Access::Strided { offset, strides }
             };
@@ -212,6 +216,12 @@ impl Builder<'_> {
         self.body.sizes = sizes;
         Lowered { body: self.body, pointers: self.pointers }
     }
+}
+
+/// The number of elements a view walks over and over: those of its last axes, if it stands still on the others.
+fn period(sizes: &[usize], strides: &[isize], contiguous: &[isize]) -> Option<usize> {
+    let first = strides.iter().position(|&stride| stride != 0)?;
+    (strides[first..] == contiguous[first..]).then(|| sizes[first..].iter().product())
 }
 
 /// Turns a loop of which every store keeps the old value unless one condition holds into a loop that runs only if it
@@ -300,7 +310,7 @@ pub fn assign_registers(body: &mut FusedLoop, same_memory: impl Fn(usize, usize)
             last_read.insert(store.value, end);
         }
     }
-    // Constants and uniform operands are filled once and stay; strided ones are filled before the code runs.
+    // Constants, uniform and periodic operands are filled once and stay; strided ones are filled before the code runs.
     let mut free: Vec<u16> = Vec::new();
     let mut count = 0u16;
     let mut take = |free: &mut Vec<u16>| {
@@ -318,7 +328,8 @@ pub fn assign_registers(body: &mut FusedLoop, same_memory: impl Fn(usize, usize)
     for load in &body.loads {
         if !in_memory[load.value as usize] {
             registers[load.value as usize] = Some(take(&mut free));
-            stays[load.value as usize] = matches!(load.access, Access::Uniform { .. });
+            stays[load.value as usize] =
+                matches!(load.access, Access::Uniform { .. } | Access::Periodic { .. });
         }
     }
     for (index, instr) in body.code.iter().enumerate() {

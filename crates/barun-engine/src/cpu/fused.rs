@@ -3,7 +3,8 @@
 //!
 //! Reductions follow one tree that depends on the shape alone: rows are cut into leaves of [`TILE`] elements reduced in
 //! sixteen lanes, leaves are added in order within a span, spans in order; columns are added row by row within blocks
-//! of [`BLOCK_ROWS`], blocks in order.
+//! of [`BLOCK_ROWS`], blocks in order. Where rows are shorter than [`BLOCK_WIDTH`], as many as fit lie side by side
+//! like one row, and are added at the end of the block.
 
 use super::isa::Isa;
 use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
@@ -32,8 +33,10 @@ macro_rules! with_number {
 
 /// From this size on the operands of a loop are not in the first-level cache.
 const PREFETCH_ELEMENTS: usize = 64 * TILE;
-/// Rows of a block of the column reduction.
+/// Rows of a block of the column reduction, each of as many short rows as make [`BLOCK_WIDTH`].
 const BLOCK_ROWS: usize = 128;
+/// Sums of the column reduction that are worth a pass: fewer would wait for each other.
+const BLOCK_WIDTH: usize = 64;
 /// Elements of a span of the row reduction.
 const SPAN: usize = 64 * TILE;
 /// Elements of a task of a loop without reduction, for a chain of one instruction.
@@ -52,6 +55,13 @@ pub enum Access {
         /// In elements.
         offset: isize,
     },
+    /// The same elements over and over: element `i` of the iteration is element `offset + i % period`.
+    Periodic {
+        /// In elements.
+        offset: isize,
+        /// At most [`Access::longest_period`].
+        period: usize,
+    },
     /// A stride per axis of the iteration.
     Strided {
         /// In elements.
@@ -59,6 +69,14 @@ pub enum Access {
         /// In elements.
         strides: Vec<isize>,
     },
+}
+
+impl Access {
+    /// The longest period of elements of a type: a register holds a tile and a period behind it, so that the tile can
+    /// begin anywhere in the period.
+    pub fn longest_period(dtype: DType) -> usize {
+        (REGISTER_BYTES / dtype.size() - TILE).min(TILE)
+    }
 }
 
 /// An operand: value `value` of the tile is read from `pointers[pointer]`.
@@ -110,6 +128,17 @@ pub struct Pattern {
     pub reduced: usize,
     /// Product of the kept axes after.
     pub inner: usize,
+}
+
+impl Pattern {
+    /// Rows of a column reduction that lie side by side.
+    fn rows_side_by_side(self) -> usize {
+        (BLOCK_WIDTH / self.inner.max(1)).max(1)
+    }
+
+    fn rows_of_block(self) -> usize {
+        BLOCK_ROWS * self.rows_side_by_side()
+    }
 }
 
 /// A fused loop; see the module docs.
@@ -169,7 +198,7 @@ impl FusedLoop {
 
     /// Pieces each reduced range is cut into.
     fn parts(&self, pattern: Pattern) -> usize {
-        let piece = if pattern.inner == 1 { SPAN } else { BLOCK_ROWS };
+        let piece = if pattern.inner == 1 { SPAN } else { pattern.rows_of_block() };
         pattern.reduced.div_ceil(piece).max(1)
     }
 
@@ -338,16 +367,19 @@ impl FusedLoop {
             let (parts, inner) = (self.parts(pattern), pattern.inner);
             for unit in first..last {
                 let (outer, part) = (unit / parts, unit % parts);
-                let (from, to) = (part * BLOCK_ROWS, ((part + 1) * BLOCK_ROWS).min(pattern.reduced));
+                let block = pattern.rows_of_block();
+                let (from, to) = (part * block, ((part + 1) * block).min(pattern.reduced));
                 let base = outer * pattern.reduced * inner;
                 let width = inner.min(TILE);
-                let rows_per_tile = TILE / width;
+                let side_by_side = pattern.rows_side_by_side();
+                let rows_per_tile = TILE / width / side_by_side * side_by_side;
                 let mut column = 0;
                 while column < inner {
                     let columns = width.min(inner - column);
                     for (index, one) in self.reduces.iter().enumerate() {
                         with_number!(one.dtype, T, {
-                            let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), columns);
+                            let width = columns * side_by_side;
+                            let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), width);
                             sums.fill(one.reduction.identity());
                         });
                     }
@@ -358,8 +390,8 @@ impl FusedLoop {
                         tile.run(base + row * inner + column, rows * columns);
                         for (index, one) in self.reduces.iter().enumerate() {
                             with_number!(one.dtype, T, {
-                                let sums =
-                                    std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), columns);
+                                let width = columns * side_by_side;
+                                let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), width);
                                 accumulate(
                                     self.isa,
                                     one.reduction,
@@ -376,6 +408,14 @@ impl FusedLoop {
                         } else {
                             self.partial(pattern, workspace, index, part)
                         };
+                        if side_by_side > 1 {
+                            with_number!(one.dtype, T, {
+                                let width = columns * side_by_side;
+                                let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), width);
+                                let (first, others) = sums.split_at_mut(columns);
+                                accumulate(self.isa, one.reduction, others, first);
+                            });
+                        }
                         let size = one.dtype.size();
                         let place = target.add((outer * inner + column) * size);
                         std::ptr::copy_nonoverlapping(sums_at(index), place, columns * size);
@@ -419,6 +459,8 @@ impl FusedLoop {
 pub struct Tile<'a> {
     program: &'a FusedLoop,
     pointers: Pointers<'a>,
+    /// The registers.
+    scratch: *mut u8,
     values: Vec<*mut u8>,
     /// Whether operands come from far enough away that asking for the next tile while this one is computed pays.
     prefetch: bool,
@@ -447,8 +489,16 @@ impl<'a> Tile<'a> {
                     repeat(from, values[load.value as usize], size, count);
                 }
             }
+            if let Access::Periodic { offset, period } = load.access {
+                let size = load.dtype.size();
+                // SAFETY: the operand has a whole period; the register has room for a tile and a period.
+                unsafe {
+                    let from = pointers[load.pointer].offset(offset * size as isize);
+                    repeat_period(from, values[load.value as usize], size * period, size * (count + period));
+                }
+            }
         }
-        Tile { program, pointers, values, prefetch: program.elements() >= PREFETCH_ELEMENTS }
+        Tile { program, pointers, scratch, values, prefetch: program.elements() >= PREFETCH_ELEMENTS }
     }
 
     /// Computes and stores the elements of a flat range.
@@ -485,6 +535,11 @@ impl<'a> Tile<'a> {
                         }
                     }
                     Access::Uniform { .. } => {}
+                    Access::Periodic { period, .. } => {
+                        let register = program.registers[load.value as usize].unwrap_or_default();
+                        let first = register as usize * REGISTER_BYTES + start % period * size as usize;
+                        self.values[load.value as usize] = self.scratch.add(first);
+                    }
                     Access::Strided { offset, strides } => {
                         let from = base.offset(offset * size);
                         let to = self.values[load.value as usize];
@@ -544,6 +599,20 @@ unsafe fn repeat(from: *const u8, to: *mut u8, size: usize, count: usize) {
             1 => std::slice::from_raw_parts_mut(to, count).fill(from.read()),
             4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), count).fill(from.cast::<u32>().read()),
             _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), count).fill(from.cast::<u64>().read()),
+        }
+    }
+}
+
+/// Fills `total` bytes with copies of the `period` bytes at `from`, the last one maybe in part.
+unsafe fn repeat_period(from: *const u8, to: *mut u8, period: usize, total: usize) {
+    let mut done = period.min(total);
+    // SAFETY: the caller's; what is copied within `to` has been written.
+    unsafe {
+        std::ptr::copy_nonoverlapping(from, to, done);
+        while done < total {
+            let count = done.min(total - done);
+            std::ptr::copy_nonoverlapping(to, to.add(done), count);
+            done += count;
         }
     }
 }
