@@ -6,7 +6,7 @@
 //! Each figure is the best of several rounds, and the rounds of all contestants alternate, so that other load on the
 //! machine spoils none of them alone.
 
-use barun_engine::cpu::conv::{ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad};
+use barun_engine::cpu::conv::{ConvForward, ConvSpec, ConvWeightGrad, input_grad};
 use barun_engine::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
 use barun_engine::cpu::isa::Isa;
 use barun_engine::cpu::kernel::{Block, Io, Kernel};
@@ -39,7 +39,7 @@ fn main() {
         let y = spec.batch * spec.out_h * spec.out_w * spec.out_channels;
         for (pass, kernel, sizes) in [
             ("forward", Box::new(ConvForward::<f32>::new(spec, isa)) as Box<dyn Kernel>, [x, w, y]),
-            ("input grad", Box::new(ConvInputGrad::<f32>::new(spec, isa)), [y, w, x]),
+            ("input grad", input_grad::<f32>(spec, isa), [y, w, x]),
             ("weight grad", Box::new(ConvWeightGrad::<f32>::new(spec, isa)), [x, y, w]),
         ] {
             let name = format!("{name} {pass}");

@@ -5,7 +5,7 @@ use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
-use crate::cpu::conv::{ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad};
+use crate::cpu::conv::{ConvForward, ConvSpec, ConvWeightGrad, input_grad};
 use crate::cpu::execute::{Place, ScanWork, Work};
 use crate::cpu::fused::Access;
 use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
@@ -136,7 +136,8 @@ impl Compiler<'_> {
                 by_type!(ConvForward, conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape), isa)
             }
             Primitive::Conv2dInputGrad(conv) => {
-                by_type!(ConvInputGrad, conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape), isa)
+                let spec = conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape);
+                if double { input_grad::<f64>(spec, isa) } else { input_grad::<f32>(spec, isa) }
             }
             Primitive::Conv2dWeightGrad(conv) => {
                 by_type!(ConvWeightGrad, conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape), isa)

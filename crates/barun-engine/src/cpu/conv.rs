@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | [`ConvForward`] | output pixels | output channels | taps x input channels |
 //! | [`ConvInputGrad`] | input pixels of one residue class | input channels | taps of that class x output channels |
+//! | [`InputGradByRows`] | output pixels, for each row of the kernel | taps of the row x input channels | output channels |
 //! | [`ConvWeightGrad`] | taps x input channels | output channels | output pixels |
 //!
 //! With stride `s` an input pixel at `y` meets only the taps with `y + pad - tap * dilation` divisible by `s`; the
@@ -16,16 +17,33 @@
 
 mod forward;
 mod input_grad;
+mod input_grad_rows;
 #[cfg(test)]
 mod tests;
 mod view;
 mod weight_grad;
 
+use crate::cpu::gemm::Real;
+use crate::cpu::isa::Isa;
+use crate::cpu::kernel::Kernel;
 use view::View;
 
 pub use forward::ConvForward;
 pub use input_grad::ConvInputGrad;
+pub use input_grad_rows::InputGradByRows;
 pub use weight_grad::ConvWeightGrad;
+
+/// The kernel for the gradient with respect to the input, chosen by the shape alone.
+///
+/// # Panics
+/// If this machine lacks `isa`.
+pub fn input_grad<T: Real>(spec: ConvSpec, isa: Isa) -> Box<dyn Kernel> {
+    if InputGradByRows::<T>::suits(&spec) {
+        Box::new(InputGradByRows::<T>::new(spec, isa))
+    } else {
+        Box::new(ConvInputGrad::<T>::new(spec, isa))
+    }
+}
 
 /// The shape of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
