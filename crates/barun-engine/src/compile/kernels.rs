@@ -5,7 +5,7 @@ use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
-use crate::cpu::conv::{ConvForward, ConvSpec, ConvWeightGrad, input_grad};
+use crate::cpu::conv::{self, ConvSpec};
 use crate::cpu::execute::{Place, ScanWork, Work};
 use crate::cpu::fused::Access;
 use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
@@ -130,17 +130,23 @@ impl Compiler<'_> {
                 if double { Box::new($kernel::<f64>::new($($argument),*)) as Box<dyn Kernel> } else { Box::new($kernel::<f32>::new($($argument),*)) }
             };
         }
+        macro_rules! by_shape {
+            ($choose:path, $spec:expr) => {{
+                use $choose as choose;
+                let spec = $spec;
+                if double { choose::<f64>(spec, isa) } else { choose::<f32>(spec, isa) }
+            }};
+        }
         match &inst.op {
             Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
-                by_type!(ConvForward, conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape), isa)
+                by_shape!(conv::forward, conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape))
             }
             Primitive::Conv2dInputGrad(conv) => {
-                let spec = conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape);
-                if double { input_grad::<f64>(spec, isa) } else { input_grad::<f32>(spec, isa) }
+                by_shape!(conv::input_grad, conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape))
             }
             Primitive::Conv2dWeightGrad(conv) => {
-                by_type!(ConvWeightGrad, conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape), isa)
+                by_shape!(conv::weight_grad, conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape))
             }
             Primitive::MaxPool2d(pool) => {
                 by_type!(Pool, PoolOp::Max, pool_spec(pool, &node(0).shape, &inst.shape), isa)

@@ -48,7 +48,7 @@ impl<T: Real> InputGradByRows<T> {
             && spec.in_channels < 8
             && spec.kernel[1] > 1
             && spec.dilation[1] == 1
-            && spec.batch >= spec.most_tasks().min(16)
+            && spec.has_images_to_share()
             && height * line <= MOST_ELEMENTS
             && spec.taps() * spec.in_channels * spec.out_channels <= MOST_ELEMENTS
     }
@@ -65,7 +65,7 @@ impl<T: Real> InputGradByRows<T> {
         let sums = sums(&spec);
         let image = sums[0] * sums[1];
         let pixels = spec.out_h * spec.out_w * spec.out_channels;
-        let phases = [spec.batch.min(spec.most_tasks())];
+        let phases = [spec.tasks_of_images()];
         let images = CHUNK_BYTES / size_of::<T>() / (image + pixels);
         let images = images.clamp(1, spec.batch.div_ceil(phases[0]));
         let lines = |step: usize, line: usize| {

@@ -36,18 +36,29 @@ fn each_product(spec: &ConvSpec, mut visit: impl FnMut(usize, usize, usize)) {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Which {
     Forward,
+    ForwardByPlanes,
     InputGrad,
     InputGradByRows,
     WeightGrad,
+    WeightGradByPlanes,
 }
 
-const WHICH: [Which; 4] = [Which::Forward, Which::InputGrad, Which::InputGradByRows, Which::WeightGrad];
+const WHICH: [Which; 6] = [
+    Which::Forward,
+    Which::ForwardByPlanes,
+    Which::InputGrad,
+    Which::InputGradByRows,
+    Which::WeightGrad,
+    Which::WeightGradByPlanes,
+];
 
 impl Which {
     /// The kernels that can compute the convolution.
     fn all<T: Sample>(spec: &ConvSpec) -> Vec<Which> {
         let suits = |which: &Which| match which {
+            Which::ForwardByPlanes => ForwardByPlanes::<T>::suits(spec),
             Which::InputGradByRows => InputGradByRows::<T>::suits(spec),
+            Which::WeightGradByPlanes => WeightGradByPlanes::<T>::suits(spec),
             _ => true,
         };
         WHICH.into_iter().filter(suits).collect()
@@ -56,27 +67,31 @@ impl Which {
     fn kernel<T: Sample>(self, spec: ConvSpec, micro: &'static Micro<T>) -> Box<dyn Kernel> {
         match self {
             Which::Forward => Box::new(ConvForward::with_micro(spec, micro)),
+            Which::ForwardByPlanes => Box::new(ForwardByPlanes::with_micro(spec, micro)),
             Which::InputGrad => Box::new(ConvInputGrad::with_micro(spec, micro)),
             Which::InputGradByRows => Box::new(InputGradByRows::with_micro(spec, micro)),
             Which::WeightGrad => Box::new(ConvWeightGrad::with_micro(spec, micro)),
+            Which::WeightGradByPlanes => Box::new(WeightGradByPlanes::with_micro(spec, micro)),
         }
     }
 
     /// The operand that has the shape of the output.
     fn same_shape<T>(self, operands: &Operands<T>) -> &[T] {
         match self {
-            Which::Forward => &operands.y,
+            Which::Forward | Which::ForwardByPlanes => &operands.y,
             Which::InputGrad | Which::InputGradByRows => &operands.x,
-            Which::WeightGrad => &operands.w,
+            Which::WeightGrad | Which::WeightGradByPlanes => &operands.w,
         }
     }
 
     /// Rows and columns of the output.
     fn output(self, spec: &ConvSpec) -> (usize, usize) {
         match self {
-            Which::Forward => (spec.output_pixels(), spec.out_channels),
+            Which::Forward | Which::ForwardByPlanes => (spec.output_pixels(), spec.out_channels),
             Which::InputGrad | Which::InputGradByRows => (spec.input_pixels(), spec.in_channels),
-            Which::WeightGrad => (spec.taps() * spec.group_in(), spec.out_channels),
+            Which::WeightGrad | Which::WeightGradByPlanes => {
+                (spec.taps() * spec.group_in(), spec.out_channels)
+            }
         }
     }
 
@@ -89,9 +104,9 @@ impl Which {
         order: Order,
     ) -> Vec<T> {
         let inputs: [&[T]; 2] = match self {
-            Which::Forward => [&operands.x, &operands.w],
+            Which::Forward | Which::ForwardByPlanes => [&operands.x, &operands.w],
             Which::InputGrad | Which::InputGradByRows => [&operands.y, &operands.w],
-            Which::WeightGrad => [&operands.x, &operands.y],
+            Which::WeightGrad | Which::WeightGradByPlanes => [&operands.x, &operands.y],
         };
         let (rows, columns) = self.output(spec);
         let (output, blocks) = run_all(&*self.kernel(*spec, micro), &inputs, rows * columns, order);
@@ -105,9 +120,11 @@ impl Which {
         let mut output = vec![(0.0, 0.0, 0); rows * columns];
         each_product(spec, |x, w, y| {
             let (a, b, to) = match self {
-                Which::Forward => (operands.x[x].into(), operands.w[w].into(), y),
+                Which::Forward | Which::ForwardByPlanes => (operands.x[x].into(), operands.w[w].into(), y),
                 Which::InputGrad | Which::InputGradByRows => (operands.y[y].into(), operands.w[w].into(), x),
-                Which::WeightGrad => (operands.x[x].into(), operands.y[y].into(), w),
+                Which::WeightGrad | Which::WeightGradByPlanes => {
+                    (operands.x[x].into(), operands.y[y].into(), w)
+                }
             };
             let product: f64 = a * b;
             let entry = &mut output[to];
