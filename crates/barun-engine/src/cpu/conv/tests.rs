@@ -277,6 +277,54 @@ fn convolutions_of_the_usual_networks_agree_with_the_plain_loop() {
 }
 
 #[test]
+fn pixels_in_the_lanes_agree_with_the_plain_loop_and_give_the_bits_of_the_general_kernel() {
+    let mut dice = Dice::new(14);
+    let mut tried = 0;
+    while tried < 40 {
+        let mut pair = |low, high| [dice.between(low, high), dice.between(low, high)];
+        let (kernel, pad, dilation) = (pair(1, 5), pair(0, 5), pair(1, 2));
+        let spec = ConvSpec {
+            batch: dice.between(1, 4),
+            in_h: dice.between(1, 9),
+            in_w: dice.between(10, 34),
+            in_channels: dice.between(1, 4),
+            out_h: 0,
+            out_w: 0,
+            out_channels: dice.between(1, 7),
+            kernel,
+            stride: [dice.between(1, 3), 1],
+            pad,
+            dilation,
+            groups: 1,
+        };
+        let Some(spec) = with_output(spec, dice.between(0, 5), dice.between(0, 9)) else { continue };
+        if !ForwardByPlanes::<f32>::suits(&spec) {
+            continue;
+        }
+        tried += 1;
+        check::<f32>(&spec, &mut dice, &WIDE_F32);
+        check::<f64>(&spec, &mut dice, &WIDE_F64);
+        let operands = Operands::<f32>::random(&mut dice, &spec);
+        for isa in Isa::available() {
+            let run = |which: Which| which.run(&spec, f32_micro(isa), &operands, Order::Forwards);
+            assert!(run(Which::Forward) == run(Which::ForwardByPlanes), "{spec:?} {isa}");
+        }
+    }
+}
+
+#[test]
+fn the_rule_takes_the_special_kernels_for_few_channels_only() {
+    let lenet = square(64, 28, 1, 6, 5, 1, 2);
+    assert_eq!(Which::all::<f32>(&lenet), WHICH);
+    let (second, many) = (square(64, 14, 6, 16, 5, 1, 0), square(64, 26, 32, 64, 3, 1, 0));
+    let general = [Which::Forward, Which::InputGrad, Which::WeightGrad];
+    assert_eq!(Which::all::<f32>(&second), [general[0], general[1], Which::InputGradByRows, general[2]]);
+    for spec in [many, ConvSpec { groups: 6, in_channels: 6, ..lenet }, square(64, 28, 1, 6, 5, 2, 2)] {
+        assert!(!Which::all::<f32>(&spec).contains(&Which::ForwardByPlanes), "{spec:?}");
+    }
+}
+
+#[test]
 fn the_kernels_are_adjoint() {
     fn dot(a: &[f32], b: &[f32]) -> f64 {
         a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()

@@ -4,7 +4,7 @@ use super::ConvSpec;
 use super::planes::{self, Planes};
 use crate::cpu::gemm::Real;
 use crate::cpu::gemm::blocked::share;
-use crate::cpu::gemm::lines::{Apart, Correlation, SQUARE, WHOLE, fold, padded};
+use crate::cpu::gemm::lines::{Apart, Correlation, SQUARE, WHOLE, fold};
 use crate::cpu::gemm::micro::Micro;
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
@@ -39,7 +39,8 @@ impl<T: Real> WeightGradByPlanes<T> {
     pub(super) fn with_micro(spec: ConvSpec, micro: &'static Micro<T>) -> WeightGradByPlanes<T> {
         let planes = Planes::new(&spec);
         let mut places = planes.places(&spec);
-        places.resize(padded(places.len()), places.last().copied().unwrap_or(0));
+        let whole = places.len().next_multiple_of(micro.correlated);
+        places.resize(whole, places.last().copied().unwrap_or(0));
         WeightGradByPlanes { spec, micro, planes, places, phases: [spec.tasks_of_images(), 1] }
     }
 

@@ -121,7 +121,7 @@ pub(super) unsafe fn apart<T: Copy, S: Simd<T>>(p: &Apart<T>) {
 /// Each sum is made of 64 bytes' worth of lanes under every instruction set; [`fold`] makes one number of them.
 pub(crate) struct Correlation<'a, T> {
     pub x: *const T,
-    /// Where what each row of the result sees begins; whole tiles, see [`padded`].
+    /// Where what each row of the result sees begins; a multiple of [`Micro::correlated`](super::micro::Micro::correlated).
     pub places: &'a [usize],
     pub x_line: usize,
     pub dy: *const T,
@@ -136,13 +136,9 @@ pub(crate) struct Correlation<'a, T> {
     pub sums: *mut T,
 }
 
-/// The number of places of [`Correlation`] for `places` that count.
-pub(crate) fn padded(places: usize) -> usize {
-    places.next_multiple_of(6)
-}
-
 /// # Safety
-/// The pointers of `p` are valid for its sizes. `V` vectors make 64 bytes, and `K` divides what [`padded`] gives.
+/// The pointers of `p` are valid for its sizes. `V` vectors make 64 bytes, and `K` divides the number of
+/// places.
 #[allow(clippy::needless_range_loop)] // several arrays run along; iterators are not unrolled as surely
 #[inline(always)]
 pub(super) unsafe fn correlate<T: Copy, S: Simd<T>, const V: usize, const K: usize>(p: &Correlation<'_, T>) {

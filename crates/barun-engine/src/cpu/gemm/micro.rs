@@ -85,6 +85,8 @@ pub(crate) struct Micro<T: 'static> {
     pub sum: unsafe fn(parts: *const T, number: usize, stride: usize, to: *mut T, count: usize),
     pub lines: unsafe fn(&Lines<'_, T>),
     pub apart: unsafe fn(&Apart<T>),
+    /// Rows of the result that [`Micro::correlate`] computes at a time.
+    pub correlated: usize,
     pub correlate: unsafe fn(&Correlation<'_, T>),
 }
 
@@ -215,10 +217,11 @@ macro_rules! micro {
             $(#[target_feature(enable = $feature)])?
             unsafe fn correlation(c: &Correlation<'_, $t>) {
                 const VECTORS: usize = 64 / size_of::<$t>() / LANES;
-                const PLACES: usize = if VECTORS < 6 { 6 / VECTORS } else { 1 };
-                unsafe { correlate::<$t, $simd, VECTORS, PLACES>(c) }
+                unsafe { correlate::<$t, $simd, VECTORS, CORRELATED>(c) }
             }
             const LANES: usize = <$simd as Simd<$t>>::LANES;
+            // Twelve vectors of sums, two for each.
+            const CORRELATED: usize = if LANES * size_of::<$t>() < 32 { 1 } else { LANES * size_of::<$t>() * 3 / 32 };
             Micro {
                 rows: $rows,
                 lanes: LANES,
@@ -230,6 +233,7 @@ macro_rules! micro {
                 sum: total,
                 lines: pixel_lines,
                 apart: take_apart,
+                correlated: CORRELATED,
                 correlate: correlation,
             }
         };
