@@ -15,9 +15,11 @@ mod compare;
 mod error;
 mod measure;
 mod peer;
+mod profile;
 pub mod workloads;
 
 pub use compare::{Compared, Comparison, PeerResult, PeerVersion, compare};
 pub use error::{Error, Result};
 pub use measure::{Measured, Pace, Report, Tell, describe, measure};
+pub use profile::{Bandwidth, KernelProfile, StepProfile, profile};
 pub use workloads::{Training, Workload};

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use barun_engine::random::Stream;
-use barun_engine::{Buffer, Device, Options, Program, State};
+use barun_engine::{Buffer, Device, Options, Profile, Program, State};
 use barun_nn::layers::Sequential;
 use barun_nn::losses::CrossEntropy;
 use barun_nn::models::{Architecture, Cnn, Lenet, Mlp, NormPlace, Resnet18};
@@ -105,6 +105,11 @@ impl Training {
     /// One whole step; the loss before its update.
     pub fn step(&mut self) -> Result<f64> {
         Ok(self.step.run(&mut self.state, &self.batch, 1e-3)?.loss)
+    }
+
+    /// Runs `steps` steps and tells where their time went.
+    pub fn profile(&mut self, steps: usize) -> Result<Profile> {
+        Ok(self.step.profile(&mut self.state, &self.batch, 1e-3, steps)?)
     }
 
     /// The compiled step, to look at.

@@ -53,7 +53,7 @@ pub use device::{Device, DeviceOptions};
 pub use error::{Error, NonFinite, OpError, Result};
 pub use fleet::Fleet;
 pub use graph::{Conv2d, Pool2d, layer_scope};
-pub use program::{Options, Program, ProgramSpec};
+pub use program::{KernelTime, Options, Profile, Program, ProgramSpec};
 pub use session::Session;
 pub use state::{Layout, Slot, State};
 pub use tensor::{Axes, Buffer, DType, Element, Generator, ScanOptions, Shape, Tensor, scan};

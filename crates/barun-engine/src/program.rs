@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::compile::{self, Compiled, KernelInfo, ValueInfo};
-use crate::cpu::execute::{Executable, Frame, Place};
+use crate::cpu::execute::{Executable, Frame, Place, Untimed};
 use crate::cpu::memory::Memory;
 use crate::cpu::team::{Member, Team};
 use crate::device::Device;
@@ -13,6 +13,11 @@ use crate::error::{Error, NonFinite, Result};
 use crate::graph::{Graph, Kind, Leaves, Primitive};
 use crate::state::{Layout, State};
 use crate::tensor::{Buffer, DType, Shape, Tensor};
+
+mod profile;
+
+use profile::Spent;
+pub use profile::{KernelTime, Profile};
 
 /// How a program is compiled.
 #[derive(Clone, Debug)]
@@ -166,7 +171,7 @@ impl Program {
         }
         self.check(state, feeds)?;
         // Nothing writes to the state of a program without updates.
-        self.execute(self.device.team(), state.memory.as_ptr().cast_mut(), feeds)
+        self.execute(self.device.team(), state.memory.as_ptr().cast_mut(), feeds, None)
     }
 
     /// As [`Program::run`], by another team of threads.
@@ -175,11 +180,11 @@ impl Program {
         if self.check_finite {
             // A run that meets a NaN leaves the state as it was.
             let mut tried = state.clone();
-            let results = self.execute(team, tried.memory.as_mut_ptr(), feeds)?;
+            let results = self.execute(team, tried.memory.as_mut_ptr(), feeds, None)?;
             *state = tried;
             return Ok(results);
         }
-        self.execute(team, state.memory.as_mut_ptr(), feeds)
+        self.execute(team, state.memory.as_mut_ptr(), feeds, None)
     }
 
     fn check(&self, state: &State, feeds: &[&Buffer]) -> Result<()> {
@@ -206,7 +211,13 @@ impl Program {
         Ok(())
     }
 
-    fn execute(&self, team: &Team, state: *mut u8, feeds: &[&Buffer]) -> Result<Vec<Buffer>> {
+    fn execute(
+        &self,
+        team: &Team,
+        state: *mut u8,
+        feeds: &[&Buffer],
+        spent: Option<&Spent>,
+    ) -> Result<Vec<Buffer>> {
         let mut context = self.context(team.threads());
         let data = self.data.iter().map(|buffer| &**buffer);
         let feeds: Vec<*const u8> =
@@ -224,9 +235,19 @@ impl Program {
             let work = |member: Member<'_>| {
                 let frame = memory.frame();
                 let scratch = memory.scratch[member.index];
+                let counters = &context.counters;
                 // SAFETY: the context was made for this program, the state has its layout (checked), feeds have the
                 // shapes it was compiled for (checked); members get a scratch each.
-                unsafe { self.executable.run(frame, &member, scratch, &context.counters, 0) }
+                unsafe {
+                    match spent {
+                        None => self.executable.run(frame, &member, scratch, counters, 0, &mut Untimed),
+                        Some(spent) => {
+                            let mut watch = spent.stopwatch();
+                            self.executable.run(frame, &member, scratch, counters, 0, &mut watch);
+                            spent.add(&watch);
+                        }
+                    }
+                }
             };
             if self.executable.is_shared() { team.run(&work) } else { work(Member::alone()) }
         }

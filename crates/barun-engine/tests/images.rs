@@ -3,8 +3,8 @@
 use barun_engine::cpu::isa::Isa;
 use barun_engine::random::Stream;
 use barun_engine::{
-    Buffer, Conv2d, DType, Device, DeviceOptions, Layout, Options, Pool2d, Program, ProgramSpec,
-    State, Tensor,
+    Buffer, Conv2d, DType, Device, DeviceOptions, Layout, Options, Pool2d, Program, ProgramSpec, State,
+    Tensor,
 };
 
 const POOL: Pool2d = Pool2d { window: [2, 2], stride: [2, 2], padding: [(0, 0); 2], count_include_pad: true };
@@ -76,7 +76,7 @@ fn short_rows_are_repeated_and_reduced_like_long_ones() {
         let maxima: Vec<f64> = all.map(|index| column(index).fold(f64::MIN, f64::max)).collect();
         for (dtype, tolerance) in [(DType::F32, 1e-2), (DType::F64, 1e-9)] {
             let tensor =
-                |values: &[f64], shape: &[usize]| Tensor::constant(&Buffer::new(values, shape)).cast(dtype);
+                |values: &[f64], shape: &[usize]| Tensor::new(Buffer::new(values, shape)).cast(dtype);
             let shifted = tensor(&values, &[rows, columns]) + tensor(&row, &[columns]);
             for (expected, found) in [(&sums, shifted.sum(0)), (&maxima, shifted.max(0))] {
                 let found = found.eval().unwrap().to_f64();

@@ -44,7 +44,8 @@ mod step;
 mod summary;
 
 pub use barun_engine::{
-    Buffer, DType, Device, DeviceOptions, Fleet, Layout, Options, Program, ProgramSpec, Shape, State, Tensor,
+    Buffer, DType, Device, DeviceOptions, Fleet, Layout, Options, Profile, Program, ProgramSpec, Shape,
+    State, Tensor,
 };
 pub use barun_macros::{Hyper, Module, Slots};
 pub use error::{Error, Result};

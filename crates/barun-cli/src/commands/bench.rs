@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use barun_bench::{Compared, Comparison, Measured, Pace, Report, Workload, workloads};
+use barun_bench::{Compared, Comparison, Measured, Pace, Report, StepProfile, Workload, workloads};
 use clap::Args;
 
 use crate::error::Result;
@@ -22,11 +22,14 @@ Examples:
   barun bench
   barun bench --only mlp128,lenet64 --threads 1 --json
   barun bench --describe lenet64                         the kernels of the compiled step
+  barun bench --profile lenet64                          where the time of a step goes
   barun bench --compare --python venv/bin/python         a Python with torch, jax or both
 
 With --json: threads, workloads[] with workload, us_per_step (median), us_per_step_range (of the rounds),
 samples_per_second; with --compare also rounds, peers[] with peer and version, and in each workload peers[] with peer,
-mode, us_per_step, ratio (the peer's time over Barun's, median of the rounds), ratio_range.")]
+mode, us_per_step, ratio (the peer's time over Barun's, median of the rounds), ratio_range. With --profile: workload,
+threads, us_per_step, waiting_us, floor_us, peak_gflops, bandwidths[], and kernels[] with kernel, layer, shape, us,
+percent_of_step, gflops, gb_per_second, percent_of_limit.")]
 pub struct Bench {
     /// Workloads by name, separated by commas [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -45,8 +48,13 @@ pub struct Bench {
     json: bool,
 
     /// Print the kernels of a workload's compiled step with their FLOPs and bytes, and measure nothing
-    #[arg(long, value_name = "WORKLOAD", conflicts_with_all = ["only", "json", "compare"])]
+    #[arg(long, value_name = "WORKLOAD", conflicts_with_all = ["only", "json", "compare", "profile"])]
     describe: Option<String>,
+
+    /// Print the time of each kernel of a workload's step, its share, GFLOP/s, GB/s, and per cent of the machine's limit,
+    /// which is measured first
+    #[arg(long, value_name = "WORKLOAD", conflicts_with_all = ["only", "compare", "rounds"])]
+    profile: Option<String>,
 
     /// Measure PyTorch and JAX too, in turns
     #[arg(long, requires = "python")]
@@ -67,6 +75,11 @@ impl Bench {
         let threads = self.threads.map(NonZeroUsize::get);
         if let Some(name) = &self.describe {
             output::text(&barun_bench::describe(workloads::by_name(name)?, threads)?)?;
+            return Ok(Outcome::Done);
+        }
+        if let Some(name) = &self.profile {
+            let profile = barun_bench::profile(workloads::by_name(name)?, threads, &Pace::default())?;
+            print(self.json, &profile, profile_table)?;
             return Ok(Outcome::Done);
         }
         let chosen = self.chosen()?;
@@ -118,6 +131,46 @@ fn table(report: &Report) -> String {
 
 fn figures(row: &Measured) -> String {
     format!("{:>12.1} us/step  {:>10.0} samples/s", row.us_per_step, row.samples_per_second)
+}
+
+fn profile_table(profile: &StepProfile) -> String {
+    let bandwidths = profile
+        .bandwidths
+        .iter()
+        .map(|level| format!("{:.0} GB/s in {} kB", level.gb_per_second, level.bytes >> 10));
+    let mut text = format!(
+        "{}, {} threads: {:.1} us a step, {:.1} us of it waiting; {:.1} us at the machine's limit\n\
+         limit: {:.0} GFLOP/s, {}\n\n\
+         {:>10} {:>6} {:>9} {:>8} {:>7}  {:<18} {:<21} kernel\n",
+        profile.workload,
+        profile.threads,
+        profile.us_per_step,
+        profile.waiting_us,
+        profile.floor_us,
+        profile.peak_gflops,
+        bandwidths.collect::<Vec<_>>().join(", "),
+        "us",
+        "% step",
+        "GFLOP/s",
+        "GB/s",
+        "% limit",
+        "shape",
+        "layer"
+    );
+    for kernel in &profile.kernels {
+        text.push_str(&format!(
+            "{:>10.1} {:>6.1} {:>9.1} {:>8.1} {:>7.0}  {:<18} {:<21} {}\n",
+            kernel.us,
+            kernel.percent_of_step,
+            kernel.gflops,
+            kernel.gb_per_second,
+            kernel.percent_of_limit,
+            kernel.shape,
+            kernel.layer,
+            kernel.kernel,
+        ));
+    }
+    text
 }
 
 fn comparison_table(comparison: &Comparison) -> String {

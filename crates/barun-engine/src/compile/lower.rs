@@ -6,7 +6,7 @@ use super::fuse::is_reduction;
 use super::view::{View, Viewed, is_inline};
 use crate::cpu::fused::{Access, FusedLoop, Load, Pattern, Reduce, Store};
 use crate::cpu::isa::Isa;
-use crate::cpu::tile::{Instr, Reduction, TileOp};
+use crate::cpu::tile::{Instr, Reduction, TILE, TileOp};
 use crate::graph::Primitive;
 use crate::tensor::Shape;
 
@@ -41,6 +41,8 @@ pub fn lower(viewed: &Viewed, members: &[usize], stored: impl Fn(usize) -> bool,
             pattern: reduction.map(|&member| pattern(&shape, &nodes[member].op)),
             registers: Vec::new(),
             register_count: 0,
+            steps: Vec::new(),
+            repeats: TILE,
             isa,
         },
     };
@@ -277,86 +279,7 @@ fn drop_unused(body: &mut FusedLoop) {
     body.constants.retain(|(value, ..)| used.contains(value));
 }
 
-/// Decides which stores write memory directly and gives the other values registers. `same_memory` says whether two
-/// pointers of the loop are one place.
-pub fn assign_registers(body: &mut FusedLoop, same_memory: impl Fn(usize, usize) -> bool) {
-    let made_at: HashMap<u16, usize> =
-        body.code.iter().enumerate().map(|(index, instr)| (instr.result, index)).collect();
-    let mut last_read: HashMap<u16, usize> = HashMap::new();
-    for (index, instr) in body.code.iter().enumerate() {
-        for &operand in &instr.operands[..operand_count(&instr.op)] {
-            last_read.insert(operand, index);
-        }
-    }
-    let end = body.code.len();
-    for reduce in &body.reduces {
-        last_read.insert(reduce.value, end);
-    }
-    let mut in_memory: Vec<bool> = vec![false; body.registers.len()];
-    for load in &body.loads {
-        in_memory[load.value as usize] = matches!(load.access, Access::Contiguous { .. });
-    }
-    for index in 0..body.stores.len() {
-        let store = body.stores[index].clone();
-        let overwrites = body.loads.iter().any(|load| {
-            same_memory(load.pointer, store.pointer)
-                && last_read.get(&load.value).copied().unwrap_or(0)
-                    >= made_at.get(&store.value).copied().unwrap_or(end)
-        });
-        body.stores[index].direct = !overwrites && !in_memory[store.value as usize];
-        if body.stores[index].direct {
-            in_memory[store.value as usize] = true;
-        } else {
-            last_read.insert(store.value, end);
-        }
-    }
-    // Constants, uniform and periodic operands are filled once and stay; strided ones are filled before the code runs.
-    let mut free: Vec<u16> = Vec::new();
-    let mut count = 0u16;
-    let mut take = |free: &mut Vec<u16>| {
-        free.pop().unwrap_or_else(|| {
-            count += 1;
-            count - 1
-        })
-    };
-    let mut registers = vec![None; body.registers.len()];
-    let mut stays = vec![false; body.registers.len()];
-    for (value, ..) in &body.constants {
-        registers[*value as usize] = Some(take(&mut free));
-        stays[*value as usize] = true;
-    }
-    for load in &body.loads {
-        if !in_memory[load.value as usize] {
-            registers[load.value as usize] = Some(take(&mut free));
-            stays[load.value as usize] =
-                matches!(load.access, Access::Uniform { .. } | Access::Periodic { .. });
-        }
-    }
-    for (index, instr) in body.code.iter().enumerate() {
-        if !in_memory[instr.result as usize] {
-            registers[instr.result as usize] = Some(take(&mut free));
-        }
-        // Freed after the result has its register, so that no result is also an operand.
-        let mut done: Vec<u16> = instr.operands[..operand_count(&instr.op)].to_vec();
-        done.push(instr.result);
-        done.sort_unstable();
-        done.dedup();
-        for value in done {
-            let unused = last_read.get(&value).is_none_or(|&last| last <= index);
-            if unused
-                && !stays[value as usize]
-                && !in_memory[value as usize]
-                && let Some(register) = registers[value as usize]
-            {
-                free.push(register);
-            }
-        }
-    }
-    body.registers = registers;
-    body.register_count = count as usize;
-}
-
-fn operand_count(op: &TileOp) -> usize {
+pub fn operand_count(op: &TileOp) -> usize {
     match op {
         TileOp::Unary(_) | TileOp::Cast(_) | TileOp::Copy => 1,
         TileOp::Binary(_) | TileOp::Random { .. } => 2,

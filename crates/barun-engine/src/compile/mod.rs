@@ -9,6 +9,7 @@ mod kernels;
 mod lower;
 mod plan;
 mod recompute;
+mod registers;
 mod schedule;
 mod simplify;
 mod view;
@@ -491,6 +492,6 @@ fn aligned(bytes: usize) -> usize {
 fn place_loop(lowered: lower::Lowered, place_of: &impl Fn(usize) -> Place) -> PlacedLoop {
     let lower::Lowered { mut body, pointers } = lowered;
     let pointers: Vec<Place> = pointers.into_iter().map(place_of).collect();
-    lower::assign_registers(&mut body, |a, b| pointers[a] == pointers[b]);
+    registers::assign(&mut body, |a, b| pointers[a] == pointers[b]);
     PlacedLoop { body, pointers }
 }

@@ -1,6 +1,7 @@
 //! The executor: walks the stages of a compiled program with all members of a team.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::fused::FusedLoop;
 use super::kernel::{Io, Kernel};
@@ -135,6 +136,36 @@ pub struct Stage {
     pub mode: crate::compile::Mode,
 }
 
+/// Told before and after a member runs a task of a kernel.
+pub trait Clock {
+    /// Runs `task`, which belongs to the kernel at `work` in [`Executable::works`].
+    fn time(&mut self, work: usize, task: impl FnOnce());
+}
+
+/// Looks at no clock.
+pub struct Untimed;
+
+impl Clock for Untimed {
+    #[inline(always)]
+    fn time(&mut self, _: usize, task: impl FnOnce()) {
+        task();
+    }
+}
+
+/// Adds up the time that one member spends in each kernel.
+pub struct Stopwatch {
+    /// By position in [`Executable::works`].
+    pub spent: Vec<Duration>,
+}
+
+impl Clock for Stopwatch {
+    fn time(&mut self, work: usize, task: impl FnOnce()) {
+        let start = Instant::now();
+        task();
+        self.spent[work] += start.elapsed();
+    }
+}
+
 /// A program ready to run.
 pub struct Executable {
     /// Kernels.
@@ -171,6 +202,7 @@ impl Executable {
         scratch: *mut u8,
         counters: &[AtomicUsize],
         visit: usize,
+        clock: &mut impl Clock,
     ) {
         use crate::compile::Mode;
         let mut waiting = false;
@@ -181,41 +213,36 @@ impl Executable {
                 member.barrier();
             }
             waiting = !single;
-            // SAFETY: the schedule lets nothing that runs at the same time touch the same memory.
-            unsafe {
-                match stage.mode {
-                    Mode::Single if member.index == 0 => {
-                        for run in &stage.runs {
-                            for task in 0..run.tasks {
-                                self.works[run.work]
-                                    .run(run.phase, task, frame, member, scratch, counters, visit);
-                            }
-                        }
+            let mut one = |run: &Run, task: usize| {
+                clock.time(run.work, || {
+                    // SAFETY: the schedule lets nothing that runs at the same time touch the same memory.
+                    unsafe {
+                        self.works[run.work].run(run.phase, task, frame, member, scratch, counters, visit);
                     }
-                    Mode::Single => {}
-                    Mode::Together => {
-                        for run in &stage.runs {
-                            self.works[run.work].run(run.phase, 0, frame, member, scratch, counters, visit);
+                });
+            };
+            match stage.mode {
+                Mode::Single if member.index == 0 => {
+                    stage.runs.iter().for_each(|run| (0..run.tasks).for_each(|task| one(run, task)));
+                }
+                Mode::Single => {}
+                Mode::Together => stage.runs.iter().for_each(|run| one(run, 0)),
+                Mode::Shared => {
+                    let tasks: usize = stage.runs.iter().map(|run| run.tasks).sum();
+                    // Every visit takes one ticket per task and one per member that finds nothing left.
+                    let base = visit * (tasks + member.threads);
+                    loop {
+                        let ticket = counters[index].fetch_add(1, Ordering::Relaxed) - base;
+                        if ticket >= tasks {
+                            break;
                         }
-                    }
-                    Mode::Shared => {
-                        let tasks: usize = stage.runs.iter().map(|run| run.tasks).sum();
-                        // Every visit takes one ticket per task and one per member that finds nothing left.
-                        let base = visit * (tasks + member.threads);
-                        loop {
-                            let ticket = counters[index].fetch_add(1, Ordering::Relaxed) - base;
-                            if ticket >= tasks {
+                        let mut task = ticket;
+                        for run in &stage.runs {
+                            if task < run.tasks {
+                                one(run, task);
                                 break;
                             }
-                            let mut task = ticket;
-                            for run in &stage.runs {
-                                if task < run.tasks {
-                                    self.works[run.work]
-                                        .run(run.phase, task, frame, member, scratch, counters, visit);
-                                    break;
-                                }
-                                task -= run.tasks;
-                            }
+                            task -= run.tasks;
                         }
                     }
                 }
@@ -375,7 +402,7 @@ impl ScanWork {
                     member.barrier();
                 }
                 let visit = visit * self.length + turn;
-                self.body.run(inner, member, scratch, &counters[self.counters..], visit);
+                self.body.run(inner, member, scratch, &counters[self.counters..], visit, &mut Untimed);
                 if shared {
                     member.barrier();
                 }

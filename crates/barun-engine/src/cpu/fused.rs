@@ -7,6 +7,7 @@
 //! like one row, and are added at the end of the block.
 
 use super::isa::Isa;
+use super::native::Step;
 use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
 use crate::graph::{Literal, MAX_RANK};
 use crate::tensor::DType;
@@ -164,6 +165,10 @@ pub struct FusedLoop {
     pub registers: Vec<Option<u16>>,
     /// How many registers there are.
     pub register_count: usize,
+    /// Who does which instructions of the chain.
+    pub steps: Vec<Step>,
+    /// How often values that stay the same over the whole loop are repeated in their registers.
+    pub repeats: usize,
     /// Instruction set.
     pub isa: Isa,
 }
@@ -475,7 +480,7 @@ impl<'a> Tile<'a> {
             None => std::ptr::null_mut(),
         };
         let values: Vec<*mut u8> = program.registers.iter().map(register).collect();
-        let count = TILE.min(program.elements());
+        let count = program.repeats;
         for &(value, dtype, literal) in &program.constants {
             // SAFETY: the register has room for a tile.
             unsafe { fill(literal, dtype, values[value as usize], count) }
@@ -494,7 +499,8 @@ impl<'a> Tile<'a> {
                 // SAFETY: the operand has a whole period; the register has room for a tile and a period.
                 unsafe {
                     let from = pointers[load.pointer].offset(offset * size as isize);
-                    repeat_period(from, values[load.value as usize], size * period, size * (count + period));
+                    let count = TILE.min(program.elements()) + period;
+                    repeat_period(from, values[load.value as usize], size * period, size * count);
                 }
             }
         }
@@ -557,7 +563,14 @@ impl<'a> Tile<'a> {
                         self.pointers[store.pointer].add(start * store.dtype.size());
                 }
             }
-            run_tile(program.isa, &program.code, &self.values, start, count);
+            for step in &program.steps {
+                match step {
+                    Step::Native(_, native) => native.run(&self.values, count),
+                    Step::Interpreted(range) => {
+                        run_tile(program.isa, &program.code[range.clone()], &self.values, start, count);
+                    }
+                }
+            }
             for store in &program.stores {
                 if !store.direct {
                     let size = store.dtype.size();

@@ -7,9 +7,11 @@ pub mod gemm;
 pub mod indexed;
 pub mod isa;
 pub mod kernel;
+pub mod limits;
 pub mod math;
 pub mod memory;
 pub mod multiversion;
+pub mod native;
 pub mod pool;
 pub mod team;
 #[cfg(test)]

@@ -15,7 +15,9 @@ pub use options::{Decay, InputTransform, StepOptions};
 use crate::losses::Loss;
 use crate::metrics::Aggregate;
 use crate::optimizers::{AnyOptimizer, ToAny};
-use crate::{Buffer, DType, Forward, Inventory, Layout, Module, Program, Result, Shape, State, state};
+use crate::{
+    Buffer, DType, Forward, Inventory, Layout, Module, Profile, Program, Result, Shape, State, state,
+};
 use build::Built;
 
 /// Rows of inputs with their targets.
@@ -134,6 +136,13 @@ impl<M: Module + Forward> Step<M> {
         let lr = Buffer::new(&[lr], []);
         let outputs = built.program.run(state, &[&batch.x, &batch.y, &lr])?;
         Ok(self.step_output(&outputs))
+    }
+
+    /// Trains `steps` steps on one batch and tells where their time went.
+    pub fn profile(&self, state: &mut State, batch: &Batch, lr: f64, steps: usize) -> Result<Profile> {
+        let built = self.built(Purpose::Train, &batch.x, Some(&batch.y))?;
+        let lr = Buffer::new(&[lr], []);
+        Ok(built.program.profile(state, &[&batch.x, &batch.y, &lr], steps)?)
     }
 
     /// Loss and metrics of a batch in eval mode; the state stays as it is.
