@@ -6,11 +6,15 @@
 //! of [`BLOCK_ROWS`], blocks in order. Where rows are shorter than [`BLOCK_WIDTH`], as many as fit lie side by side
 //! like one row, and are added at the end of the block.
 
+mod access;
+
 use super::isa::Isa;
 use super::native::Step;
-use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
-use crate::graph::{Literal, MAX_RANK};
+use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce_rows, run_tile};
+use crate::graph::Literal;
 use crate::tensor::DType;
+pub use access::Access;
+use access::{gather, prefetch, repeat, repeat_period};
 
 /// Names the element type of `dtype` as `$T` in `$body`; reductions are over numbers alone.
 macro_rules! with_number {
@@ -42,43 +46,6 @@ const BLOCK_WIDTH: usize = 64;
 const SPAN: usize = 64 * TILE;
 /// Elements of a task of a loop without reduction, for a chain of one instruction.
 const TASK_ELEMENTS: usize = 64 * TILE;
-
-/// How a loop reads an operand.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Access {
-    /// Element `i` of the iteration is element `offset + i`.
-    Contiguous {
-        /// In elements.
-        offset: isize,
-    },
-    /// Every element of the iteration reads the same one.
-    Uniform {
-        /// In elements.
-        offset: isize,
-    },
-    /// The same elements over and over: element `i` of the iteration is element `offset + i % period`.
-    Periodic {
-        /// In elements.
-        offset: isize,
-        /// At most [`Access::longest_period`].
-        period: usize,
-    },
-    /// A stride per axis of the iteration.
-    Strided {
-        /// In elements.
-        offset: isize,
-        /// In elements.
-        strides: Vec<isize>,
-    },
-}
-
-impl Access {
-    /// The longest period of elements of a type: a register holds a tile and a period behind it, so that the tile can
-    /// begin anywhere in the period.
-    pub fn longest_period(dtype: DType) -> usize {
-        (REGISTER_BYTES / dtype.size() - TILE).min(TILE)
-    }
-}
 
 /// An operand: value `value` of the tile is read from `pointers[pointer]`.
 #[derive(Clone, Debug)]
@@ -186,9 +153,15 @@ impl FusedLoop {
 
     /// Bytes of private memory of a task.
     pub fn scratch_bytes(&self) -> usize {
-        // Registers, and one row of sums per column reduction.
+        // Registers, one row of sums per column reduction, and where each value lies.
         let sums = if self.pattern.is_some_and(|pattern| pattern.inner > 1) { self.reduces.len() } else { 0 };
-        (self.register_count + sums) * REGISTER_BYTES
+        (self.register_count + sums) * REGISTER_BYTES + self.registers.len() * size_of::<*mut u8>()
+    }
+
+    /// Where the pointers of the values are in the scratch memory.
+    fn values_at(&self, scratch: *mut u8) -> *mut *mut u8 {
+        let bytes = self.scratch_bytes() - self.registers.len() * size_of::<*mut u8>();
+        scratch.wrapping_add(bytes).cast()
     }
 
     /// Bytes shared by the tasks of a run: partial results of split reductions.
@@ -312,15 +285,9 @@ impl FusedLoop {
                     for reduce in &self.reduces {
                         with_number!(reduce.dtype, T, {
                             let values = tile.slice::<T>(reduce.value, rows * row);
-                            let out = pointers[reduce.pointer].cast::<T>();
-                            for index in 0..rows {
-                                let value = super::tile::reduce(
-                                    self.isa,
-                                    reduce.reduction,
-                                    &values[index * row..][..row],
-                                );
-                                out.add(unit + index).write(value);
-                            }
+                            let results = pointers[reduce.pointer].cast::<T>().add(unit);
+                            let results = std::slice::from_raw_parts_mut(results, rows);
+                            reduce_rows(self.isa, reduce.reduction, values, row, results);
                         });
                     }
                     unit += rows;
@@ -337,7 +304,10 @@ impl FusedLoop {
                     tile.run(outer * row + at, count);
                     for (index, one) in self.reduces.iter().enumerate() {
                         with_number!(one.dtype, T, {
-                            let leaf = reduce(self.isa, one.reduction, tile.slice::<T>(one.value, count));
+                            let mut leaf = [T::ZERO];
+                            let values = tile.slice::<T>(one.value, count);
+                            reduce_rows(self.isa, one.reduction, values, count, &mut leaf);
+                            let [leaf] = leaf;
                             let place = if parts == 1 {
                                 pointers[one.pointer].cast::<T>().add(outer)
                             } else {
@@ -466,7 +436,8 @@ pub struct Tile<'a> {
     pointers: Pointers<'a>,
     /// The registers.
     scratch: *mut u8,
-    values: Vec<*mut u8>,
+    /// In the scratch memory, behind everything else.
+    values: &'a mut [*mut u8],
     /// Whether operands come from far enough away that asking for the next tile while this one is computed pays.
     prefetch: bool,
 }
@@ -479,7 +450,10 @@ impl<'a> Tile<'a> {
             Some(index) => unsafe { scratch.add(*index as usize * REGISTER_BYTES) },
             None => std::ptr::null_mut(),
         };
-        let values: Vec<*mut u8> = program.registers.iter().map(register).collect();
+        let count = program.registers.len();
+        // SAFETY: the scratch memory has room for them, for this tile alone.
+        let values = unsafe { std::slice::from_raw_parts_mut(program.values_at(scratch), count) };
+        values.iter_mut().zip(&program.registers).for_each(|(value, index)| *value = register(index));
         let count = program.repeats;
         for &(value, dtype, literal) in &program.constants {
             // SAFETY: the register has room for a tile.
@@ -565,9 +539,9 @@ impl<'a> Tile<'a> {
             }
             for step in &program.steps {
                 match step {
-                    Step::Native(_, native) => native.run(&self.values, count),
+                    Step::Native(_, native) => native.run(self.values, count),
                     Step::Interpreted(range) => {
-                        run_tile(program.isa, &program.code[range.clone()], &self.values, start, count);
+                        run_tile(program.isa, &program.code[range.clone()], self.values, start, count);
                     }
                 }
             }
@@ -585,95 +559,5 @@ impl<'a> Tile<'a> {
     unsafe fn slice<T: Number>(&self, value: u16, count: usize) -> &[T] {
         // SAFETY: the caller names a value of this type that holds `count` elements.
         unsafe { std::slice::from_raw_parts(self.values[value as usize].cast(), count) }
-    }
-}
-
-/// Asks for the cache lines of a range; it may lie anywhere.
-#[inline(always)]
-fn prefetch(from: *const u8, bytes: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..bytes).step_by(64) {
-        // SAFETY: a prefetch reads nothing; an address that is not mapped is ignored.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-                from.wrapping_add(line).cast(),
-            );
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (from, bytes);
-}
-
-/// Repeats one element of `size` bytes `count` times.
-unsafe fn repeat(from: *const u8, to: *mut u8, size: usize, count: usize) {
-    // SAFETY: the caller's; registers are aligned to 64 bytes.
-    unsafe {
-        match size {
-            1 => std::slice::from_raw_parts_mut(to, count).fill(from.read()),
-            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), count).fill(from.cast::<u32>().read()),
-            _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), count).fill(from.cast::<u64>().read()),
-        }
-    }
-}
-
-/// Fills `total` bytes with copies of the `period` bytes at `from`, the last one maybe in part.
-unsafe fn repeat_period(from: *const u8, to: *mut u8, period: usize, total: usize) {
-    let mut done = period.min(total);
-    // SAFETY: the caller's; what is copied within `to` has been written.
-    unsafe {
-        std::ptr::copy_nonoverlapping(from, to, done);
-        while done < total {
-            let count = done.min(total - done);
-            std::ptr::copy_nonoverlapping(to, to.add(done), count);
-            done += count;
-        }
-    }
-}
-
-/// Copies the `count` elements from flat position `start` of a strided view into `to`.
-unsafe fn gather<T: Copy>(
-    from: *const T,
-    to: *mut T,
-    sizes: &[usize],
-    strides: &[isize],
-    start: usize,
-    count: usize,
-) {
-    let last = sizes.len() - 1;
-    let mut position = [0usize; MAX_RANK];
-    let mut rest = start;
-    let mut offset = 0isize;
-    for axis in (0..sizes.len()).rev() {
-        position[axis] = rest % sizes[axis];
-        rest /= sizes[axis];
-        offset += position[axis] as isize * strides[axis];
-    }
-    let mut done = 0;
-    while done < count {
-        let run = (sizes[last] - position[last]).min(count - done);
-        // SAFETY: the view lies inside its buffer, `to` has room for `count`.
-        unsafe {
-            let (from, to) = (from.offset(offset), to.add(done));
-            match strides[last] {
-                0 => std::slice::from_raw_parts_mut(to, run).fill(*from),
-                1 => std::ptr::copy_nonoverlapping(from, to, run),
-                stride => {
-                    for index in 0..run {
-                        to.add(index).write(*from.offset(index as isize * stride));
-                    }
-                }
-            }
-        }
-        done += run;
-        position[last] += run;
-        offset += run as isize * strides[last];
-        let mut axis = last;
-        while position[axis] == sizes[axis] && axis > 0 {
-            offset -= sizes[axis] as isize * strides[axis];
-            position[axis] = 0;
-            axis -= 1;
-            position[axis] += 1;
-            offset += strides[axis];
-        }
     }
 }

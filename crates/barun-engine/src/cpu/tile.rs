@@ -428,6 +428,9 @@ unsafe fn iota(stride: usize, size: usize, start: usize, dtype: DType, result: *
 
 #[inline(always)]
 fn reduce_with<T: Number>(values: &[T], identity: T, f: impl Fn(T, T) -> T) -> T {
+    if values.len() < LANES {
+        return reduce_short(values, identity, f);
+    }
     let mut lanes = [identity; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
@@ -438,22 +441,40 @@ fn reduce_with<T: Number>(values: &[T], identity: T, f: impl Fn(T, T) -> T) -> T
     for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane = f(*lane, value);
     }
-    let mut width = LANES / 2;
+    let eight: [T; 8] = std::array::from_fn(|lane| f(lanes[lane], lanes[lane + 8]));
+    let four: [T; 4] = std::array::from_fn(|lane| f(eight[lane], eight[lane + 4]));
+    let two: [T; 2] = std::array::from_fn(|lane| f(four[lane], four[lane + 2]));
+    f(two[0], two[1])
+}
+
+/// As [`reduce_with`] where not every lane gets a value: lanes without one would add the identity, which changes
+/// nothing after the first time.
+#[inline(always)]
+fn reduce_short<T: Number>(values: &[T], identity: T, f: impl Fn(T, T) -> T) -> T {
+    let mut lanes = [identity; LANES];
+    for (lane, &value) in lanes.iter_mut().zip(values) {
+        *lane = f(identity, value);
+    }
+    let (mut live, mut width) = (values.len(), LANES / 2);
     while width > 0 {
-        for lane in 0..width {
+        for lane in 0..live.saturating_sub(width) {
             lanes[lane] = f(lanes[lane], lanes[lane + width]);
         }
+        live = live.min(width);
         width /= 2;
     }
     lanes[0]
 }
 
 multiversion! {
-    /// Reduces at most a tile of values in the canonical order: sixteen lanes, then a tree.
-    pub fn reduce<T: Number>(reduction: Reduction, values: &[T]) -> T {
-        match reduction {
-            Reduction::Sum => reduce_with(values, T::ZERO, T::plus),
-            Reduction::Max => reduce_with(values, T::LOWEST, T::larger),
+    /// Reduces rows of `row` values each, at most a tile, in the canonical order: sixteen lanes, then a tree.
+    pub fn reduce_rows<T: Number>(reduction: Reduction, values: &[T], row: usize, results: &mut [T]) {
+        for (index, result) in results.iter_mut().enumerate() {
+            let values = &values[index * row..][..row];
+            *result = match reduction {
+                Reduction::Sum => reduce_with(values, T::ZERO, T::plus),
+                Reduction::Max => reduce_with(values, T::LOWEST, T::larger),
+            };
         }
     }
 }
