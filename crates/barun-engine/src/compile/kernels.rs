@@ -5,9 +5,7 @@ use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
-use crate::cpu::conv::{
-    ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad, WinogradConv, WinogradWeightGrad,
-};
+use crate::cpu::conv::{self, ConvSpec, WinogradConv, WinogradWeightGrad};
 use crate::cpu::execute::{Place, ScanWork, Work};
 use crate::cpu::fused::Access;
 use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
@@ -132,6 +130,13 @@ impl Compiler<'_> {
                 if double { Box::new($kernel::<f64>::new($($argument),*)) as Box<dyn Kernel> } else { Box::new($kernel::<f32>::new($($argument),*)) }
             };
         }
+        macro_rules! by_shape {
+            ($choose:path, $spec:expr) => {{
+                use $choose as choose;
+                let spec = $spec;
+                if double { choose::<f64>(spec, isa) } else { choose::<f32>(spec, isa) }
+            }};
+        }
         match &inst.op {
             Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
@@ -139,7 +144,7 @@ impl Compiler<'_> {
                 if !double && spec.suits_winograd() {
                     Box::new(WinogradConv::forward(spec, isa))
                 } else {
-                    by_type!(ConvForward, spec, isa)
+                    by_shape!(conv::forward, spec)
                 }
             }
             Primitive::Conv2dInputGrad(conv) => {
@@ -147,7 +152,7 @@ impl Compiler<'_> {
                 if !double && spec.suits_winograd() {
                     Box::new(WinogradConv::input_grad(spec, isa))
                 } else {
-                    by_type!(ConvInputGrad, spec, isa)
+                    by_shape!(conv::input_grad, spec)
                 }
             }
             Primitive::Conv2dWeightGrad(conv) => {
@@ -155,7 +160,7 @@ impl Compiler<'_> {
                 if !double && spec.suits_winograd() {
                     Box::new(WinogradWeightGrad::new(spec, isa))
                 } else {
-                    by_type!(ConvWeightGrad, spec, isa)
+                    by_shape!(conv::weight_grad, spec)
                 }
             }
             Primitive::MaxPool2d(pool) => {

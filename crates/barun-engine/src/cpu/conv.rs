@@ -10,6 +10,9 @@
 //! | [`ConvInputGrad`] | input pixels of one residue class | input channels | taps of that class x output channels |
 //! | [`ConvWeightGrad`] | taps x input channels | output channels | output pixels |
 //!
+//! Where output channels are few, [`ForwardByPlanes`] and [`WeightGradByPlanes`] put pixels in the lanes instead; where
+//! input channels are few, [`InputGradByRows`] the taps of a row of the kernel.
+//!
 //! With stride `s` an input pixel at `y` meets only the taps with `y + pad - tap * dilation` divisible by `s`; the
 //! pixels that share `y mod s` and `x mod s` share their taps, so the input gradient is one product for each such
 //! class and multiplies no zeros.
@@ -18,19 +21,61 @@
 //! [`ConvSpec::suits_winograd`] says which.
 
 mod forward;
+mod forward_planes;
 mod input_grad;
+mod input_grad_rows;
+mod planes;
 #[cfg(test)]
 mod tests;
 mod view;
 mod weight_grad;
+mod weight_grad_planes;
 mod winograd;
 
+use crate::cpu::gemm::Real;
+use crate::cpu::isa::Isa;
+use crate::cpu::kernel::Kernel;
 use view::View;
 
 pub use forward::ConvForward;
+pub use forward_planes::ForwardByPlanes;
 pub use input_grad::ConvInputGrad;
+pub use input_grad_rows::InputGradByRows;
 pub use weight_grad::ConvWeightGrad;
+pub use weight_grad_planes::WeightGradByPlanes;
 pub use winograd::{WinogradConv, WinogradWeightGrad};
+
+/// Functions that give the kernel for a convolution by its shape alone.
+macro_rules! by_shape {
+    ($(#[$doc:meta])* $name:ident: $special:ident, $general:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Panics
+        /// If this machine lacks `isa`.
+        pub fn $name<T: Real>(spec: ConvSpec, isa: Isa) -> Box<dyn Kernel> {
+            if $special::<T>::suits(&spec) {
+                Box::new($special::<T>::new(spec, isa))
+            } else {
+                Box::new($general::<T>::new(spec, isa))
+            }
+        }
+    };
+}
+
+by_shape! {
+    /// The kernel for the convolution itself, chosen by the shape alone.
+    forward: ForwardByPlanes, ConvForward
+}
+
+by_shape! {
+    /// The kernel for the gradient with respect to the input, chosen by the shape alone.
+    input_grad: InputGradByRows, ConvInputGrad
+}
+
+by_shape! {
+    /// The kernel for the gradient with respect to the weights, chosen by the shape alone.
+    weight_grad: WeightGradByPlanes, ConvWeightGrad
+}
 
 /// The shape of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,6 +153,16 @@ impl ConvSpec {
             * self.out_channels as f64
             * self.taps() as f64
             * self.group_in() as f64
+    }
+
+    /// Whether there are images enough to share them out whole.
+    fn has_images_to_share(&self) -> bool {
+        self.batch >= self.most_tasks().min(16)
+    }
+
+    /// Tasks when images are shared out whole.
+    fn tasks_of_images(&self) -> usize {
+        self.batch.min(self.most_tasks()).min(32)
     }
 
     /// The most tasks worth having.

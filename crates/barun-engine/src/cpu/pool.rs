@@ -15,6 +15,8 @@
 //! A scattering task owns rows of dx and visits every window that touches them, in row-major order, so the sums do not
 //! depend on how rows were cut into tasks.
 
+mod tiled;
+
 use super::isa::Isa;
 use super::kernel::{Block, Io, Kernel};
 use crate::multiversion;
@@ -73,6 +75,8 @@ pub struct Pool<T> {
     op: PoolOp,
     spec: PoolSpec,
     isa: Isa,
+    /// Whether `pool/tiled.rs` does it.
+    tiled: bool,
     cut: Cut,
     phases: [usize; 1],
     number: PhantomData<fn(T)>,
@@ -83,7 +87,8 @@ impl<T: Float> Pool<T> {
     pub fn new(op: PoolOp, spec: PoolSpec, isa: Isa) -> Self {
         let numbers = spec.in_h * spec.in_w * spec.channels + spec.out_h * spec.out_w * spec.channels;
         let cut = Cut::new(spec.batch, op.output_size(&spec)[0], numbers);
-        Pool { op, isa, phases: [cut.tasks()], cut, spec, number: PhantomData }
+        let tiled = tiled::is_tiled(&spec) && op != PoolOp::MaxPick;
+        Pool { op, isa, tiled, phases: [cut.tasks()], cut, spec, number: PhantomData }
     }
 }
 
@@ -133,6 +138,10 @@ impl<T: Float> Kernel for Pool<T> {
             // no other task has them.
             unsafe {
                 match self.op {
+                    op if self.tiled => {
+                        let second = io.inputs.last().copied().unwrap_or(io.inputs[0]).cast::<T>();
+                        tiled::run::<T>(self.isa, op, spec, image, rows.clone(), first, second, output);
+                    }
                     PoolOp::Max => max::<T>(self.isa, spec, image, rows.clone(), first, output),
                     PoolOp::MaxPick => {
                         let u = io.inputs[1].cast::<T>();

@@ -6,6 +6,7 @@
 //! multiply-adds in increasing `k`, whatever tile it lies in; so neither the tile's shape nor its place shows in the
 //! bits.
 
+use super::lines::{Apart, Correlation, Lines, apart, correlate, lines};
 use super::simd::*;
 use crate::cpu::isa::Isa;
 
@@ -82,6 +83,11 @@ pub(crate) struct Micro<T: 'static> {
     pub dots: unsafe fn(&Dots<T>),
     /// `to[i] = parts[i] + parts[stride + i] + ...` for `i < count`, added in order.
     pub sum: unsafe fn(parts: *const T, number: usize, stride: usize, to: *mut T, count: usize),
+    pub lines: unsafe fn(&Lines<'_, T>),
+    pub apart: unsafe fn(&Apart<T>),
+    /// Rows of the result that [`Micro::correlate`] computes at a time.
+    pub correlated: usize,
+    pub correlate: unsafe fn(&Correlation<'_, T>),
 }
 
 impl<T> Micro<T> {
@@ -200,7 +206,22 @@ macro_rules! micro {
             unsafe fn total(parts: *const $t, number: usize, stride: usize, to: *mut $t, count: usize) {
                 unsafe { sum::<$t, $simd>(parts, number, stride, to, count) }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn pixel_lines(l: &Lines<'_, $t>) {
+                unsafe { lines::<$t, $simd>(l) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn take_apart(a: &Apart<$t>) {
+                unsafe { apart::<$t, $simd>(a) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn correlation(c: &Correlation<'_, $t>) {
+                const VECTORS: usize = 64 / size_of::<$t>() / LANES;
+                unsafe { correlate::<$t, $simd, VECTORS, CORRELATED>(c) }
+            }
             const LANES: usize = <$simd as Simd<$t>>::LANES;
+            // Twelve vectors of sums, two for each.
+            const CORRELATED: usize = if LANES * size_of::<$t>() < 32 { 1 } else { LANES * size_of::<$t>() * 3 / 32 };
             Micro {
                 rows: $rows,
                 lanes: LANES,
@@ -210,6 +231,10 @@ macro_rules! micro {
                 pack_left: left,
                 dots: products,
                 sum: total,
+                lines: pixel_lines,
+                apart: take_apart,
+                correlated: CORRELATED,
+                correlate: correlation,
             }
         };
     };

@@ -1,16 +1,19 @@
 use super::forward::Pass;
 use super::transform::{Transforms, WIDE};
 use super::*;
-use crate::cpu::conv::tests::{Operands, WHICH, Which, f32_micro, square, with_output};
+use crate::cpu::conv::tests::{Operands, Which, f32_micro, square, with_output};
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::Kernel;
 use crate::cpu::testing::*;
+
+/// The general kernels that these replace.
+const WHICH: [Which; 3] = [Which::Forward, Which::InputGrad, Which::WeightGrad];
 
 fn kernel(which: Which, spec: ConvSpec, transforms: &'static Transforms) -> Box<dyn Kernel> {
     match which {
         Which::Forward => Box::new(WinogradConv::new(spec, Pass::Forward, transforms)),
         Which::InputGrad => Box::new(WinogradConv::new(spec, Pass::InputGrad, transforms)),
-        Which::WeightGrad => Box::new(WinogradWeightGrad::with_transforms(spec, transforms)),
+        _ => Box::new(WinogradWeightGrad::with_transforms(spec, transforms)),
     }
 }
 
