@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::measure::{Pace, Tell, median, ratio};
-use crate::workloads::{self, Training, Workload};
+use crate::workloads::{self, Training, Workload, training_program};
 
 /// The network that grows: hidden layers of so many units on as many inputs, and the rows of its batch.
 const UNITS: usize = 128;
@@ -85,7 +85,7 @@ fn of_workload(workload: &Workload, device: &Device, rounds: usize) -> Result<Co
     let batch = workload.batch(0);
     let compile = || -> Result<(f64, usize)> {
         let start = Instant::now();
-        let kernels = workload.step(device)?.program(&batch)?.kernels().len();
+        let kernels = training_program(&workload.step(device)?, &batch)?.kernels().len();
         Ok((start.elapsed().as_secs_f64() * 1e3, kernels))
     };
     // The first finds the code cold.
@@ -155,7 +155,7 @@ fn compiled(layers: usize, rows: usize, device: &Device) -> Result<(Training, f6
     let batch = workloads::batch(&input, CLASSES, &mut Stream::new(0, "growth"));
     let start = Instant::now();
     let step = workloads::step(&network, &input, CLASSES, device)?;
-    step.program(&batch)?;
+    training_program(&step, &batch)?;
     let ms = start.elapsed().as_secs_f64() * 1e3;
     Ok((Training::new(step, batch)?, ms))
 }

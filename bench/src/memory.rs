@@ -78,8 +78,7 @@ pub fn own_memory(workload: &Workload, threads: Option<usize>) -> Result<OwnMemo
         training.step()?;
     }
     let bytes = resident("VmHWM")?.saturating_sub(before);
-    let program = training.program()?;
-    let planned_bytes = program.layout().bytes() + program.arena_bytes();
+    let planned_bytes = training.program()?.memory().total();
     Ok(OwnMemory { workload: workload.name.to_string(), bytes, planned_bytes })
 }
 

@@ -149,8 +149,13 @@ impl Training {
 
     /// The compiled step, to look at.
     pub fn program(&self) -> Result<Arc<Program>> {
-        let kind = |buffer: &Buffer| (buffer.shape().clone(), buffer.dtype());
-        let (x, y) = (kind(&self.batch.x), kind(&self.batch.y));
-        Ok(self.step.program(Mode::Train, (&x.0, x.1), (&y.0, y.1))?)
+        training_program(&self.step, &self.batch)
     }
+}
+
+/// The program that trains on batches like this one.
+pub(crate) fn training_program(step: &Step<Sequential>, batch: &Batch) -> Result<Arc<Program>> {
+    let kind = |buffer: &Buffer| (buffer.shape().clone(), buffer.dtype());
+    let (x, y) = (kind(&batch.x), kind(&batch.y));
+    Ok(step.program(Mode::Train, (&x.0, x.1), (&y.0, y.1))?)
 }
