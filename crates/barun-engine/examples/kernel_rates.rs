@@ -3,11 +3,12 @@
 //!
 //!     cargo run --release -p barun-engine --example kernel_rates [filter]
 //!
-//! Convolutions that Winograd's algorithm computes have it beside the direct kernel, in the direct one's operations.
+//! Convolutions that are computed by Winograd's algorithm have the direct kernel beside it; the rates of both count the
+//! operations of the definition.
 //! Each figure is the best of several rounds, and the rounds of all contestants alternate, so that other load on the
 //! machine spoils none of them alone.
 
-use barun_engine::cpu::conv::{self, ConvSpec, WinogradConv, WinogradWeightGrad};
+use barun_engine::cpu::conv::{self, ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad};
 use barun_engine::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
 use barun_engine::cpu::isa::Isa;
 use barun_engine::cpu::kernel::{Block, Io, Kernel};
@@ -46,12 +47,12 @@ fn main() {
         if spec.suits_winograd() {
             kernels.extend([
                 (
-                    "forward winograd",
-                    Box::new(WinogradConv::forward(spec, isa)) as Box<dyn Kernel>,
+                    "forward direct",
+                    Box::new(ConvForward::<f32>::new(spec, isa)) as Box<dyn Kernel>,
                     [x, w, y],
                 ),
-                ("input grad winograd", Box::new(WinogradConv::input_grad(spec, isa)), [y, w, x]),
-                ("weight grad winograd", Box::new(WinogradWeightGrad::new(spec, isa)), [x, y, w]),
+                ("input grad direct", Box::new(ConvInputGrad::<f32>::new(spec, isa)), [y, w, x]),
+                ("weight grad direct", Box::new(ConvWeightGrad::<f32>::new(spec, isa)), [x, y, w]),
             ]);
         }
         for (pass, kernel, sizes) in kernels {

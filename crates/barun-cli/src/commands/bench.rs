@@ -66,7 +66,8 @@ pub struct Bench {
     describe: Option<String>,
 
     /// Print the time of each kernel of a workload's step, its share, GFLOP/s, GB/s, and per cent of the machine's limit,
-    /// which is measured first
+    /// which is measured first. FLOPs are those of the operation's definition, so an algorithm that gets by with fewer,
+    /// as Winograd's for convolutions, can pass the limit
     #[arg(long, value_name = "WORKLOAD", conflicts_with_all = ["only", "compare", "rounds"])]
     profile: Option<String>,
 

@@ -5,7 +5,7 @@ use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
-use crate::cpu::conv::{self, ConvSpec, WinogradConv, WinogradWeightGrad};
+use crate::cpu::conv::{self, ConvSpec};
 use crate::cpu::execute::{Place, ScanWork, Work};
 use crate::cpu::fused::Access;
 use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
@@ -140,28 +140,13 @@ impl Compiler<'_> {
         match &inst.op {
             Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
-                let spec = conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape);
-                if !double && spec.suits_winograd() {
-                    Box::new(WinogradConv::forward(spec, isa))
-                } else {
-                    by_shape!(conv::forward, spec)
-                }
+                by_shape!(conv::forward, conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape))
             }
             Primitive::Conv2dInputGrad(conv) => {
-                let spec = conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape);
-                if !double && spec.suits_winograd() {
-                    Box::new(WinogradConv::input_grad(spec, isa))
-                } else {
-                    by_shape!(conv::input_grad, spec)
-                }
+                by_shape!(conv::input_grad, conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape))
             }
             Primitive::Conv2dWeightGrad(conv) => {
-                let spec = conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape);
-                if !double && spec.suits_winograd() {
-                    Box::new(WinogradWeightGrad::new(spec, isa))
-                } else {
-                    by_shape!(conv::weight_grad, spec)
-                }
+                by_shape!(conv::weight_grad, conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape))
             }
             Primitive::MaxPool2d(pool) => {
                 by_type!(Pool, PoolOp::Max, pool_spec(pool, &node(0).shape, &inst.shape), isa)
