@@ -1,5 +1,7 @@
 //! Which kernel computes a unit.
 
+use half::bf16;
+
 use super::fuse::Unit;
 use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
@@ -126,17 +128,21 @@ impl Compiler<'_> {
 
     fn kernel(&self, inst: &Inst, isa: Isa) -> Box<dyn Kernel> {
         let node = |index: usize| &self.viewed.graph.nodes[inst.operands[index]];
-        let double = inst.dtype == DType::F64;
+        let operand = node(0).dtype;
         macro_rules! by_type {
             ($kernel:ident, $($argument:expr),*) => {
-                if double { Box::new($kernel::<f64>::new($($argument),*)) as Box<dyn Kernel> } else { Box::new($kernel::<f32>::new($($argument),*)) }
+                match operand {
+                    DType::F64 => Box::new($kernel::<f64>::new($($argument),*)) as Box<dyn Kernel>,
+                    DType::BF16 => Box::new($kernel::<bf16>::new($($argument),*)),
+                    _ => Box::new($kernel::<f32>::new($($argument),*)),
+                }
             };
         }
         match &inst.op {
             Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
                 let spec = conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape);
-                if !double && spec.suits_winograd() {
+                if operand == DType::F32 && spec.suits_winograd() {
                     Box::new(WinogradConv::forward(spec, isa))
                 } else {
                     by_type!(ConvForward, spec, isa)
@@ -144,7 +150,7 @@ impl Compiler<'_> {
             }
             Primitive::Conv2dInputGrad(conv) => {
                 let spec = conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape);
-                if !double && spec.suits_winograd() {
+                if operand == DType::F32 && spec.suits_winograd() {
                     Box::new(WinogradConv::input_grad(spec, isa))
                 } else {
                     by_type!(ConvInputGrad, spec, isa)
@@ -152,7 +158,7 @@ impl Compiler<'_> {
             }
             Primitive::Conv2dWeightGrad(conv) => {
                 let spec = conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape);
-                if !double && spec.suits_winograd() {
+                if operand == DType::F32 && spec.suits_winograd() {
                     Box::new(WinogradWeightGrad::new(spec, isa))
                 } else {
                     by_type!(ConvWeightGrad, spec, isa)

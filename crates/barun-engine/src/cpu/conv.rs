@@ -25,6 +25,7 @@ mod view;
 mod weight_grad;
 mod winograd;
 
+use super::gemm::Real;
 use view::View;
 
 pub use forward::ConvForward;
@@ -91,8 +92,8 @@ impl ConvSpec {
     }
 
     /// What the output's pixels see of the input.
-    fn view_of_input(&self) -> View {
-        View::new(
+    fn view_of_input<T: Real>(&self) -> View {
+        View::new::<T>(
             [self.in_h, self.in_w],
             self.in_channels,
             self.group_in(),

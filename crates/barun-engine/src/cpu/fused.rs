@@ -502,6 +502,7 @@ impl<'a> Tile<'a> {
                         let to = self.values[load.value as usize];
                         match size {
                             1 => gather(from, to, &program.sizes, strides, start, count),
+                            2 => gather(from.cast::<u16>(), to.cast(), &program.sizes, strides, start, count),
                             4 => gather(from.cast::<u32>(), to.cast(), &program.sizes, strides, start, count),
                             _ => gather(from.cast::<u64>(), to.cast(), &program.sizes, strides, start, count),
                         }
@@ -561,6 +562,7 @@ unsafe fn repeat(from: *const u8, to: *mut u8, size: usize, count: usize) {
     unsafe {
         match size {
             1 => std::slice::from_raw_parts_mut(to, count).fill(from.read()),
+            2 => std::slice::from_raw_parts_mut(to.cast::<u16>(), count).fill(from.cast::<u16>().read()),
             4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), count).fill(from.cast::<u32>().read()),
             _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), count).fill(from.cast::<u64>().read()),
         }

@@ -1,8 +1,9 @@
 use super::*;
-use crate::cpu::gemm::micro::{Micro, WIDE_F32, WIDE_F64};
+use crate::cpu::gemm::micro::{Micro, WIDE_BF16, WIDE_F32, WIDE_F64};
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::Kernel;
 use crate::cpu::testing::*;
+use half::bf16;
 
 /// Calls `visit(x index, w index, y index)` for each product of the convolution.
 fn each_product(spec: &ConvSpec, mut visit: impl FnMut(usize, usize, usize)) {
@@ -67,7 +68,7 @@ impl Which {
         micro: &'static Micro<T>,
         operands: &Operands<T>,
         order: Order,
-    ) -> Vec<T> {
+    ) -> Vec<T::Sum> {
         self.run_kernel(&*self.kernel(*spec, micro), spec, operands, order)
     }
 
@@ -78,7 +79,7 @@ impl Which {
         spec: &ConvSpec,
         operands: &Operands<T>,
         order: Order,
-    ) -> Vec<T> {
+    ) -> Vec<T::Sum> {
         let inputs: [&[T]; 2] = match self {
             Which::Forward => [&operands.x, &operands.w],
             Which::InputGrad => [&operands.y, &operands.w],
@@ -128,7 +129,7 @@ fn check<T: Sample>(spec: &ConvSpec, dice: &mut Dice, wide: &'static Micro<T>) {
     let operands = Operands::<T>::random(dice, spec);
     for which in WHICH {
         let expected = which.naive(spec, &operands);
-        let mut fused: Option<Vec<T>> = None;
+        let mut fused: Option<Vec<T::Sum>> = None;
         let mut tables: Vec<(&str, &'static Micro<T>)> = vec![("wide", wide)];
         if Isa::detect() >= Isa::Avx2 {
             tables.push(("avx2", T::micro(Isa::Avx2)));
@@ -228,6 +229,7 @@ fn random_convolutions_agree_with_the_plain_loop_under_every_isa() {
         let spec = random_spec(&mut dice, if round % 5 == 0 { 40 } else { 7 });
         check::<f32>(&spec, &mut dice, &WIDE_F32);
         check::<f64>(&spec, &mut dice, &WIDE_F64);
+        check::<bf16>(&spec, &mut dice, &WIDE_BF16);
     }
 }
 
@@ -247,6 +249,7 @@ fn convolutions_of_the_usual_networks_agree_with_the_plain_loop() {
         ConvSpec { groups: 24, in_channels: 24, out_channels: 48, ..square(2, 10, 24, 48, 3, 2, 1) },
     ] {
         check::<f32>(&spec, &mut dice, &WIDE_F32);
+        check::<bf16>(&spec, &mut dice, &WIDE_BF16);
     }
 }
 
