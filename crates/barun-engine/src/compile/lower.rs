@@ -98,9 +98,7 @@ impl Builder<'_> {
             self.narrow_member(member);
         } else {
             let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.operand(operand)).collect();
-            let only_widens = matches!(inst.op, Primitive::Cast { dtype: DType::F32 })
-                && self.viewed.graph.nodes[inst.operands[0]].dtype == DType::BF16;
-            let value = if only_widens && !stored { operands[0] } else { self.compute(member, &operands) };
+            let value = self.compute(member, &operands);
             self.values.insert(member, value);
         }
         if stored {
@@ -148,10 +146,6 @@ impl Builder<'_> {
             Primitive::Unary(op) => (TileOp::Unary(*op), inst.dtype),
             Primitive::Binary(op) => (TileOp::Binary(*op), operand_dtype(0)),
             Primitive::Where => (TileOp::Where, inst.dtype),
-            // The wide value is the number in f32.
-            Primitive::Cast { dtype: DType::F32 } if operand_dtype(0) == DType::BF16 => {
-                (TileOp::Copy, DType::F32)
-            }
             Primitive::Cast { dtype } => (TileOp::Cast(*dtype), operand_dtype(0)),
             Primitive::Random { key } => (TileOp::Random { key: *key }, inst.dtype),
             Primitive::Iota { axis } => {
@@ -205,7 +199,8 @@ impl Builder<'_> {
                 value
             }
             _ if is_inline(&inst.op) => self.compute(node, &[]),
-            _ if inst.dtype == DType::BF16 => {
+            _ if self.viewed.narrow(node) != node => self.operand(self.viewed.narrow(node)),
+            _ if inst.dtype == DType::BF16 || self.viewed.is_widened(node) => {
                 let narrow = self.narrow(node);
                 self.emit(TileOp::Cast(DType::F32), DType::BF16, &[narrow])
             }
@@ -215,7 +210,7 @@ impl Builder<'_> {
         value
     }
 
-    /// The narrow tile value of a bf16 node.
+    /// The narrow tile value of a bf16 node, or of one that shows the numbers of such a node widened.
     fn narrow(&mut self, node: usize) -> u16 {
         if let Some(&value) = self.narrow.get(&node) {
             return value;
@@ -235,17 +230,13 @@ impl Builder<'_> {
     fn load(&mut self, node: usize) -> u16 {
         let inst = &self.viewed.graph.nodes[node];
         let mut view = self.viewed.views[node].clone();
+        let dtype = self.viewed.graph.nodes[view.source].dtype;
         let pointer = self.pointer(view.source);
         // A scalar operand of a draw is the same for the whole loop.
         view.strides = if inst.shape == self.shape { view.strides } else { vec![0; self.shape.rank()] };
         self.views.push(view);
         let value = self.value();
-        self.body.loads.push(Load {
-            pointer,
-            dtype: inst.dtype,
-            access: Access::Uniform { offset: 0 },
-            value,
-        });
+        self.body.loads.push(Load { pointer, dtype, access: Access::Uniform { offset: 0 }, value });
         value
     }
 
