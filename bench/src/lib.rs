@@ -4,9 +4,9 @@
 //! the peer's time over Barun's, on the same work, with the same threads, in the same minute; [`compare()`] measures it.
 //!
 //! ```
-//! use barun_bench::{Pace, measure, workloads};
+//! use barun_bench::{Pace, Precision, measure, workloads};
 //! let workload = workloads::by_name("tab32")?;
-//! let report = measure(&[workload], Some(1), &Pace::glance(), &mut |_| Ok(()))?;
+//! let report = measure(&[workload], Some(1), Precision::F32, &Pace::glance(), &mut |_| Ok(()))?;
 //! assert_eq!(report.workloads[0].workload, "tab32");
 //! # Ok::<(), barun_bench::Error>(())
 //! ```
@@ -22,4 +22,4 @@ pub use compare::{Compared, Comparison, PeerResult, PeerVersion, compare};
 pub use error::{Error, Result};
 pub use measure::{Measured, Pace, Report, Tell, describe, measure};
 pub use profile::{Bandwidth, KernelProfile, StepProfile, profile};
-pub use workloads::{Training, Workload};
+pub use workloads::{Precision, Training, Workload};

@@ -10,7 +10,7 @@ use barun_nn::layers::Sequential;
 use barun_nn::losses::CrossEntropy;
 use barun_nn::models::{Architecture, Cnn, Lenet, Mlp, NormPlace, Resnet18};
 use barun_nn::optimizers::Adam;
-use barun_nn::{Batch, Mode, Step, StepOptions};
+use barun_nn::{Batch, DType, Mode, Step, StepOptions};
 
 use crate::error::Result;
 
@@ -69,6 +69,46 @@ pub fn by_name(name: &str) -> Result<&'static Workload> {
     Ok(ALL.iter().find(|workload| workload.name == name).ok_or_else(unknown)?)
 }
 
+/// What a step computes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 32 bits for weights and sums, 16 for what is multiplied and kept.
+    Bf16,
+}
+
+impl Precision {
+    /// Both.
+    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Bf16];
+
+    /// `f32` or `bf16`; the peers' modes in bf16 begin with this too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+        }
+    }
+
+    /// The precision called `name`.
+    pub fn by_name(name: &str) -> Result<Precision> {
+        let unknown = || barun_nn::Error::UnknownName {
+            family: "precision".to_string(),
+            name: name.to_string(),
+            known: Precision::ALL.iter().map(|precision| precision.name().to_string()).collect(),
+        };
+        Ok(Precision::ALL.into_iter().find(|precision| precision.name() == name).ok_or_else(unknown)?)
+    }
+
+    fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+        }
+    }
+}
+
 impl Workload {
     /// Rows in a batch.
     pub fn rows(&self) -> usize {
@@ -76,10 +116,10 @@ impl Workload {
     }
 
     /// The network at its first step, with its batch.
-    pub fn training(&self, device: &Device) -> Result<Training> {
+    pub fn training(&self, device: &Device, precision: Precision) -> Result<Training> {
         let model = (self.architecture)().build(&self.input[1..].into(), self.classes)?;
         let engine = Options { device: Some(device.clone()), ..Options::default() };
-        let options = StepOptions { engine, ..StepOptions::default() };
+        let options = StepOptions { engine, precision: precision.dtype(), ..StepOptions::default() };
         let step = Step::with(model, &Adam::default(), &CrossEntropy::default(), options)?;
         let state = step.init(0)?;
         Ok(Training { step, state, batch: self.batch() })
