@@ -49,11 +49,11 @@ fn main() {
             kernels.extend([
                 (
                     "forward winograd",
-                    Box::new(WinogradConv::forward(spec, isa)) as Box<dyn Kernel>,
+                    Box::new(WinogradConv::<f32>::forward(spec, isa)) as Box<dyn Kernel>,
                     [x, w, y],
                 ),
-                ("input grad winograd", Box::new(WinogradConv::input_grad(spec, isa)), [y, w, x]),
-                ("weight grad winograd", Box::new(WinogradWeightGrad::new(spec, isa)), [x, y, w]),
+                ("input grad winograd", Box::new(WinogradConv::<f32>::input_grad(spec, isa)), [y, w, x]),
+                ("weight grad winograd", Box::new(WinogradWeightGrad::<f32>::new(spec, isa)), [x, y, w]),
             ]);
         }
         for (pass, kernel, sizes) in kernels {

@@ -138,28 +138,36 @@ impl Compiler<'_> {
                 }
             };
         }
+        macro_rules! winograd {
+            ($kernel:ident, $make:ident, $spec:expr) => {
+                match operand {
+                    DType::BF16 => Box::new($kernel::<bf16>::$make($spec, isa)) as Box<dyn Kernel>,
+                    _ => Box::new($kernel::<f32>::$make($spec, isa)),
+                }
+            };
+        }
         match &inst.op {
             Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
                 let spec = conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape);
-                if operand == DType::F32 && spec.suits_winograd() {
-                    Box::new(WinogradConv::forward(spec, isa))
+                if operand != DType::F64 && spec.suits_winograd() {
+                    winograd!(WinogradConv, forward, spec)
                 } else {
                     by_type!(ConvForward, spec, isa)
                 }
             }
             Primitive::Conv2dInputGrad(conv) => {
                 let spec = conv_spec(conv, &inst.shape, &node(1).shape, &node(0).shape);
-                if operand == DType::F32 && spec.suits_winograd() {
-                    Box::new(WinogradConv::input_grad(spec, isa))
+                if operand != DType::F64 && spec.suits_winograd() {
+                    winograd!(WinogradConv, input_grad, spec)
                 } else {
                     by_type!(ConvInputGrad, spec, isa)
                 }
             }
             Primitive::Conv2dWeightGrad(conv) => {
                 let spec = conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape);
-                if operand == DType::F32 && spec.suits_winograd() {
-                    Box::new(WinogradWeightGrad::new(spec, isa))
+                if operand != DType::F64 && spec.suits_winograd() {
+                    winograd!(WinogradWeightGrad, new, spec)
                 } else {
                     by_type!(ConvWeightGrad, spec, isa)
                 }

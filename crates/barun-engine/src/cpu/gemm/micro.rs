@@ -401,6 +401,29 @@ unsafe fn widen_all<T: Real, const N: usize>(from: *const T, to: *mut T::Sum) {
     }
 }
 
+/// A vector of sums: of all its elements if `WHOLE`, else of the first `count`, the other lanes zero.
+///
+/// # Safety
+/// So many elements can be read, and the processor has the instruction set.
+#[inline(always)]
+pub(crate) unsafe fn load<T: Real, S: Simd<T::Sum>, const WHOLE: bool>(from: *const T, count: usize) -> S::V {
+    /// At least the lanes of any vector type.
+    const LANES: usize = 16;
+    // SAFETY: the caller's; the array holds a vector.
+    unsafe {
+        if T::IN_PLACE {
+            let from = from.cast();
+            return if WHOLE { S::load(from) } else { S::load_part(from, count) };
+        }
+        let mut wide = [T::Sum::default(); LANES];
+        let count = if WHOLE { S::LANES } else { count };
+        for (i, wide) in wide.iter_mut().enumerate().take(count) {
+            *wide = (*from.add(i)).widen();
+        }
+        S::load(wide.as_ptr())
+    }
+}
+
 /// # Safety
 /// `count` elements can be read and sums written.
 #[inline(always)]

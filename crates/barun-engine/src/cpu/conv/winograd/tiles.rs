@@ -73,13 +73,13 @@ impl Tiles {
 
     /// For each tile of the run where its patch of the source lies: `at` is the source's first element,
     /// `channels` are between its pixels; what lies outside is at `outside`.
-    pub fn patches(
+    pub fn patches<T>(
         &self,
         run: &TileRun,
-        at: *const f32,
+        at: *const T,
         channels: usize,
-        outside: *const f32,
-    ) -> impl Iterator<Item = Sources<PATCH>> + use<> {
+        outside: *const T,
+    ) -> impl Iterator<Item = Sources<T, PATCH>> + use<T> {
         let (source, image) = (self.source, run.image);
         let top = (run.row * TILE) as isize + self.origin[0];
         let left = self.origin[1];
@@ -89,13 +89,13 @@ impl Tiles {
     }
 
     /// For each tile of the run where its pixels of the target lie, as [`Tiles::patches`].
-    pub fn pixels(
+    pub fn pixels<T>(
         &self,
         run: &TileRun,
-        at: *const f32,
+        at: *const T,
         channels: usize,
-        outside: *const f32,
-    ) -> impl Iterator<Item = Sources<TILE>> + use<> {
+        outside: *const T,
+    ) -> impl Iterator<Item = Sources<T, TILE>> + use<T> {
         let (target, image, top) = (self.target, run.image, (run.row * TILE) as isize);
         run.columns
             .clone()
@@ -118,14 +118,14 @@ impl Tiles {
 }
 
 /// The places of a square of pixels of an image whose corner may lie outside.
-fn places<const N: usize>(
-    at: *const f32,
+fn places<T, const N: usize>(
+    at: *const T,
     [height, width]: [usize; 2],
     channels: usize,
     image: usize,
     [top, left]: [isize; 2],
-    outside: *const f32,
-) -> Sources<N> {
+    outside: *const T,
+) -> Sources<T, N> {
     let mut places = [[outside; N]; N];
     for (i, line) in places.iter_mut().enumerate() {
         let y = top + i as isize;
