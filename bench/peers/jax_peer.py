@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""JAX as a peer: the step times of the fixed workloads, served by the protocol of protocol.py.
+"""JAX as a peer on the fixed workloads, served by the protocol of protocol.py.
 
 A step is forward, mean cross-entropy, backward and Adam(1e-3), on one fixed random batch, compiled as a whole with its
 state donated, so that XLA updates it in place. Modes:
 
     jit     one step a call
     scan    50 steps in one compiled loop; for networks without convolutions, where it is JAX's best
+
+A fleet is many models side by side by `vmap`, each with its own weights and batch, 50 steps in one compiled loop.
 """
 
 import math
 import os
 from importlib.metadata import version
 
-from protocol import WORKLOADS, Training, serve
+from protocol import FLEET_MODELS, WORKLOADS, Training, serve
 
 MODES = ("jit", "scan")
 SCAN_STEPS = 50
@@ -178,47 +180,85 @@ class Builder:
     def __init__(self):
         self.threads = None
 
-    def __call__(self, workload, mode, threads):
-        shape, classes = WORKLOADS[workload]
-        if mode == "scan" and len(shape) == 4:
-            raise ValueError("scan is for networks without convolutions")
+    def load(self, threads):
+        """JAX and the networks, with these threads from now on."""
         if self.threads is None:
             limit_threads(threads)
             self.threads, self.loaded = threads, load_networks()
         if threads != self.threads:
             raise ValueError(f"JAX was started with {self.threads} threads: start another process for {threads}")
+        return self.loaded
 
-        jax, jnp, rng, networks = self.loaded
+    def training(self, workload, mode, threads):
+        if mode == "scan" and len(WORKLOADS[workload][0]) == 4:
+            raise ValueError("scan is for networks without convolutions")
+        jax, jnp, rng, networks = self.load(threads)
         forward, params, statistics = networks[workload]()
-        x = jnp.array(rng.normal(size=shape).astype("float32"))
-        y = jnp.array(rng.integers(0, classes, shape[0]))
+        step, batch = step_of(jax, jnp, forward), random_batch(jnp, rng, workload)
+        state = first_state(jax, jnp, params, statistics)
+        if mode == "scan":
+            return Training(stepper(jax, many_steps_of(jax, step), state, batch), SCAN_STEPS)
+        return Training(stepper(jax, step, state, batch))
 
-        def loss_of(params, statistics, key):
-            logits, statistics = forward(params, statistics, x, key)
-            log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)
-            return -log_probability.mean(), statistics
+    def fleet(self, workload, mode, threads):
+        jax, jnp, rng, networks = self.load(threads)
+        networks = [networks[workload]() for _ in range(FLEET_MODELS)]
+        states = [first_state(jax, jnp, params, statistics) for _, params, statistics in networks]
+        batches = [random_batch(jnp, rng, workload) for _ in networks]
+        stacked = lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+        steps = many_steps_of(jax, jax.vmap(step_of(jax, jnp, networks[0][0])))
+        return Training(stepper(jax, steps, stacked(states), stacked(batches)), SCAN_STEPS * FLEET_MODELS)
 
-        def step(state, _=None):
-            key = jax.random.fold_in(jax.random.key(0, impl="rbg"), state["step"])
-            gradient_of = jax.value_and_grad(loss_of, has_aux=True)
-            (loss, statistics), gradient = gradient_of(state["params"], state["statistics"], key)
-            return {**adam(jax, jnp, state, gradient), "statistics": statistics}, loss
 
-        def many_steps(state):
-            state, losses = jax.lax.scan(step, state, None, length=SCAN_STEPS)
-            return state, losses[-1]
+def random_batch(jnp, rng, workload):
+    shape, classes = WORKLOADS[workload]
+    return jnp.array(rng.normal(size=shape).astype("float32")), jnp.array(rng.integers(0, classes, shape[0]))
 
-        zeros = lambda: jax.tree.map(jnp.zeros_like, params)
-        state = {"params": params, "mean": zeros(), "square": zeros(), "statistics": statistics, "step": jnp.int32(0)}
-        compiled = jax.jit(many_steps if mode == "scan" else step, donate_argnums=0)
 
-        def call():
-            nonlocal state
-            state, loss = compiled(state)
-            jax.block_until_ready(state)
-            return float(loss)
+def first_state(jax, jnp, params, statistics):
+    zeros = lambda: jax.tree.map(jnp.zeros_like, params)
+    return {"params": params, "mean": zeros(), "square": zeros(), "statistics": statistics, "step": jnp.int32(0)}
 
-        return Training(call, SCAN_STEPS if mode == "scan" else 1)
+
+def step_of(jax, jnp, forward):
+    """`step(state, batch) -> (new state, loss)`"""
+
+    def loss_of(params, statistics, key, batch):
+        x, y = batch
+        logits, statistics = forward(params, statistics, x, key)
+        log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)
+        return -log_probability.mean(), statistics
+
+    def step(state, batch):
+        key = jax.random.fold_in(jax.random.key(0, impl="rbg"), state["step"])
+        gradient_of = jax.value_and_grad(loss_of, has_aux=True)
+        (loss, statistics), gradient = gradient_of(state["params"], state["statistics"], key, batch)
+        return {**adam(jax, jnp, state, gradient), "statistics": statistics}, loss
+
+    return step
+
+
+def many_steps_of(jax, step):
+    """SCAN_STEPS steps on one batch, with the last loss."""
+
+    def many_steps(state, batch):
+        state, losses = jax.lax.scan(lambda state, _: step(state, batch), state, None, length=SCAN_STEPS)
+        return state, losses[-1]
+
+    return many_steps
+
+
+def stepper(jax, step, state, batch):
+    """A function that goes on by `step`, compiled with the batch as a constant, and returns the loss (of models, their mean)."""
+    compiled = jax.jit(lambda state: step(state, batch), donate_argnums=0)
+
+    def call():
+        nonlocal state
+        state, loss = compiled(state)
+        jax.block_until_ready(state)
+        return float(loss.mean())
+
+    return call
 
 
 def adam(jax, jnp, state, gradient, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -232,4 +272,5 @@ def adam(jax, jnp, state, gradient, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
 
 
 if __name__ == "__main__":
-    serve("jax", version("jax"), MODES, Builder())
+    builder = Builder()
+    serve("jax", version("jax"), {"steps": (MODES, builder.training), "fleet": (("vmap_scan",), builder.fleet)})

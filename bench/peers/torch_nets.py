@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from protocol import WORKLOADS
+
 
 def mlp(sizes, batch_norm=False, dropout=0.0):
     """Linear layers of these sizes with ReLU between them; batch norm before each ReLU, dropout after it."""
@@ -87,3 +89,10 @@ NETS = {
     "cnn64": cnn,
     "resnet18_64": resnet18,
 }
+
+
+def single(workload):
+    """One row of random numbers for a workload's network."""
+    shape, _ = WORKLOADS[workload]
+    x = torch.randn((1, *shape[1:]))
+    return x.permute(0, 3, 1, 2).contiguous() if len(shape) == 4 else x

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch as a peer: the step times of the fixed workloads, served by the protocol of protocol.py.
+"""PyTorch as a peer on the fixed workloads, served by the protocol of protocol.py.
 
 A step is forward, mean cross-entropy, backward and Adam(1e-3), on one fixed random batch. Modes:
 
@@ -7,13 +7,15 @@ A step is forward, mean cross-entropy, backward and Adam(1e-3), on one fixed ran
     channels_last         the same with images and kernels in channels-last memory
     compile               torch.compile over the network (needs a C++ compiler)
     bf16, bf16_channels_last   forward and loss under bf16 autocast
+
+Latency is that of eager's network in inference mode; memory is that of eager's training.
 """
 
 import torch
 import torch.nn.functional as F
 
-from protocol import WORKLOADS, Training, serve
-from torch_nets import NETS
+from protocol import WORKLOADS, Footprint, Prediction, Training, serve
+from torch_nets import NETS, single
 
 MODES = ("eager", "channels_last", "compile", "bf16", "bf16_channels_last")
 
@@ -43,5 +45,24 @@ def build(workload, mode, threads):
     return Training(step, prepare=lambda: torch.set_num_threads(threads))
 
 
+def build_prediction(workload, mode, threads):
+    net, x = NETS[workload]().eval(), single(workload)
+
+    def predict():
+        with torch.inference_mode():
+            return net(x)
+
+    return Prediction(predict, prepare=lambda: torch.set_num_threads(threads))
+
+
+def build_footprint(workload, mode, threads):
+    return Footprint(lambda: build(workload, mode, threads))
+
+
 if __name__ == "__main__":
-    serve("torch", torch.__version__, MODES, build)
+    measures = {
+        "steps": (MODES, build),
+        "latency": (("eager",), build_prediction),
+        "memory": (("eager",), build_footprint),
+    }
+    serve("torch", torch.__version__, measures)

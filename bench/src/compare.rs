@@ -6,9 +6,9 @@ use std::time::Instant;
 use barun_engine::{Device, DeviceOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::measure::{Measured, Pace, Tell, median};
-use crate::peer::{PEERS, Peer, Request, unpack};
+use crate::error::Result;
+use crate::measure::{Measured, Pace, Tell, median, ratio};
+use crate::peer::{JAX, Peer, Quantity, Request, TORCH, start, unpack};
 use crate::workloads::{Precision, Workload};
 
 /// What a comparison found.
@@ -82,27 +82,15 @@ pub fn compare(
 ) -> Result<Comparison> {
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
     let folder = unpack()?;
-    let (mut peers, mut problems) = (Vec::new(), Vec::new());
-    for (name, program) in PEERS {
-        tell(&format!("starting {name}"))?;
-        match Peer::start(name, &folder.path().join(program), python) {
-            Ok(peer) => peers.push(peer),
-            Err(problem) => problems.push(problem.to_string()),
-        }
-    }
-    if peers.is_empty() {
-        return Err(Error::NoPeer(problems.join("; ")));
-    }
-    problems.iter().try_for_each(|problem| tell(&format!("without {problem}")))?;
+    let mut peers = start(&[TORCH, JAX], folder.path(), python, tell)?;
     let mut round = Round { device: &device, peers: &mut peers, modes, precision, pace, tell };
     let workloads: Result<Vec<Compared>> = workloads.iter().map(|workload| round.compare(workload)).collect();
-    let version = |peer: &Peer| PeerVersion { peer: peer.name.to_string(), version: peer.version.clone() };
     Ok(Comparison {
         threads: device.threads(),
         precision: precision.name().to_string(),
         rounds: pace.rounds,
         workloads: workloads?,
-        peers: peers.iter().map(version).collect(),
+        peers: peers.iter().map(Peer::version).collect(),
     })
 }
 
@@ -172,20 +160,24 @@ impl Round<'_> {
 
     fn time(&mut self, workload: &Workload, contender: &Contender, steps: usize) -> Result<f64, String> {
         std::thread::sleep(self.pace.rest);
-        let request =
-            Request { workload: workload.name, mode: &contender.mode, threads: self.device.threads(), steps };
+        let request = Request {
+            measure: Quantity::Steps,
+            workload: workload.name,
+            mode: &contender.mode,
+            threads: self.device.threads(),
+            steps,
+        };
         self.peers[contender.peer].time(&request)
     }
 
     fn result(&self, mut contender: Contender, barun: &[f64]) -> PeerResult {
-        let mut ratios: Vec<f64> =
-            contender.rounds.iter().zip(barun).map(|(peer, barun)| peer / barun).collect();
+        let (ratio, ratio_range) = ratio(&contender.rounds, barun);
         PeerResult {
             peer: self.peers[contender.peer].name.to_string(),
             mode: contender.mode,
             us_per_step: median(&mut contender.rounds),
-            ratio: median(&mut ratios),
-            ratio_range: [ratios[0], ratios[ratios.len() - 1]],
+            ratio,
+            ratio_range,
         }
     }
 }

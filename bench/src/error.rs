@@ -29,6 +29,29 @@ pub enum Error {
     #[error("stopped")]
     Stopped,
     /// No peer could be started.
-    #[error("no peer to compare with. {0}; give a Python that has torch or jax: --python PATH")]
-    NoPeer(String),
+    #[error("no peer to compare with. {problems}; give a Python that has {wanted}: --python PATH")]
+    NoPeer {
+        /// Why each did not start.
+        problems: String,
+        /// The packages that are looked for.
+        wanted: String,
+    },
+    /// The data to train on.
+    #[error(transparent)]
+    Data(#[from] barun_data::Error),
+    /// The system does not tell how much memory a process holds.
+    #[error(
+        "cannot read the resident memory from /proc/self/status; memory can be measured on Linux only. {0}"
+    )]
+    Resident(String),
+    /// The process that was to measure its own memory.
+    #[error("{program} {arguments} did not answer: {problem}")]
+    Child {
+        /// The program.
+        program: String,
+        /// How it was called.
+        arguments: String,
+        /// What happened.
+        problem: String,
+    },
 }

@@ -150,6 +150,19 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
     }
 }
 
+/// The value below which `share` of the `sorted` values lie, by the nearest rank.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// How many times as long as one another, round by round: the median, and the least and the greatest.
+pub(crate) fn ratio(over: &[f64], under: &[f64]) -> (f64, [f64; 2]) {
+    let mut ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over / under).collect();
+    let middle = median(&mut ratios);
+    (middle, [ratios.first(), ratios.last()].map(|end| end.copied().unwrap_or(f64::NAN)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +171,19 @@ mod tests {
     fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
         assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn a_quantile_is_the_nearest_rank() {
+        let values: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|share| quantile(&values, share)), [1.0, 50.0, 99.0, 100.0]);
+        assert_eq!(quantile(&[7.0], 0.99), 7.0);
+        assert!(quantile(&[], 0.99).is_nan());
+    }
+
+    #[test]
+    fn a_ratio_is_taken_round_by_round() {
+        assert_eq!(ratio(&[2.0, 6.0, 4.0], &[1.0, 2.0, 1.0]), (3.0, [2.0, 4.0]));
     }
 
     #[test]

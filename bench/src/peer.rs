@@ -1,4 +1,4 @@
-//! A peer: a Python process that trains the same networks and answers with its step times, a JSON document a line.
+//! A peer: a Python process that computes with the same networks and answers with its figures, a JSON document a line.
 //!
 //! The programs under `peers/` travel inside the binary, so a comparison works from any folder.
 
@@ -7,20 +7,28 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use crate::compare::PeerVersion;
 use crate::error::{Error, Result};
+use crate::measure::Tell;
 
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("protocol.py", include_str!("../peers/protocol.py")),
     ("torch_nets.py", include_str!("../peers/torch_nets.py")),
     ("torch_peer.py", include_str!("../peers/torch_peer.py")),
     ("jax_peer.py", include_str!("../peers/jax_peer.py")),
+    ("onnxruntime_peer.py", include_str!("../peers/onnxruntime_peer.py")),
 ];
 
-/// The peers there are, each with the program that speaks for it.
-pub(crate) const PEERS: [(&str, &str); 2] = [("torch", "torch_peer.py"), ("jax", "jax_peer.py")];
+/// A peer's name, which is also that of the Python package it needs, and the program that speaks for it.
+pub(crate) type Program = (&'static str, &'static str);
+
+pub(crate) const TORCH: Program = ("torch", "torch_peer.py");
+pub(crate) const JAX: Program = ("jax", "jax_peer.py");
+pub(crate) const ONNXRUNTIME: Program = ("onnxruntime", "onnxruntime_peer.py");
 
 /// The peers' programs in a folder that is removed in the end.
 pub(crate) fn unpack() -> Result<TempDir> {
@@ -31,9 +39,47 @@ pub(crate) fn unpack() -> Result<TempDir> {
     Ok(folder)
 }
 
+/// Starts those of `programs` that the Python can run and tells of the others; an error if there is none.
+pub(crate) fn start(
+    programs: &[Program],
+    folder: &Path,
+    python: &Path,
+    tell: &mut Tell<'_>,
+) -> Result<Vec<Peer>> {
+    let (mut peers, mut problems) = (Vec::new(), Vec::new());
+    for (name, program) in programs {
+        tell(&format!("starting {name}"))?;
+        match Peer::start(name, &folder.join(program), python) {
+            Ok(peer) => peers.push(peer),
+            Err(problem) => problems.push(problem.to_string()),
+        }
+    }
+    if peers.is_empty() {
+        let wanted: Vec<&str> = programs.iter().map(|(name, _)| *name).collect();
+        return Err(Error::NoPeer { problems: problems.join("; "), wanted: wanted.join(" or ") });
+    }
+    problems.iter().try_for_each(|problem| tell(&format!("without {problem}")))?;
+    Ok(peers)
+}
+
+/// What a peer can be asked for.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Quantity {
+    /// The time of a training step.
+    Steps,
+    /// The time of a model's step where many small models train together.
+    Fleet,
+    /// The time of predicting one row.
+    Latency,
+    /// The memory of training.
+    Memory,
+}
+
 /// What a peer is asked.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Request<'a> {
+    pub measure: Quantity,
     pub workload: &'a str,
     pub mode: &'a str,
     pub threads: usize,
@@ -49,9 +95,14 @@ struct Ready {
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Answer {
-    Time { us_per_step: f64 },
+enum Answer<T> {
+    Measured(T),
     Refused { error: String },
+}
+
+#[derive(Debug, Deserialize)]
+struct StepTime {
+    us_per_step: f64,
 }
 
 /// A running peer.
@@ -99,6 +150,11 @@ impl Peer {
 
     /// The median microseconds of a step, or why the peer does not do this.
     pub fn time(&mut self, request: &Request<'_>) -> Result<f64, String> {
+        Ok(self.ask::<StepTime>(request)?.us_per_step)
+    }
+
+    /// What it measured, or why it does not do this.
+    pub fn ask<T: DeserializeOwned>(&mut self, request: &Request<'_>) -> Result<T, String> {
         let ask = |peer: &mut Peer| -> Result<String, std::io::Error> {
             let text = serde_json::to_string(request)?;
             writeln!(peer.requests, "{text}")?;
@@ -107,10 +163,20 @@ impl Peer {
         };
         let line = ask(self).map_err(|error| format!("{} ({}) ended: {error}", self.name, self.python))?;
         match serde_json::from_str(&line) {
-            Ok(Answer::Time { us_per_step }) => Ok(us_per_step),
+            Ok(Answer::Measured(answer)) => Ok(answer),
             Ok(Answer::Refused { error }) => Err(error),
             Err(_) => Err(format!("{} said `{line}`", self.name)),
         }
+    }
+
+    /// The Python that runs it.
+    pub fn python(&self) -> &str {
+        &self.python
+    }
+
+    /// Who it is.
+    pub fn version(&self) -> PeerVersion {
+        PeerVersion { peer: self.name.to_string(), version: self.version.clone() }
     }
 
     fn read(&mut self) -> std::io::Result<String> {

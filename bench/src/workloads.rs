@@ -117,21 +117,47 @@ impl Workload {
 
     /// The network at its first step, with its batch.
     pub fn training(&self, device: &Device, precision: Precision) -> Result<Training> {
-        let model = (self.architecture)().build(&self.input[1..].into(), self.classes)?;
-        let engine = Options { device: Some(device.clone()), ..Options::default() };
-        let options = StepOptions { engine, precision: precision.dtype(), ..StepOptions::default() };
-        let step = Step::with(model, &Adam::default(), &CrossEntropy::default(), options)?;
-        let state = step.init(0)?;
-        Ok(Training { step, state, batch: self.batch() })
+        let step = step(&*(self.architecture)(), self.input, self.classes, device, precision)?;
+        Training::new(step, self.batch(0))
     }
 
-    fn batch(&self) -> Batch {
-        let mut stream = Stream::new(0, self.name);
-        let values = self.input.iter().product();
-        let x: Vec<f32> = (0..values).map(|_| stream.normal() as f32).collect();
-        let y: Vec<i64> = (0..self.rows()).map(|_| stream.below(self.classes as u64) as i64).collect();
-        Batch { x: Buffer::new(&x, self.input), y: Buffer::new(&y, [self.rows()]) }
+    /// Its step in f32, of which nothing is compiled yet.
+    pub(crate) fn step(&self, device: &Device) -> Result<Step<Sequential>> {
+        step(&*(self.architecture)(), self.input, self.classes, device, Precision::F32)
     }
+
+    /// A batch of random numbers that are fixed by `seed`.
+    pub(crate) fn batch(&self, seed: u64) -> Batch {
+        batch(self.input, self.classes, &mut Stream::new(seed, self.name))
+    }
+
+    /// The first row of its batch, as a batch of one.
+    pub(crate) fn single(&self) -> Buffer {
+        let shape = [&[1], &self.input[1..]].concat();
+        batch(&shape, self.classes, &mut Stream::new(0, self.name)).x
+    }
+}
+
+/// The step of a network for batches of shape `input`, with mean cross-entropy and Adam.
+pub(crate) fn step(
+    architecture: &dyn Architecture,
+    input: &[usize],
+    classes: usize,
+    device: &Device,
+    precision: Precision,
+) -> Result<Step<Sequential>> {
+    let model = architecture.build(&input[1..].into(), classes)?;
+    let engine = Options { device: Some(device.clone()), ..Options::default() };
+    let options = StepOptions { engine, precision: precision.dtype(), ..StepOptions::default() };
+    Ok(Step::with(model, &Adam::default(), &CrossEntropy::default(), options)?)
+}
+
+/// Normal numbers of shape `input`, each row with a random class.
+pub(crate) fn batch(input: &[usize], classes: usize, stream: &mut Stream) -> Batch {
+    let values = input.iter().product();
+    let x: Vec<f32> = (0..values).map(|_| stream.normal() as f32).collect();
+    let y: Vec<i64> = (0..input[0]).map(|_| stream.below(classes as u64) as i64).collect();
+    Batch { x: Buffer::new(&x, input), y: Buffer::new(&y, [input[0]]) }
 }
 
 /// A workload in training.
@@ -142,6 +168,17 @@ pub struct Training {
 }
 
 impl Training {
+    /// At the first step.
+    pub(crate) fn new(step: Step<Sequential>, batch: Batch) -> Result<Training> {
+        let state = step.init(0)?;
+        Ok(Training { step, state, batch })
+    }
+
+    /// Goes on with another batch.
+    pub(crate) fn feed(&mut self, batch: Batch) {
+        self.batch = batch;
+    }
+
     /// One whole step; the loss before its update.
     pub fn step(&mut self) -> Result<f64> {
         Ok(self.step.run(&mut self.state, &self.batch, 1e-3)?.loss)
@@ -154,8 +191,13 @@ impl Training {
 
     /// The compiled step, to look at.
     pub fn program(&self) -> Result<Arc<Program>> {
-        let kind = |buffer: &Buffer| (buffer.shape().clone(), buffer.dtype());
-        let (x, y) = (kind(&self.batch.x), kind(&self.batch.y));
-        Ok(self.step.program(Mode::Train, (&x.0, x.1), (&y.0, y.1))?)
+        training_program(&self.step, &self.batch)
     }
+}
+
+/// The program that trains on batches like this one.
+pub(crate) fn training_program(step: &Step<Sequential>, batch: &Batch) -> Result<Arc<Program>> {
+    let kind = |buffer: &Buffer| (buffer.shape().clone(), buffer.dtype());
+    let (x, y) = (kind(&batch.x), kind(&batch.y));
+    Ok(step.program(Mode::Train, (&x.0, x.1), (&y.0, y.1))?)
 }

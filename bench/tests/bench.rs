@@ -37,7 +37,7 @@ fn a_step_in_bf16_trains_and_needs_less_memory_than_one_in_f32() {
         let workload = workloads::by_name(name).unwrap();
         let arena = |precision| {
             let training = workload.training(&device, precision).unwrap();
-            training.program().unwrap().arena_bytes() as f64
+            training.program().unwrap().memory().arena_bytes as f64
         };
         let part = arena(Precision::Bf16) / arena(Precision::F32);
         assert!(part < most, "{name}: {part}");

@@ -21,6 +21,9 @@ pub enum Error {
     /// The system refuses a signal handler.
     #[error("cannot watch for Ctrl-C")]
     Signals(#[source] std::io::Error),
+    /// The system does not say where this program lies.
+    #[error("cannot find this program, to start it once more")]
+    Program(#[source] std::io::Error),
     /// The file for the output exists.
     #[error("{0} already exists; choose another name with --out, or give --force to write over it")]
     OutputExists(String),

@@ -7,9 +7,7 @@
 //! Each figure is the best of several rounds, and the rounds of all contestants alternate, so that other load on the
 //! machine spoils none of them alone.
 
-use barun_engine::cpu::conv::{
-    ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad, WinogradConv, WinogradWeightGrad,
-};
+use barun_engine::cpu::conv::{self, ConvSpec, WinogradConv, WinogradWeightGrad};
 use barun_engine::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
 use barun_engine::cpu::isa::Isa;
 use barun_engine::cpu::kernel::{Block, Io, Kernel};
@@ -41,9 +39,9 @@ fn main() {
         let w = spec.kernel[0] * spec.kernel[1] * spec.in_channels / spec.groups * spec.out_channels;
         let y = spec.batch * spec.out_h * spec.out_w * spec.out_channels;
         let mut kernels: Vec<(&str, Box<dyn Kernel>, [usize; 3])> = vec![
-            ("forward", Box::new(ConvForward::<f32>::new(spec, isa)), [x, w, y]),
-            ("input grad", Box::new(ConvInputGrad::<f32>::new(spec, isa)), [y, w, x]),
-            ("weight grad", Box::new(ConvWeightGrad::<f32>::new(spec, isa)), [x, y, w]),
+            ("forward", conv::forward::<f32>(spec, isa), [x, w, y]),
+            ("input grad", conv::input_grad::<f32>(spec, isa), [y, w, x]),
+            ("weight grad", conv::weight_grad::<f32>(spec, isa), [x, y, w]),
         ];
         if spec.suits_winograd() {
             kernels.extend([

@@ -1,4 +1,13 @@
-//! `barun bench`: how fast a training step is here, and beside PyTorch and JAX.
+//! `barun bench`: how fast a training step is here, and beside PyTorch and JAX; below it, a file each, the other
+//! measurements.
+
+mod compile;
+mod fleet;
+mod latency;
+mod loader;
+mod memory;
+mod oversubscription;
+mod scaling;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -8,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use barun_bench::{
     Compared, Comparison, Measured, Pace, Precision, Report, StepProfile, Workload, workloads,
 };
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::error::Result;
 use crate::{Outcome, interrupt, output};
@@ -19,6 +28,7 @@ use crate::{Outcome, interrupt, output};
 /// differ from each other and from hour to hour: --compare trains the same networks with PyTorch and JAX in turns
 /// with Barun's, with the same threads, and prints how many times as long they take.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
   barun bench
@@ -27,6 +37,7 @@ Examples:
   barun bench --describe lenet64                         the kernels of the compiled step
   barun bench --profile lenet64                          where the time of a step goes
   barun bench --compare --python venv/bin/python         a Python with torch, jax or both
+  barun bench latency --python venv/bin/python           another measurement; `barun bench latency --help` says more
 
 With --json: threads, precision, workloads[] with workload, us_per_step (median), us_per_step_range (of the rounds),
 samples_per_second; with --compare also rounds, peers[] with peer and version, and in each workload peers[] with peer,
@@ -34,6 +45,9 @@ mode, us_per_step, ratio (the peer's time over Barun's, median of the rounds), r
 threads, precision, us_per_step, waiting_us, floor_us, peak_gflops, bandwidths[], and kernels[] with kernel, layer, shape, us,
 percent_of_step, gflops, gb_per_second, percent_of_limit.")]
 pub struct Bench {
+    #[command(subcommand)]
+    other: Option<Other>,
+
     /// Workloads by name, separated by commas [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
@@ -76,9 +90,89 @@ pub struct Bench {
     modes: Vec<String>,
 }
 
+/// What can be measured beside the steps.
+#[derive(Debug, Subcommand)]
+enum Other {
+    Compile(compile::Compile),
+    Fleet(fleet::Fleet),
+    Latency(latency::Latency),
+    Loader(loader::Loader),
+    Memory(memory::Memory),
+    Oversubscription(oversubscription::Oversubscription),
+    Scaling(scaling::Scaling),
+}
+
+impl Other {
+    fn run(self) -> Result<Outcome> {
+        match self {
+            Other::Compile(compile) => compile.run(),
+            Other::Fleet(fleet) => fleet.run(),
+            Other::Latency(latency) => latency.run(),
+            Other::Loader(loader) => loader.run(),
+            Other::Memory(memory) => memory.run(),
+            Other::Oversubscription(oversubscription) => oversubscription.run(),
+            Other::Scaling(scaling) => scaling.run(),
+        }
+    }
+}
+
+/// The options of every measurement beside the steps.
+#[derive(Debug, Args)]
+struct Measuring {
+    /// Threads to compute with [default: as many as the machine lends]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// Print one JSON document on standard output; everything else goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+impl Measuring {
+    fn threads(&self) -> Option<usize> {
+        self.threads.map(NonZeroUsize::get)
+    }
+
+    /// Measures and prints what was found.
+    fn report<T: serde::Serialize>(
+        &self,
+        measure: impl FnOnce(&mut barun_bench::Tell<'_>) -> barun_bench::Result<T>,
+        table: impl Fn(&T) -> String,
+    ) -> Result<Outcome> {
+        let stop = interrupt::flag()?;
+        match measure(&mut |text: &str| tell(text, &stop)) {
+            Err(barun_bench::Error::Stopped) => return Ok(Outcome::Interrupted),
+            report => print(self.json, &report?, table)?,
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// The option of every measurement in rounds.
+#[derive(Debug, Args)]
+struct Rounds {
+    /// Rounds of everyone, in turns [default: 7]
+    #[arg(long, value_name = "N")]
+    rounds: Option<NonZeroUsize>,
+}
+
+impl Rounds {
+    fn pace(&self) -> Pace {
+        pace(self.rounds)
+    }
+}
+
+fn pace(rounds: Option<NonZeroUsize>) -> Pace {
+    let default = Pace::default();
+    Pace { rounds: rounds.map_or(default.rounds, NonZeroUsize::get), ..default }
+}
+
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
+        if let Some(other) = self.other {
+            return other.run();
+        }
         let threads = self.threads.map(NonZeroUsize::get);
         let precision = Precision::by_name(&self.precision)?;
         if let Some(name) = &self.describe {
@@ -91,9 +185,9 @@ impl Bench {
             print(self.json, &profile, profile_table)?;
             return Ok(Outcome::Done);
         }
-        let chosen = self.chosen()?;
-        let default = Pace::default();
-        let pace = Pace { rounds: self.rounds.map_or(default.rounds, NonZeroUsize::get), ..default };
+        let all: Vec<&str> = workloads::ALL.iter().map(|workload| workload.name).collect();
+        let chosen = chosen(&self.only, &all)?;
+        let pace = pace(self.rounds);
         let stop = interrupt::flag()?;
         let mut tell = |text: &str| tell(text, &stop);
         match &self.python {
@@ -111,14 +205,20 @@ impl Bench {
         }
         Ok(Outcome::Done)
     }
+}
 
-    fn chosen(&self) -> Result<Vec<&'static Workload>> {
-        if self.only.is_empty() {
-            return Ok(workloads::ALL.iter().collect());
-        }
-        let chosen: barun_bench::Result<_> = self.only.iter().map(|name| workloads::by_name(name)).collect();
-        Ok(chosen?)
-    }
+/// The workloads called `only`, or else those called `default`.
+fn chosen(only: &[String], default: &[&str]) -> Result<Vec<&'static Workload>> {
+    let chosen: barun_bench::Result<_> = match only {
+        [] => default.iter().map(|name| workloads::by_name(name)).collect(),
+        only => only.iter().map(|name| workloads::by_name(name)).collect(),
+    };
+    Ok(chosen?)
+}
+
+/// Who took part beside Barun, for the head of a table.
+fn beside(peers: &[barun_bench::PeerVersion]) -> String {
+    peers.iter().map(|peer| format!(", {} {}", peer.peer, peer.version)).collect()
 }
 
 fn print<T: serde::Serialize>(json: bool, document: &T, table: impl Fn(&T) -> String) -> Result<()> {

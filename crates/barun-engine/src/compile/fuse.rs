@@ -1,8 +1,8 @@
 //! Fusion: which nodes run together.
 //!
 //! Element-wise nodes of one shape join the loop of the operand they read; a reduction ends a loop; a loop without
-//! reductions that reads a contraction nobody else reads becomes its epilogue. Joining never makes two units wait for
-//! each other.
+//! reductions that reads a contraction or a pooling nobody else reads becomes its epilogue. Joining never makes two
+//! units wait for each other.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ pub fn is_reduction(op: &Primitive) -> bool {
     matches!(op, Primitive::Sum { .. } | Primitive::Max { .. })
 }
 
-/// Whether a node is a contraction a loop can be the epilogue of.
+/// Whether a node is a sum of products.
 pub fn is_contraction(op: &Primitive) -> bool {
     matches!(
         op,
@@ -78,6 +78,19 @@ pub fn is_contraction(op: &Primitive) -> bool {
             | Primitive::Conv2dInputGrad(_)
             | Primitive::Conv2dWeightGrad(_)
     )
+}
+
+/// Whether a node's kernel tells which blocks of its result are finished, so that a loop can be its epilogue.
+fn takes_epilogue(op: &Primitive) -> bool {
+    is_contraction(op)
+        || matches!(
+            op,
+            Primitive::MaxPool2d(_)
+                | Primitive::MaxPool2dScatter(_)
+                | Primitive::MaxPool2dPick(_)
+                | Primitive::AvgPool2d(_)
+                | Primitive::AvgPool2dScatter(_)
+        )
 }
 
 /// The iteration space of a loop, and the axes its reductions take away.
@@ -254,8 +267,8 @@ impl Groups {
     }
 }
 
-/// Makes loops epilogues of contractions only they read. Reductions at the end of such a loop become a loop of their
-/// own if what they read is stored anyway.
+/// Makes loops epilogues of the kernels whose results only they read. Reductions at the end of such a loop become a
+/// loop of their own if what they read is stored anyway.
 fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
     let nodes = &viewed.graph.nodes;
     let users = viewed.graph.users();
@@ -286,9 +299,9 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
             .members
             .iter()
             .flat_map(|&member| nodes[member].operands.iter().map(move |&operand| (member, operand)));
-        let contraction = operands
+        let anchor = operands
             .filter(|&(member, operand)| {
-                is_contraction(&nodes[operand].op)
+                takes_epilogue(&nodes[operand].op)
                     && nodes[operand].shape == nodes[member].shape
                     && !viewed.graph.outputs.contains(&operand)
                     && users[operand]
@@ -297,10 +310,10 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
             })
             .map(|(_, operand)| operand)
             .max();
-        if let Some(contraction) = contraction {
+        if let Some(anchor) = anchor {
             let epilogue = chain;
             units[loop_index].members = reductions;
-            let home = unit_of[contraction];
+            let home = unit_of[anchor];
             epilogue.iter().for_each(|&member| unit_of[member] = home);
             units[home].members = epilogue;
         }

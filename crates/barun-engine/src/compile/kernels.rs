@@ -7,9 +7,7 @@ use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
-use crate::cpu::conv::{
-    ConvForward, ConvInputGrad, ConvSpec, ConvWeightGrad, WinogradConv, WinogradWeightGrad,
-};
+use crate::cpu::conv::{self, ConvSpec, WinogradConv, WinogradWeightGrad};
 use crate::cpu::execute::{Place, ScanWork, Work};
 use crate::cpu::fused::Access;
 use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
@@ -146,6 +144,17 @@ impl Compiler<'_> {
                 }
             };
         }
+        macro_rules! by_shape {
+            ($choose:path, $spec:expr) => {{
+                use $choose as choose;
+                let spec = $spec;
+                match operand {
+                    DType::F64 => choose::<f64>(spec, isa),
+                    DType::BF16 => choose::<bf16>(spec, isa),
+                    _ => choose::<f32>(spec, isa),
+                }
+            }};
+        }
         match &inst.op {
             Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
@@ -153,7 +162,7 @@ impl Compiler<'_> {
                 if operand != DType::F64 && spec.suits_winograd() {
                     winograd!(WinogradConv, forward, spec)
                 } else {
-                    by_type!(ConvForward, spec, isa)
+                    by_shape!(conv::forward, spec)
                 }
             }
             Primitive::Conv2dInputGrad(conv) => {
@@ -161,7 +170,7 @@ impl Compiler<'_> {
                 if operand != DType::F64 && spec.suits_winograd() {
                     winograd!(WinogradConv, input_grad, spec)
                 } else {
-                    by_type!(ConvInputGrad, spec, isa)
+                    by_shape!(conv::input_grad, spec)
                 }
             }
             Primitive::Conv2dWeightGrad(conv) => {
@@ -169,7 +178,7 @@ impl Compiler<'_> {
                 if operand != DType::F64 && spec.suits_winograd() {
                     winograd!(WinogradWeightGrad, new, spec)
                 } else {
-                    by_type!(ConvWeightGrad, spec, isa)
+                    by_shape!(conv::weight_grad, spec)
                 }
             }
             Primitive::MaxPool2d(pool) => {

@@ -276,6 +276,10 @@ impl Builder<'_> {
                 Access::Contiguous { offset }
             } else if strides.iter().all(|&stride| stride == 0) {
                 Access::Uniform { offset }
+            } else if let Some(period) = period(&sizes, &strides, &contiguous)
+                && period <= Access::longest_period(load.dtype)
+            {
+                Access::Periodic { offset, period }
             } else {
                 Access::Strided { offset, strides }
             };
@@ -283,6 +287,12 @@ impl Builder<'_> {
         self.body.sizes = sizes;
         Lowered { body: self.body, pointers: self.pointers }
     }
+}
+
+/// The number of elements a view walks over and over: those of its last axes, if it stands still on the others.
+fn period(sizes: &[usize], strides: &[isize], contiguous: &[isize]) -> Option<usize> {
+    let first = strides.iter().position(|&stride| stride != 0)?;
+    (strides[first..] == contiguous[first..]).then(|| sizes[first..].iter().product())
 }
 
 /// Turns a loop of which every store keeps the old value unless one condition holds into a loop that runs only if it

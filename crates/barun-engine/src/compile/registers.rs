@@ -119,7 +119,7 @@ fn give_registers(body: &mut FusedLoop, uses: &Uses, in_memory: &[bool]) {
         })
     };
     let mut registers = vec![None; body.registers.len()];
-    // Constants and uniform operands are filled once and stay; strided ones are filled before the code runs.
+    // Constants, uniform and periodic operands are filled once and stay; strided ones are filled before the code runs.
     let mut stays = vec![false; body.registers.len()];
     for (value, ..) in &body.constants {
         registers[*value as usize] = Some(take(&mut free));
@@ -128,7 +128,8 @@ fn give_registers(body: &mut FusedLoop, uses: &Uses, in_memory: &[bool]) {
     for load in &body.loads {
         if !in_memory[load.value as usize] {
             registers[load.value as usize] = Some(take(&mut free));
-            stays[load.value as usize] = matches!(load.access, Access::Uniform { .. });
+            stays[load.value as usize] =
+                matches!(load.access, Access::Uniform { .. } | Access::Periodic { .. });
         }
     }
     // The interpreter is done with its operands instruction by instruction, native code with all of them in the end.

@@ -10,6 +10,9 @@
 //! | [`ConvInputGrad`] | input pixels of one residue class | input channels | taps of that class x output channels |
 //! | [`ConvWeightGrad`] | taps x input channels | output channels | output pixels |
 //!
+//! Where output channels are few, [`ForwardByPlanes`] and [`WeightGradByPlanes`] put pixels in the lanes instead; where
+//! input channels are few, [`InputGradByRows`] the taps of a row of the kernel. Of bf16 they work on a widened copy.
+//!
 //! With stride `s` an input pixel at `y` meets only the taps with `y + pad - tap * dilation` divisible by `s`; the
 //! pixels that share `y mod s` and `x mod s` share their taps, so the input gradient is one product for each such
 //! class and multiplies no zeros.
@@ -18,20 +21,65 @@
 //! [`ConvSpec::suits_winograd`] says which.
 
 mod forward;
+mod forward_planes;
 mod input_grad;
+mod input_grad_rows;
+mod planes;
 #[cfg(test)]
 mod tests;
 mod view;
 mod weight_grad;
+mod weight_grad_planes;
+mod widened;
 mod winograd;
 
-use super::gemm::Real;
+use crate::cpu::gemm::Real;
+use crate::cpu::isa::Isa;
+use crate::cpu::kernel::Kernel;
 use view::View;
+use widened::Widened;
 
 pub use forward::ConvForward;
+pub use forward_planes::ForwardByPlanes;
 pub use input_grad::ConvInputGrad;
+pub use input_grad_rows::InputGradByRows;
 pub use weight_grad::ConvWeightGrad;
+pub use weight_grad_planes::WeightGradByPlanes;
 pub use winograd::{WinogradConv, WinogradWeightGrad};
+
+/// Functions that give the kernel for a convolution by its shape alone.
+macro_rules! by_shape {
+    ($(#[$doc:meta])* $name:ident: $special:ident, $general:ident of $first:ident and $second:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Panics
+        /// If this machine lacks `isa`.
+        pub fn $name<T: Real>(spec: ConvSpec, isa: Isa) -> Box<dyn Kernel> {
+            if $special::<T::Sum>::suits(&spec) {
+                let kernel = $special::<T::Sum>::new(spec, isa);
+                let operands = [spec.$first(), spec.$second()];
+                if T::IN_PLACE { Box::new(kernel) } else { Box::new(Widened::<T, _>::new(kernel, operands, isa)) }
+            } else {
+                Box::new($general::<T>::new(spec, isa))
+            }
+        }
+    };
+}
+
+by_shape! {
+    /// The kernel for the convolution itself, chosen by the shape alone.
+    forward: ForwardByPlanes, ConvForward of input_elements and weight_elements
+}
+
+by_shape! {
+    /// The kernel for the gradient with respect to the input, chosen by the shape alone.
+    input_grad: InputGradByRows, ConvInputGrad of output_elements and weight_elements
+}
+
+by_shape! {
+    /// The kernel for the gradient with respect to the weights, chosen by the shape alone.
+    weight_grad: WeightGradByPlanes, ConvWeightGrad of input_elements and output_elements
+}
 
 /// The shape of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +133,18 @@ impl ConvSpec {
         self.batch * self.out_h * self.out_w
     }
 
+    fn input_elements(&self) -> usize {
+        self.input_pixels() * self.in_channels
+    }
+
+    fn output_elements(&self) -> usize {
+        self.output_pixels() * self.out_channels
+    }
+
+    fn weight_elements(&self) -> usize {
+        self.taps() * self.group_in() * self.out_channels
+    }
+
     /// Where each tap looks, relative to `stride * output pixel`.
     fn tap_offsets(&self) -> Vec<[isize; 2]> {
         let at = |axis: usize, tap: usize| (tap * self.dilation[axis]) as isize - self.pad[axis] as isize;
@@ -109,6 +169,16 @@ impl ConvSpec {
             * self.out_channels as f64
             * self.taps() as f64
             * self.group_in() as f64
+    }
+
+    /// Whether there are images enough to share them out whole.
+    fn has_images_to_share(&self) -> bool {
+        self.batch >= self.most_tasks().min(16)
+    }
+
+    /// Tasks when images are shared out whole.
+    fn tasks_of_images(&self) -> usize {
+        self.batch.min(self.most_tasks()).min(32)
     }
 
     /// The most tasks worth having.

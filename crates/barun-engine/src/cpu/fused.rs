@@ -3,13 +3,18 @@
 //!
 //! Reductions follow one tree that depends on the shape alone: rows are cut into leaves of [`TILE`] elements reduced in
 //! sixteen lanes, leaves are added in order within a span, spans in order; columns are added row by row within blocks
-//! of [`BLOCK_ROWS`], blocks in order.
+//! of [`BLOCK_ROWS`], blocks in order. Where rows are shorter than [`BLOCK_WIDTH`], as many as fit lie side by side
+//! like one row, and are added at the end of the block.
+
+mod access;
 
 use super::isa::Isa;
 use super::native::Step;
 use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce_rows, run_tile};
-use crate::graph::{Literal, MAX_RANK};
+use crate::graph::Literal;
 use crate::tensor::DType;
+pub use access::Access;
+use access::{gather, prefetch, repeat, repeat_period};
 
 /// Names the element type of `dtype` as `$T` in `$body`; reductions are over numbers alone.
 macro_rules! with_number {
@@ -33,34 +38,14 @@ macro_rules! with_number {
 
 /// From this size on the operands of a loop are not in the first-level cache.
 const PREFETCH_ELEMENTS: usize = 64 * TILE;
-/// Rows of a block of the column reduction.
+/// Rows of a block of the column reduction, each of as many short rows as make [`BLOCK_WIDTH`].
 const BLOCK_ROWS: usize = 128;
+/// Sums of the column reduction that are worth a pass: fewer would wait for each other.
+const BLOCK_WIDTH: usize = 64;
 /// Elements of a span of the row reduction.
 const SPAN: usize = 64 * TILE;
 /// Elements of a task of a loop without reduction, for a chain of one instruction.
 const TASK_ELEMENTS: usize = 64 * TILE;
-
-/// How a loop reads an operand.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Access {
-    /// Element `i` of the iteration is element `offset + i`.
-    Contiguous {
-        /// In elements.
-        offset: isize,
-    },
-    /// Every element of the iteration reads the same one.
-    Uniform {
-        /// In elements.
-        offset: isize,
-    },
-    /// A stride per axis of the iteration.
-    Strided {
-        /// In elements.
-        offset: isize,
-        /// In elements.
-        strides: Vec<isize>,
-    },
-}
 
 /// An operand: value `value` of the tile is read from `pointers[pointer]`.
 #[derive(Clone, Debug)]
@@ -111,6 +96,17 @@ pub struct Pattern {
     pub reduced: usize,
     /// Product of the kept axes after.
     pub inner: usize,
+}
+
+impl Pattern {
+    /// Rows of a column reduction that lie side by side.
+    fn rows_side_by_side(self) -> usize {
+        (BLOCK_WIDTH / self.inner.max(1)).max(1)
+    }
+
+    fn rows_of_block(self) -> usize {
+        BLOCK_ROWS * self.rows_side_by_side()
+    }
 }
 
 /// A fused loop; see the module docs.
@@ -180,7 +176,7 @@ impl FusedLoop {
 
     /// Pieces each reduced range is cut into.
     fn parts(&self, pattern: Pattern) -> usize {
-        let piece = if pattern.inner == 1 { SPAN } else { BLOCK_ROWS };
+        let piece = if pattern.inner == 1 { SPAN } else { pattern.rows_of_block() };
         pattern.reduced.div_ceil(piece).max(1)
     }
 
@@ -346,16 +342,19 @@ impl FusedLoop {
             let (parts, inner) = (self.parts(pattern), pattern.inner);
             for unit in first..last {
                 let (outer, part) = (unit / parts, unit % parts);
-                let (from, to) = (part * BLOCK_ROWS, ((part + 1) * BLOCK_ROWS).min(pattern.reduced));
+                let block = pattern.rows_of_block();
+                let (from, to) = (part * block, ((part + 1) * block).min(pattern.reduced));
                 let base = outer * pattern.reduced * inner;
                 let width = inner.min(TILE);
-                let rows_per_tile = TILE / width;
+                let side_by_side = pattern.rows_side_by_side();
+                let rows_per_tile = TILE / width / side_by_side * side_by_side;
                 let mut column = 0;
                 while column < inner {
                     let columns = width.min(inner - column);
                     for (index, one) in self.reduces.iter().enumerate() {
                         with_number!(one.dtype, T, {
-                            let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), columns);
+                            let width = columns * side_by_side;
+                            let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), width);
                             sums.fill(one.reduction.identity());
                         });
                     }
@@ -366,8 +365,8 @@ impl FusedLoop {
                         tile.run(base + row * inner + column, rows * columns);
                         for (index, one) in self.reduces.iter().enumerate() {
                             with_number!(one.dtype, T, {
-                                let sums =
-                                    std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), columns);
+                                let width = columns * side_by_side;
+                                let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), width);
                                 accumulate(
                                     self.isa,
                                     one.reduction,
@@ -384,6 +383,14 @@ impl FusedLoop {
                         } else {
                             self.partial(pattern, workspace, index, part)
                         };
+                        if side_by_side > 1 {
+                            with_number!(one.dtype, T, {
+                                let width = columns * side_by_side;
+                                let sums = std::slice::from_raw_parts_mut(sums_at(index).cast::<T>(), width);
+                                let (first, others) = sums.split_at_mut(columns);
+                                accumulate(self.isa, one.reduction, others, first);
+                            });
+                        }
                         let size = one.dtype.size();
                         let place = target.add((outer * inner + column) * size);
                         std::ptr::copy_nonoverlapping(sums_at(index), place, columns * size);
@@ -427,6 +434,8 @@ impl FusedLoop {
 pub struct Tile<'a> {
     program: &'a FusedLoop,
     pointers: Pointers<'a>,
+    /// The registers.
+    scratch: *mut u8,
     /// In the scratch memory, behind everything else.
     values: &'a mut [*mut u8],
     /// Whether operands come from far enough away that asking for the next tile while this one is computed pays.
@@ -459,8 +468,17 @@ impl<'a> Tile<'a> {
                     repeat(from, values[load.value as usize], size, count);
                 }
             }
+            if let Access::Periodic { offset, period } = load.access {
+                let size = load.dtype.size();
+                // SAFETY: the operand has a whole period; the register has room for a tile and a period.
+                unsafe {
+                    let from = pointers[load.pointer].offset(offset * size as isize);
+                    let count = TILE.min(program.elements()) + period;
+                    repeat_period(from, values[load.value as usize], size * period, size * count);
+                }
+            }
         }
-        Tile { program, pointers, values, prefetch: program.elements() >= PREFETCH_ELEMENTS }
+        Tile { program, pointers, scratch, values, prefetch: program.elements() >= PREFETCH_ELEMENTS }
     }
 
     /// Computes and stores the elements of a flat range.
@@ -497,6 +515,11 @@ impl<'a> Tile<'a> {
                         }
                     }
                     Access::Uniform { .. } => {}
+                    Access::Periodic { period, .. } => {
+                        let register = program.registers[load.value as usize].unwrap_or_default();
+                        let first = register as usize * REGISTER_BYTES + start % period * size as usize;
+                        self.values[load.value as usize] = self.scratch.add(first);
+                    }
                     Access::Strided { offset, strides } => {
                         let from = base.offset(offset * size);
                         let to = self.values[load.value as usize];
@@ -537,82 +560,5 @@ impl<'a> Tile<'a> {
     unsafe fn slice<T: Number>(&self, value: u16, count: usize) -> &[T] {
         // SAFETY: the caller names a value of this type that holds `count` elements.
         unsafe { std::slice::from_raw_parts(self.values[value as usize].cast(), count) }
-    }
-}
-
-/// Asks for the cache lines of a range; it may lie anywhere.
-#[inline(always)]
-fn prefetch(from: *const u8, bytes: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..bytes).step_by(64) {
-        // SAFETY: a prefetch reads nothing; an address that is not mapped is ignored.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-                from.wrapping_add(line).cast(),
-            );
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (from, bytes);
-}
-
-/// Repeats one element of `size` bytes `count` times.
-unsafe fn repeat(from: *const u8, to: *mut u8, size: usize, count: usize) {
-    // SAFETY: the caller's; registers are aligned to 64 bytes.
-    unsafe {
-        match size {
-            1 => std::slice::from_raw_parts_mut(to, count).fill(from.read()),
-            2 => std::slice::from_raw_parts_mut(to.cast::<u16>(), count).fill(from.cast::<u16>().read()),
-            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), count).fill(from.cast::<u32>().read()),
-            _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), count).fill(from.cast::<u64>().read()),
-        }
-    }
-}
-
-/// Copies the `count` elements from flat position `start` of a strided view into `to`.
-unsafe fn gather<T: Copy>(
-    from: *const T,
-    to: *mut T,
-    sizes: &[usize],
-    strides: &[isize],
-    start: usize,
-    count: usize,
-) {
-    let last = sizes.len() - 1;
-    let mut position = [0usize; MAX_RANK];
-    let mut rest = start;
-    let mut offset = 0isize;
-    for axis in (0..sizes.len()).rev() {
-        position[axis] = rest % sizes[axis];
-        rest /= sizes[axis];
-        offset += position[axis] as isize * strides[axis];
-    }
-    let mut done = 0;
-    while done < count {
-        let run = (sizes[last] - position[last]).min(count - done);
-        // SAFETY: the view lies inside its buffer, `to` has room for `count`.
-        unsafe {
-            let (from, to) = (from.offset(offset), to.add(done));
-            match strides[last] {
-                0 => std::slice::from_raw_parts_mut(to, run).fill(*from),
-                1 => std::ptr::copy_nonoverlapping(from, to, run),
-                stride => {
-                    for index in 0..run {
-                        to.add(index).write(*from.offset(index as isize * stride));
-                    }
-                }
-            }
-        }
-        done += run;
-        position[last] += run;
-        offset += run as isize * strides[last];
-        let mut axis = last;
-        while position[axis] == sizes[axis] && axis > 0 {
-            offset -= sizes[axis] as isize * strides[axis];
-            position[axis] = 0;
-            axis -= 1;
-            position[axis] += 1;
-            offset += strides[axis];
-        }
     }
 }

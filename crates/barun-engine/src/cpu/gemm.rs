@@ -12,6 +12,7 @@
 
 pub(crate) mod blocked;
 pub(crate) mod grid;
+pub(crate) mod lines;
 pub(crate) mod micro;
 pub(crate) mod simd;
 #[cfg(test)]

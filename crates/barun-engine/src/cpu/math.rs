@@ -71,16 +71,26 @@ pub fn exp(x: f32) -> f32 {
     // Beyond these the result is 0 or infinity; written so that a NaN stays.
     let x = if x < -104.0 { -104.0 } else { x };
     let x = if x > 89.0 { 89.0 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let k = shifted - ROUND;
-    let r = (x - k * LN_2[0]) - k * LN_2[1];
-    // (e^r - 1 - r) / r^2, error of e^r 2^-28
-    let q = polynomial!(r; 0.499_999_93, 0.166_665_2, 0.041_668_406, 0.008_368_898, 0.001_381_421_8);
-    let e = 1.0 + (r + r * r * q);
+    let (shifted, r) = reduced(x);
+    let e = 1.0 + (r + r * r * beyond_line(r));
     // 2^k may lie outside the normal numbers while its halves do not.
     let k = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = k >> 1;
     e * power_of_two(half) * power_of_two(k.wrapping_sub(half))
+}
+
+/// `x = k ln 2 + r` with a whole `k`: `ROUND + k`, and `r`.
+#[inline(always)]
+fn reduced(x: f32) -> (f32, f32) {
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    (shifted, (x - k * LN_2[0]) - k * LN_2[1])
+}
+
+/// `(e^r - 1 - r) / r^2` for what [`reduced`] leaves, error of `e^r` 2^-28.
+#[inline(always)]
+fn beyond_line(r: f32) -> f32 {
+    polynomial!(r; 0.499_999_93, 0.166_665_2, 0.041_668_406, 0.008_368_898, 0.001_381_421_8)
 }
 
 /// `2^k` for `-126 <= k <= 127`.
@@ -119,16 +129,19 @@ pub fn ln(x: f32) -> f32 {
 
 /// The hyperbolic tangent.
 ///
-/// Near 0 an odd polynomial; elsewhere `1 - 2 / (e^2|x| + 1)` with the sign of `x`.
+/// With `e = e^2|x| - 1 = 2^k (e^r - 1) + (2^k - 1)` it is `e / (e + 2)`, with the sign of `x`. Where `e` is small the
+/// rounding of the sum would show, so it is `e/2` less a small part there.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let size = x.abs();
-    let far = 1.0 - 2.0 / (exp(size + size) + 1.0);
-    let square = x * x;
-    // (tanh(x) / x - 1) / x^2 in x^2, error of tanh 2^-28
-    let p = polynomial!(square; -0.333_332_8, 0.133_314_42, -0.053_739_71, 0.020_639_08, -0.005_704_98);
-    let near = size + size * (square * p);
-    (if size < 0.625 { near } else { far }).copysign(x)
+    // Beyond this the quotient is 1; written so that a NaN stays.
+    let size = if size > 10.0 { 10.0 } else { size };
+    let (shifted, r) = reduced(size + size);
+    let scale = power_of_two((shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32));
+    let e = scale * (r + r * r * beyond_line(r)) + (scale - 1.0);
+    let quotient = e / (e + 2.0);
+    let half = 0.5 * e;
+    (if e < 0.8 { half - half * quotient } else { quotient }).copysign(x)
 }
 
 /// The logistic function `1 / (1 + e^-x)`, without overflow and exact to the end of both tails.

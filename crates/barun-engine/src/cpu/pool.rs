@@ -17,6 +17,8 @@
 //! A scattering task owns rows of dx and visits every window that touches them, in row-major order, so the sums do not
 //! depend on how rows were cut into tasks.
 
+mod tiled;
+
 use half::bf16;
 
 use super::isa::Isa;
@@ -78,6 +80,8 @@ pub struct Pool<T> {
     op: PoolOp,
     spec: PoolSpec,
     isa: Isa,
+    /// Whether `pool/tiled.rs` does it.
+    tiled: bool,
     cut: Cut,
     phases: [usize; 1],
     number: PhantomData<fn(T)>,
@@ -88,7 +92,8 @@ impl<T: Kept> Pool<T> {
     pub fn new(op: PoolOp, spec: PoolSpec, isa: Isa) -> Self {
         let numbers = spec.in_h * spec.in_w * spec.channels + spec.out_h * spec.out_w * spec.channels;
         let cut = Cut::new(spec.batch, op.output_size(&spec)[0], numbers);
-        Pool { op, isa, phases: [cut.tasks()], cut, spec, number: PhantomData }
+        let tiled = tiled::is_tiled(&spec) && op != PoolOp::MaxPick;
+        Pool { op, isa, tiled, phases: [cut.tasks()], cut, spec, number: PhantomData }
     }
 }
 
@@ -138,6 +143,10 @@ impl<T: Kept> Kernel for Pool<T> {
             // no other task has them.
             unsafe {
                 match self.op {
+                    op if self.tiled => {
+                        let second = io.inputs.last().copied().unwrap_or(io.inputs[0]).cast::<T::Number>();
+                        tiled::run::<T>(self.isa, op, spec, image, rows.clone(), first, second, io.output);
+                    }
                     PoolOp::Max => max::<T>(self.isa, spec, image, rows.clone(), first, io.output.cast()),
                     PoolOp::MaxPick => {
                         let u = io.inputs[1].cast::<T::Number>();

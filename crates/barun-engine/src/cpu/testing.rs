@@ -3,6 +3,9 @@
 use half::bf16;
 
 use crate::cpu::gemm::Real;
+use crate::cpu::gemm::micro::sealed::Kernels;
+use crate::cpu::gemm::micro::{Micro, WIDE_F32};
+use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
 
 /// The order in which the tasks of a phase run.
@@ -127,11 +130,16 @@ impl Dice {
 pub(crate) trait Sample: Real<Sum: PartialEq + Into<f64>> + PartialEq + Into<f64> {
     /// Of the sums.
     const EPSILON: f64;
+    /// The same kernels for operands of the sums' type.
+    fn sums(micro: &'static Micro<Self>) -> &'static Micro<Self::Sum>;
     fn of(x: f64) -> Self;
 }
 
 impl Sample for f32 {
     const EPSILON: f64 = f32::EPSILON as f64;
+    fn sums(micro: &'static Micro<f32>) -> &'static Micro<f32> {
+        micro
+    }
     fn of(x: f64) -> f32 {
         x as f32
     }
@@ -139,6 +147,9 @@ impl Sample for f32 {
 
 impl Sample for f64 {
     const EPSILON: f64 = f64::EPSILON;
+    fn sums(micro: &'static Micro<f64>) -> &'static Micro<f64> {
+        micro
+    }
     fn of(x: f64) -> f64 {
         x
     }
@@ -146,6 +157,11 @@ impl Sample for f64 {
 
 impl Sample for bf16 {
     const EPSILON: f64 = f32::EPSILON as f64;
+    fn sums(micro: &'static Micro<bf16>) -> &'static Micro<f32> {
+        let of = |isa| <f32 as Kernels>::micro(isa);
+        let known = Isa::available().into_iter().map(of).chain([&WIDE_F32]);
+        known.filter(|sums| sums.lanes == micro.lanes).last().unwrap()
+    }
     fn of(x: f64) -> bf16 {
         bf16::from_f64(x)
     }

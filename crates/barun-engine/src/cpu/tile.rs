@@ -491,9 +491,9 @@ multiversion! {
 }
 
 multiversion! {
-    /// Combines rows of `sums.len()` values into `sums`, one after the other.
+    /// Combines rows of `sums.len()` values into `sums`, one after the other; the last row may be shorter.
     pub fn accumulate<T: Number>(reduction: Reduction, rows: &[T], sums: &mut [T]) {
-        for row in rows.chunks_exact(sums.len()) {
+        for row in rows.chunks(sums.len()) {
             match reduction {
                 Reduction::Sum => for (sum, &value) in sums.iter_mut().zip(row) { *sum = sum.plus(value) },
                 Reduction::Max => for (sum, &value) in sums.iter_mut().zip(row) { *sum = sum.larger(value) },

@@ -37,27 +37,78 @@ fn each_product(spec: &ConvSpec, mut visit: impl FnMut(usize, usize, usize)) {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Which {
     Forward,
+    ForwardByPlanes,
     InputGrad,
+    InputGradByRows,
     WeightGrad,
+    WeightGradByPlanes,
 }
 
-pub(super) const WHICH: [Which; 3] = [Which::Forward, Which::InputGrad, Which::WeightGrad];
+const WHICH: [Which; 6] = [
+    Which::Forward,
+    Which::ForwardByPlanes,
+    Which::InputGrad,
+    Which::InputGradByRows,
+    Which::WeightGrad,
+    Which::WeightGradByPlanes,
+];
+
+/// A kernel that reads its operands in place, for operands of type `T`.
+fn in_place<T: Sample, K: Kernel + 'static>(
+    kernel: K,
+    elements: [usize; 2],
+    micro: &'static Micro<T>,
+) -> Box<dyn Kernel> {
+    if T::IN_PLACE { Box::new(kernel) } else { Box::new(Widened::with_micro(kernel, elements, micro)) }
+}
 
 impl Which {
+    /// The kernels that can compute the convolution.
+    fn all<T: Sample>(spec: &ConvSpec) -> Vec<Which> {
+        let suits = |which: &Which| match which {
+            Which::ForwardByPlanes => ForwardByPlanes::<T::Sum>::suits(spec),
+            Which::InputGradByRows => InputGradByRows::<T::Sum>::suits(spec),
+            Which::WeightGradByPlanes => WeightGradByPlanes::<T::Sum>::suits(spec),
+            _ => true,
+        };
+        WHICH.into_iter().filter(suits).collect()
+    }
+
     fn kernel<T: Sample>(self, spec: ConvSpec, micro: &'static Micro<T>) -> Box<dyn Kernel> {
+        let (x, w, y) = (spec.input_elements(), spec.weight_elements(), spec.output_elements());
         match self {
             Which::Forward => Box::new(ConvForward::with_micro(spec, micro)),
+            Which::ForwardByPlanes => {
+                in_place(ForwardByPlanes::with_micro(spec, T::sums(micro)), [x, w], micro)
+            }
             Which::InputGrad => Box::new(ConvInputGrad::with_micro(spec, micro)),
+            Which::InputGradByRows => {
+                in_place(InputGradByRows::with_micro(spec, T::sums(micro)), [y, w], micro)
+            }
             Which::WeightGrad => Box::new(ConvWeightGrad::with_micro(spec, micro)),
+            Which::WeightGradByPlanes => {
+                in_place(WeightGradByPlanes::with_micro(spec, T::sums(micro)), [x, y], micro)
+            }
+        }
+    }
+
+    /// The operand that has the shape of the output.
+    fn same_shape<T>(self, operands: &Operands<T>) -> &[T] {
+        match self {
+            Which::Forward | Which::ForwardByPlanes => &operands.y,
+            Which::InputGrad | Which::InputGradByRows => &operands.x,
+            Which::WeightGrad | Which::WeightGradByPlanes => &operands.w,
         }
     }
 
     /// Rows and columns of the output.
     pub(super) fn output(self, spec: &ConvSpec) -> (usize, usize) {
         match self {
-            Which::Forward => (spec.output_pixels(), spec.out_channels),
-            Which::InputGrad => (spec.input_pixels(), spec.in_channels),
-            Which::WeightGrad => (spec.taps() * spec.group_in(), spec.out_channels),
+            Which::Forward | Which::ForwardByPlanes => (spec.output_pixels(), spec.out_channels),
+            Which::InputGrad | Which::InputGradByRows => (spec.input_pixels(), spec.in_channels),
+            Which::WeightGrad | Which::WeightGradByPlanes => {
+                (spec.taps() * spec.group_in(), spec.out_channels)
+            }
         }
     }
 
@@ -81,9 +132,9 @@ impl Which {
         order: Order,
     ) -> Vec<T::Sum> {
         let inputs: [&[T]; 2] = match self {
-            Which::Forward => [&operands.x, &operands.w],
-            Which::InputGrad => [&operands.y, &operands.w],
-            Which::WeightGrad => [&operands.x, &operands.y],
+            Which::Forward | Which::ForwardByPlanes => [&operands.x, &operands.w],
+            Which::InputGrad | Which::InputGradByRows => [&operands.y, &operands.w],
+            Which::WeightGrad | Which::WeightGradByPlanes => [&operands.x, &operands.y],
         };
         let (rows, columns) = self.output(spec);
         let (output, blocks) = run_all(kernel, &inputs, rows * columns, order);
@@ -97,9 +148,11 @@ impl Which {
         let mut output = vec![(0.0, 0.0, 0); rows * columns];
         each_product(spec, |x, w, y| {
             let (a, b, to) = match self {
-                Which::Forward => (operands.x[x].into(), operands.w[w].into(), y),
-                Which::InputGrad => (operands.y[y].into(), operands.w[w].into(), x),
-                Which::WeightGrad => (operands.x[x].into(), operands.y[y].into(), w),
+                Which::Forward | Which::ForwardByPlanes => (operands.x[x].into(), operands.w[w].into(), y),
+                Which::InputGrad | Which::InputGradByRows => (operands.y[y].into(), operands.w[w].into(), x),
+                Which::WeightGrad | Which::WeightGradByPlanes => {
+                    (operands.x[x].into(), operands.y[y].into(), w)
+                }
             };
             let product: f64 = a * b;
             let entry = &mut output[to];
@@ -127,7 +180,7 @@ impl<T: Sample> Operands<T> {
 
 fn check<T: Sample>(spec: &ConvSpec, dice: &mut Dice, wide: &'static Micro<T>) {
     let operands = Operands::<T>::random(dice, spec);
-    for which in WHICH {
+    for which in Which::all::<T>(spec) {
         let expected = which.naive(spec, &operands);
         let mut fused: Option<Vec<T::Sum>> = None;
         let mut tables: Vec<(&str, &'static Micro<T>)> = vec![("wide", wide)];
@@ -254,7 +307,56 @@ fn convolutions_of_the_usual_networks_agree_with_the_plain_loop() {
 }
 
 #[test]
-fn the_three_kernels_are_adjoint() {
+fn pixels_in_the_lanes_agree_with_the_plain_loop_and_give_the_bits_of_the_general_kernel() {
+    let mut dice = Dice::new(14);
+    let mut tried = 0;
+    while tried < 40 {
+        let mut pair = |low, high| [dice.between(low, high), dice.between(low, high)];
+        let (kernel, pad, dilation) = (pair(1, 5), pair(0, 5), pair(1, 2));
+        let spec = ConvSpec {
+            batch: dice.between(1, 4),
+            in_h: dice.between(1, 9),
+            in_w: dice.between(10, 34),
+            in_channels: dice.between(1, 4),
+            out_h: 0,
+            out_w: 0,
+            out_channels: dice.between(1, 7),
+            kernel,
+            stride: [dice.between(1, 3), 1],
+            pad,
+            dilation,
+            groups: 1,
+        };
+        let Some(spec) = with_output(spec, dice.between(0, 5), dice.between(0, 9)) else { continue };
+        if !ForwardByPlanes::<f32>::suits(&spec) {
+            continue;
+        }
+        tried += 1;
+        check::<f32>(&spec, &mut dice, &WIDE_F32);
+        check::<f64>(&spec, &mut dice, &WIDE_F64);
+        check::<bf16>(&spec, &mut dice, &WIDE_BF16);
+        let operands = Operands::<f32>::random(&mut dice, &spec);
+        for isa in Isa::available() {
+            let run = |which: Which| which.run(&spec, f32_micro(isa), &operands, Order::Forwards);
+            assert!(run(Which::Forward) == run(Which::ForwardByPlanes), "{spec:?} {isa}");
+        }
+    }
+}
+
+#[test]
+fn the_rule_takes_the_special_kernels_for_few_channels_only() {
+    let lenet = square(64, 28, 1, 6, 5, 1, 2);
+    assert_eq!(Which::all::<f32>(&lenet), WHICH);
+    let (second, many) = (square(64, 14, 6, 16, 5, 1, 0), square(64, 26, 32, 64, 3, 1, 0));
+    let general = [Which::Forward, Which::InputGrad, Which::WeightGrad];
+    assert_eq!(Which::all::<f32>(&second), [general[0], general[1], Which::InputGradByRows, general[2]]);
+    for spec in [many, ConvSpec { groups: 6, in_channels: 6, ..lenet }, square(64, 28, 1, 6, 5, 2, 2)] {
+        assert!(!Which::all::<f32>(&spec).contains(&Which::ForwardByPlanes), "{spec:?}");
+    }
+}
+
+#[test]
+fn the_kernels_are_adjoint() {
     fn dot(a: &[f32], b: &[f32]) -> f64 {
         a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
     }
@@ -263,13 +365,17 @@ fn the_three_kernels_are_adjoint() {
         let spec = random_spec(&mut dice, 20);
         let operands = Operands::<f32>::random(&mut dice, &spec);
         for isa in Isa::available() {
-            let [y, dx, dw] = WHICH.map(|which| which.run(&spec, f32_micro(isa), &operands, Order::Forwards));
-            let (forward, input, weight) =
-                (dot(&y, &operands.y), dot(&dx, &operands.x), dot(&dw, &operands.w));
             let size = operands.y.len() as f64 * (spec.taps() * spec.group_in()) as f64;
             let tolerance = 1e-6 * size.max(1.0);
-            assert!((forward - input).abs() < tolerance, "{spec:?} {isa}: {forward} and {input}");
-            assert!((forward - weight).abs() < tolerance, "{spec:?} {isa}: {forward} and {weight}");
+            let forms = Which::all::<f32>(&spec).into_iter().map(|which| {
+                let output = which.run(&spec, f32_micro(isa), &operands, Order::Forwards);
+                (which, dot(&output, which.same_shape(&operands)))
+            });
+            let forms: Vec<(Which, f64)> = forms.collect();
+            for (which, form) in &forms {
+                let forward = forms[0].1;
+                assert!((forward - form).abs() < tolerance, "{which:?} {spec:?} {isa}: {forward} and {form}");
+            }
         }
     }
 }
@@ -287,7 +393,7 @@ fn large_convolutions_keep_a_team_busy_and_their_workspace_is_bounded() {
         square(64, 4, 512, 512, 3, 1, 1),
         square(64, 8, 256, 512, 1, 2, 0),
     ] {
-        for which in WHICH {
+        for which in Which::all::<f32>(&spec) {
             let kernel = which.kernel(spec, f32_micro(Isa::detect()));
             let tasks = kernel.phases()[0];
             assert!((8..=64).contains(&tasks), "{which:?} {spec:?} has {tasks} tasks");

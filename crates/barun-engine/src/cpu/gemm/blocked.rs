@@ -244,7 +244,7 @@ pub(crate) unsafe fn product<T: Real>(
 }
 
 /// Consecutive pieces of `size`, the last maybe shorter.
-fn blocks(range: &Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn blocks(range: &Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.clone().step_by(size).map(move |start| start..(start + size).min(end))
 }

@@ -11,6 +11,7 @@
 
 use half::bf16;
 
+use super::lines::{Apart, Correlation, Lines, apart, correlate, lines};
 use super::simd::*;
 use crate::bfloat::widen;
 use crate::cpu::isa::Isa;
@@ -90,6 +91,11 @@ pub(crate) struct Micro<T: Real> {
     pub dots: unsafe fn(&Dots<T::Sum>),
     /// `to[i] = parts[i] + parts[stride + i] + ...` for `i < count`, added in order.
     pub sum: unsafe fn(parts: *const T::Sum, number: usize, stride: usize, to: *mut T::Sum, count: usize),
+    pub lines: unsafe fn(&Lines<'_, T::Sum>),
+    pub apart: unsafe fn(&Apart<T::Sum>),
+    /// Rows of the result that [`Micro::correlate`] computes at a time.
+    pub correlated: usize,
+    pub correlate: unsafe fn(&Correlation<'_, T::Sum>),
 }
 
 impl<T: Real> Micro<T> {
@@ -241,7 +247,22 @@ macro_rules! micro {
             unsafe fn total(parts: *const Sum, number: usize, stride: usize, to: *mut Sum, count: usize) {
                 unsafe { sum::<Sum, $simd>(parts, number, stride, to, count) }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn pixel_lines(l: &Lines<'_, Sum>) {
+                unsafe { lines::<Sum, $simd>(l) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn take_apart(a: &Apart<Sum>) {
+                unsafe { apart::<Sum, $simd>(a) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn correlation(c: &Correlation<'_, Sum>) {
+                const VECTORS: usize = 64 / size_of::<Sum>() / LANES;
+                unsafe { correlate::<Sum, $simd, VECTORS, CORRELATED>(c) }
+            }
             const LANES: usize = <$simd as Simd<Sum>>::LANES;
+            // Twelve vectors of sums, two for each.
+            const CORRELATED: usize = if LANES * size_of::<Sum>() < 32 { 1 } else { LANES * size_of::<Sum>() * 3 / 32 };
             Micro {
                 rows: $rows,
                 lanes: LANES,
@@ -252,6 +273,10 @@ macro_rules! micro {
                 copy: copied,
                 dots: products,
                 sum: total,
+                lines: pixel_lines,
+                apart: take_apart,
+                correlated: CORRELATED,
+                correlate: correlation,
             }
         };
     };

@@ -51,7 +51,8 @@ pub(crate) trait Simd<T: Copy>: Copy {
 
     /// Side of the square that [`Simd::transpose`] turns.
     const SIDE: usize;
-    /// `to[j * to_row + i] = from[i * from_row + j]` for `i, j < SIDE`.
+    /// `to[j * to_row + i] = from[i * from_row + j]` for `i, j < SIDE`, in order of `j`: rows of `to` that overlap end
+    /// as the later one.
     ///
     /// # Safety
     /// `SIDE` rows of `SIDE` elements can be read and written.
@@ -128,8 +129,8 @@ macro_rules! portable {
             }
             #[inline(always)]
             unsafe fn transpose(from: *const $t, from_row: usize, to: *mut $t, to_row: usize) {
-                for i in 0..4 {
-                    for j in 0..4 {
+                for j in 0..4 {
+                    for i in 0..4 {
                         // SAFETY: the caller vouches for both squares.
                         unsafe { *to.add(j * to_row + i) = *from.add(i * from_row + j) };
                     }

@@ -105,6 +105,9 @@ const OPS: [PoolOp; 7] = [
 
 fn random_spec(stream: &mut Stream) -> PoolSpec {
     let mut pick = |low: u64, high: u64| (low + stream.below(high - low + 1)) as usize;
+    if pick(0, 1) == 0 {
+        return side_by_side(pick(1, 3), [pick(2, 13), pick(2, 13)], pick(1, 45));
+    }
     let window = [pick(1, 4), pick(1, 4)];
     let stride = [pick(1, 4), pick(1, 4)];
     let pad = [pick(0, window[0] as u64 - 1), pick(0, window[1] as u64 - 1)];
@@ -116,6 +119,21 @@ fn random_spec(stream: &mut Stream) -> PoolSpec {
     let (out_h, out_w) = (out(0, in_h, pick(0, 1)), out(1, in_w, pick(0, 1)));
     let (batch, channels) = (pick(1, 3), pick(1, 45));
     PoolSpec { batch, in_h, in_w, channels, out_h, out_w, window, stride, pad }
+}
+
+/// Windows of 2 x 2 next to each other.
+fn side_by_side(batch: usize, [in_h, in_w]: [usize; 2], channels: usize) -> PoolSpec {
+    PoolSpec {
+        batch,
+        in_h,
+        in_w,
+        channels,
+        out_h: in_h / 2,
+        out_w: in_w / 2,
+        window: [2, 2],
+        stride: [2, 2],
+        pad: [0, 0],
+    }
 }
 
 /// A large image, cut into several tasks.

@@ -3,10 +3,13 @@ use half::bf16;
 
 use super::transform::{Transformed, Transforms, WIDE, WIDE_BF16};
 use super::*;
-use crate::cpu::conv::tests::{Operands, WHICH, Which, f32_micro, square, with_output};
+use crate::cpu::conv::tests::{Operands, Which, f32_micro, square, with_output};
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::Kernel;
 use crate::cpu::testing::*;
+
+/// The general kernels that these replace.
+const WHICH: [Which; 3] = [Which::Forward, Which::InputGrad, Which::WeightGrad];
 
 fn kernel<T: Transformed>(
     which: Which,
@@ -16,7 +19,7 @@ fn kernel<T: Transformed>(
     match which {
         Which::Forward => Box::new(WinogradConv::new(spec, Pass::Forward, transforms)),
         Which::InputGrad => Box::new(WinogradConv::new(spec, Pass::InputGrad, transforms)),
-        Which::WeightGrad => Box::new(WinogradWeightGrad::with_transforms(spec, transforms)),
+        _ => Box::new(WinogradWeightGrad::with_transforms(spec, transforms)),
     }
 }
 
