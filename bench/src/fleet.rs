@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::compare::{PeerResult, PeerVersion};
 use crate::error::{Error, Result};
-use crate::measure::{Pace, Tell, median, ratio};
+use crate::measure::{Pace, Tell, median, one_and, ratio};
 use crate::peer::{JAX, Peer, Quantity, Request, start, unpack};
 use crate::workloads::{self, Workload};
 
@@ -87,11 +87,6 @@ pub fn fleet(
     let alone = contenders[0].rounds.clone();
     let fleets = contenders.into_iter().map(|contender| contender.result(&alone)).collect();
     Ok(FleetReport { workload: workload.name.to_string(), models: MODELS, rounds, peers, fleets })
-}
-
-/// One thread and `most`, once if they are the same.
-pub(crate) fn one_and(most: usize) -> Vec<usize> {
-    if most == 1 { vec![1] } else { vec![1, most] }
 }
 
 /// The fleet on so many threads, with its times so far.

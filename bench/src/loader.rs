@@ -74,7 +74,7 @@ pub struct LoaderReport {
     pub epoch_seconds: f64,
     /// Of these, the seconds in which the step waited for the loader.
     pub waiting_seconds: f64,
-    /// The median microseconds of a step on a batch that waits in memory, before and after the epoch.
+    /// The mean microseconds of a step on a batch that waits in memory: of rounds before and after the epoch the median.
     pub us_per_step_alone: f64,
     /// The epoch's time over that of its steps alone: 1 where loading costs nothing.
     pub ratio: f64,
@@ -102,16 +102,20 @@ pub fn loader(settings: &LoaderSettings, pace: &Pace, tell: &mut Tell<'_>) -> Re
     let first = images.epoch(0, |mut batches| batches.next()).transpose();
     let first = first.ok_or(barun_data::Error::NothingToLoad { part: "train" })???;
     let mut training = Training::new(step, first.clone())?;
-    let steps = pace.steps(training.warm_up(pace)?);
+    training.warm_up(pace)?;
+    // Means, like that of the epoch: a median would leave out whatever interrupts a step now and then.
+    let steps_alone = |training: &mut Training| -> Result<Vec<f64>> {
+        (0..pace.rounds.max(1)).map(|_| training.mean(pace)).collect()
+    };
     tell("steps alone")?;
-    let mut alone = vec![training.round(steps)?];
+    let mut alone = steps_alone(&mut training)?;
     tell(&format!("an epoch of {loaded} steps"))?;
     let start = Instant::now();
     let waiting_seconds = images.epoch(1, |batches| train(&mut training, batches))??;
     let epoch_seconds = start.elapsed().as_secs_f64();
     tell("steps alone")?;
     training.feed(first);
-    alone.push(training.round(steps)?);
+    alone.extend(steps_alone(&mut training)?);
 
     let us_per_step_alone = median(&mut alone);
     let all = (loaded * settings.batch) as f64;

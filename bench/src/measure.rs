@@ -132,6 +132,17 @@ impl Training {
         Ok(median(&mut times?))
     }
 
+    /// The mean microseconds of the steps of a round. Where a step is interrupted now and then the median would not
+    /// show it.
+    pub(crate) fn mean(&mut self, pace: &Pace) -> Result<f64> {
+        let (start, mut steps) = (Instant::now(), 0);
+        while steps == 0 || start.elapsed() < pace.round {
+            self.step()?;
+            steps += 1;
+        }
+        Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(steps))
+    }
+
     fn timed_step(&mut self) -> Result<f64> {
         let start = Instant::now();
         self.step()?;
@@ -148,6 +159,11 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
         odd if odd % 2 == 1 => values[middle],
         _ => (values[middle - 1] + values[middle]) / 2.0,
     }
+}
+
+/// One thread and `most`, once if they are the same.
+pub(crate) fn one_and(most: usize) -> Vec<usize> {
+    if most == 1 { vec![1] } else { vec![1, most] }
 }
 
 /// The value below which `share` of the `sorted` values lie, by the nearest rank.

@@ -3,7 +3,6 @@
 //! its threads wait for each other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use barun_engine::{Device, DeviceOptions};
 use serde::Serialize;
@@ -109,19 +108,6 @@ impl Case {
             slowdown_range,
             fair_slowdown: fair_slowdown(cores, self.threads, self.neighbours),
         }
-    }
-}
-
-impl Training {
-    /// The mean microseconds of the steps of a round. Where a step is interrupted now and then the median would not
-    /// show it.
-    fn mean(&mut self, pace: &Pace) -> Result<f64> {
-        let (start, mut steps) = (Instant::now(), 0);
-        while steps == 0 || start.elapsed() < pace.round {
-            self.step()?;
-            steps += 1;
-        }
-        Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(steps))
     }
 }
 

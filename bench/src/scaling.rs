@@ -6,8 +6,7 @@ use barun_engine::{Device, DeviceOptions};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::fleet::one_and;
-use crate::measure::{Pace, Tell, median, ratio};
+use crate::measure::{Pace, Tell, median, one_and, ratio};
 use crate::workloads::{Precision, Training, Workload};
 
 /// The workloads that are measured unless others are asked for.

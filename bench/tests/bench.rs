@@ -1,6 +1,27 @@
 //! That workloads run and reports have their shape. How fast they are is for `barun bench` to say.
 
-use barun_bench::{Pace, Precision, compare, measure, workloads};
+use barun_bench::{
+    LoaderSettings, Pace, Precision, compare, compile_time, fleet, latency, loader, measure,
+    oversubscription, scaling, workloads,
+};
+use serde_json::Value;
+
+/// Every number of a document, wherever it stands.
+fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Number(number) => number.as_f64().into_iter().collect(),
+        Value::Array(values) => values.iter().flat_map(numbers).collect(),
+        Value::Object(entries) => entries.values().flat_map(numbers).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn document_of_positive_numbers(report: &impl serde::Serialize) -> Value {
+    let document = serde_json::to_value(report).unwrap();
+    let numbers = numbers(&document);
+    assert!(!numbers.is_empty() && numbers.iter().all(|number| *number > 0.0), "{document}");
+    document
+}
 
 #[test]
 fn a_glance_at_the_smallest_workload_gives_the_promised_document() {
@@ -67,4 +88,78 @@ fn a_python_that_is_not_there_is_told_with_what_to_do() {
         .unwrap_err();
     let message = error.to_string();
     assert!(message.contains("torch (no/such/python)") && message.contains("--python PATH"), "{message}");
+}
+
+#[test]
+fn a_fleet_is_measured_on_one_thread_and_on_all() {
+    let report = fleet(None, Some(2), &Pace::glance(), &mut |_| Ok(())).unwrap();
+    let document = document_of_positive_numbers(&report);
+    assert_eq!((&document["models"], &document["workload"]), (&32.into(), &"tab32".into()));
+    let threads: Vec<usize> = report.fleets.iter().map(|fleet| fleet.threads).collect();
+    assert_eq!(threads, [1, 2]);
+    assert_eq!(report.fleets[0].speedup, 1.0);
+}
+
+#[test]
+fn a_fleet_on_one_thread_alone_is_measured_once() {
+    let report = fleet(None, Some(1), &Pace::glance(), &mut |_| Ok(())).unwrap();
+    assert_eq!(report.fleets.len(), 1);
+}
+
+#[test]
+fn the_latency_of_every_network_can_be_measured() {
+    let chosen: Vec<_> = workloads::ALL.iter().collect();
+    let report = latency::latency(&chosen, None, Some(1), &Pace::glance(), &mut |_| Ok(())).unwrap();
+    document_of_positive_numbers(&report);
+    assert_eq!(report.workloads.len(), workloads::ALL.len());
+    assert!(report.workloads.iter().all(|row| row.us_median <= row.us_p99));
+}
+
+#[test]
+fn compiling_is_measured_with_its_growth() {
+    let workload = workloads::by_name("lenet64").unwrap();
+    let report = compile_time(&[workload], Some(1), &Pace::glance(), &mut |_| Ok(())).unwrap();
+    document_of_positive_numbers(&report);
+    assert!(report.workloads[0].kernels > 1);
+    assert!(report.growth[0].what.ends_with("100 layers") && report.growth[1].what.ends_with("640 rows"));
+}
+
+#[test]
+fn what_threads_bring_is_measured_beside_what_they_bring_to_multiply_adds() {
+    let workload = workloads::by_name("tab32").unwrap();
+    let report = scaling::scaling(&[workload], Some(2), &Pace::glance(), &mut |_| Ok(())).unwrap();
+    document_of_positive_numbers(&report);
+    assert_eq!((report.threads, report.workloads[0].workload.as_str()), (2, "tab32"));
+}
+
+#[test]
+fn crowded_cores_come_with_what_a_fair_share_would_take() {
+    let report = oversubscription::oversubscription("tab32", &Pace::glance(), &mut |_| Ok(())).unwrap();
+    document_of_positive_numbers(&serde_json::json!([report.us_per_step, report.cores]));
+    let cases: Vec<_> = report.cases.iter().map(|case| (case.threads, case.neighbours)).collect();
+    let cores = report.cores;
+    assert_eq!(cases, [(cores, cores), (2 * cores, 0), (2 * cores, cores)]);
+    assert!(report.cases.iter().all(|case| case.us_per_step > 0.0 && case.fair_slowdown >= 1.0));
+}
+
+#[test]
+fn an_epoch_visits_its_images_in_whole_batches() {
+    let settings = LoaderSettings {
+        data: "digits".to_string(),
+        model: "mlp".to_string(),
+        batch: 100,
+        images: Some(750),
+        threads: Some(1),
+        ..LoaderSettings::default()
+    };
+    let report = loader(&settings, &Pace::glance(), &mut |_| Ok(())).unwrap();
+    document_of_positive_numbers(&report);
+    assert_eq!((report.steps, report.batch), (7, 100));
+}
+
+#[test]
+fn a_loader_needs_images_with_classes() {
+    let settings = LoaderSettings { data: "moons".to_string(), ..LoaderSettings::default() };
+    let error = loader(&settings, &Pace::glance(), &mut |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("moons is no set of images"), "{error}");
 }

@@ -25,6 +25,27 @@ fn the_version_and_the_help_are_on_standard_output() {
 }
 
 #[test]
+fn every_measurement_of_the_bench_says_what_its_json_holds() {
+    for kind in ["compile", "fleet", "latency", "loader", "memory", "oversubscription", "scaling"] {
+        let (code, out, _) = run(&["bench", kind, "--help"]);
+        assert_eq!(code, 0);
+        assert!(out.contains("With --json: "), "{out}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_memory_of_a_workload_is_measured_in_a_process_of_its_own() {
+    let (code, out, err) = run(&["bench", "memory", "--only", "tab32", "--threads", "1", "--json"]);
+    assert_eq!((code, err.as_str()), (0, "tab32\n"), "{err}");
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let row = &document["workloads"][0];
+    assert_eq!((&row["workload"], &document["threads"]), (&"tab32".into(), &1.into()));
+    assert!(row["bytes"].as_u64() >= row["planned_bytes"].as_u64(), "{row}");
+    assert!(row["planned_bytes"].as_u64() > Some(0), "{row}");
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     assert_eq!(run(&[]).0, 2);
     assert_eq!(run(&["train"]).0, 2);

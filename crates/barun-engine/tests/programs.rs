@@ -207,8 +207,12 @@ fn the_debug_switch_names_the_operation_that_made_the_first_nan() {
     assert!(error.to_string().contains("programs.rs:"), "{error}");
 }
 
+/// One test measures the process's memory, the other takes much of it: not at the same time.
+static MEMORY: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 #[test]
 fn tensor_08_by_run_loops_stay_in_constant_memory() {
+    let _alone = MEMORY.lock();
     let mut w = Tensor::from([1.0f32, 2.0, 3.0]).variable();
     let mut unread = Tensor::from(0.0f32);
     let mut first_resident = 0;
@@ -235,6 +239,7 @@ fn resident_kb() -> usize {
 
 #[test]
 fn a_chain_of_a_million_nodes_is_built_and_dropped_without_recursion() {
+    let _alone = MEMORY.lock();
     let x = Tensor::placeholder("x", [1], DType::F32);
     let mut y = x.clone();
     for _ in 0..1_000_000 {

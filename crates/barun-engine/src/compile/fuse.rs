@@ -142,6 +142,10 @@ fn unite(set: &mut Vec<u64>, other: &[u64]) {
     set.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
 }
 
+fn is_within(set: &[u64], other: &[u64]) -> bool {
+    set.iter().enumerate().all(|(word, &bits)| bits & !other.get(word).copied().unwrap_or(0) == 0)
+}
+
 fn members(set: &[u64]) -> impl Iterator<Item = usize> {
     set.iter().enumerate().flat_map(|(word, &bits)| {
         (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
@@ -218,8 +222,10 @@ impl Groups {
         self.all[into].members.extend(moved);
         self.all[into].members.sort_unstable();
         self.all[into].kind = Some(kind);
+        // Whoever waits for `into` already waits for all that it waited for.
+        let waits_longer = !is_within(&before, &self.all[into].before);
         for group in &mut self.all {
-            if contains(&group.before, into) || contains(&group.before, from) {
+            if contains(&group.before, from) || (waits_longer && contains(&group.before, into)) {
                 insert(&mut group.before, into);
                 unite(&mut group.before, &before);
             }
@@ -272,6 +278,8 @@ impl Groups {
 fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
     let nodes = &viewed.graph.nodes;
     let users = viewed.graph.users();
+    let mut is_output = vec![false; nodes.len()];
+    viewed.graph.outputs.iter().for_each(|&output| is_output[output] = true);
     let mut unit_of = vec![usize::MAX; nodes.len()];
     for (index, unit) in units.iter().enumerate() {
         unit.anchor.iter().chain(&unit.members).for_each(|&node| unit_of[node] = index);
@@ -284,7 +292,7 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
                 narrow if narrow == user => !is_own(user),
                 _ => users[user].iter().any(|&reader| !is_own(reader)),
             };
-            viewed.graph.outputs.contains(&node) || users[node].iter().any(|&user| leaves(user))
+            is_output[node] || users[node].iter().any(|&user| leaves(user))
         };
         let (reductions, chain): (Vec<usize>, Vec<usize>) =
             unit.members.iter().copied().partition(|&member| is_reduction(&nodes[member].op));
@@ -303,7 +311,7 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
             .filter(|&(member, operand)| {
                 takes_epilogue(&nodes[operand].op)
                     && nodes[operand].shape == nodes[member].shape
-                    && !viewed.graph.outputs.contains(&operand)
+                    && !is_output[operand]
                     && users[operand]
                         .iter()
                         .all(|&user| viewed.views[user].source == user && unit_of[user] == loop_index)

@@ -1,6 +1,6 @@
 //! The convolution, and the gradient with respect to its input, which is one too.
 
-use super::tiles::Tiles;
+use super::tiles::{Patches, Tiles};
 use super::transform::{Sources, Targets, Transformed, Transforms};
 use super::{KERNEL, PATCH, POINTS, Panels, Planes, TILE, even};
 use crate::cpu::conv::ConvSpec;
@@ -105,9 +105,14 @@ impl<T: Transformed> WinogradConv<T> {
             phases: vec![],
         };
         let cells = conv.blocks() * conv.stretches();
-        conv.phases = if shares > REPEATS { vec![cells] } else { vec![] };
+        conv.phases = if conv.keeps() { vec![cells] } else { vec![] };
         conv.phases.push(shares * conv.blocks());
         conv
+    }
+
+    /// Whether the weights are transformed by a phase of their own.
+    fn keeps(&self) -> bool {
+        self.shares > REPEATS
     }
 
     /// Blocks of output channels.
@@ -128,9 +133,10 @@ impl<T: Transformed> WinogradConv<T> {
         stretch * self.depth..((stretch + 1) * self.depth).min(self.from)
     }
 
-    /// Transformed patches: `[tile][channel]` at each point.
-    fn patches(&self) -> Planes {
-        Planes::new(self.chunk, self.depth)
+    /// The source as patches: `[tile][channel]` at each point.
+    fn patches(&self) -> Patches<T> {
+        let planes = Planes::new(self.chunk, self.depth);
+        Patches { transforms: self.transforms, tiles: self.tiles, channels: self.from, planes }
     }
 
     /// Sums of products: `[tile][output channel]` at each point.
@@ -205,31 +211,6 @@ impl<T: Transformed> WinogradConv<T> {
         }
     }
 
-    /// Transforms what some tiles see of some channels.
-    ///
-    /// # Safety
-    /// `source` is that of the spec, `zeros` a line of zeros, and `to` holds [`WinogradConv::patches`].
-    unsafe fn transform_patches(
-        &self,
-        source: *const T,
-        ks: Range<usize>,
-        tiles: Range<usize>,
-        to: *mut f32,
-        zeros: *const T,
-    ) {
-        let planes = self.patches();
-        let mut row = 0;
-        for run in self.tiles.runs(tiles) {
-            for patch in self.tiles.patches(&run, source.wrapping_add(ks.start), self.from, zeros) {
-                // SAFETY: the patch lies in the source or is zeros; the row is one of the chunk.
-                unsafe {
-                    (self.transforms.from_input)(&patch, &planes.places(to, row * planes.row), ks.len())
-                };
-                row += 1;
-            }
-        }
-    }
-
     /// Makes some columns of the output from the sums at the points.
     ///
     /// # Safety
@@ -268,13 +249,13 @@ impl<T: Transformed> Kernel for WinogradConv<T> {
     }
 
     fn workspace_bytes(&self) -> usize {
-        let kept = if self.phases.len() > 1 { self.blocks() * self.stretches() } else { 0 };
+        let kept = if self.keeps() { self.blocks() * self.stretches() } else { 0 };
         kept * self.weights().elements() * size_of::<f32>()
     }
 
     fn scratch_bytes(&self) -> usize {
-        let own = if self.phases.len() > 1 { 0 } else { self.weights().elements() + self.taps() };
-        let task = 2 * self.line() + self.patches().elements() + self.sums().elements() + own;
+        let own = if self.keeps() { 0 } else { self.weights().elements() + self.taps() };
+        let task = 2 * self.line() + self.patches().planes.elements() + self.sums().elements() + own;
         task.max(self.taps()) * size_of::<f32>()
     }
 
@@ -294,8 +275,7 @@ impl<T: Transformed> Kernel for WinogradConv<T> {
         let (output, kept, scratch) =
             (io.output.cast::<f32>(), io.workspace.cast::<f32>(), scratch.cast::<f32>());
         let cell = self.weights().elements();
-        let keeps = self.phases.len() > 1;
-        if keeps && phase == 0 {
+        if self.keeps() && phase == 0 {
             let (ks, columns) = (self.stretch(task / self.blocks()), self.block(task % self.blocks()));
             // SAFETY: the workspace holds a cell for each task, the scratch the taps.
             return unsafe {
@@ -305,7 +285,7 @@ impl<T: Transformed> Kernel for WinogradConv<T> {
         let zeros = scratch;
         let waste = zeros.wrapping_add(self.line());
         let patches = waste.wrapping_add(self.line());
-        let sums = patches.wrapping_add(self.patches().elements());
+        let sums = patches.wrapping_add(self.patches().planes.elements());
         let own = sums.wrapping_add(self.sums().elements());
         let columns = self.block(task % self.blocks());
         let tiles = share(self.tiles.count(), self.transforms.micro.rows, self.shares, task / self.blocks());
@@ -315,16 +295,16 @@ impl<T: Transformed> Kernel for WinogradConv<T> {
             let ks = self.stretch(stretch);
             // SAFETY: the operands are those of the spec; the scratch is laid out as its size was counted.
             unsafe {
-                self.transform_patches(source, ks.clone(), tiles.clone(), patches, zeros.cast());
+                self.patches().transform(source, &ks, tiles.clone(), patches, zeros.cast());
                 let mut ready = kept.wrapping_add((stretch * self.blocks() + task % self.blocks()) * cell);
-                if !keeps {
+                if !self.keeps() {
                     ready = own;
                     self.transform_weights(weights, ks.clone(), columns.clone(), own, own.wrapping_add(cell));
                 }
                 for point in 0..POINTS {
-                    let at = self.patches().plane(patches, point);
+                    let at = self.patches().planes.plane(patches, point);
                     let left = MatrixLeft {
-                        matrix: Matrix { at: at.cast_const(), row: self.patches().row, column: 1 },
+                        matrix: Matrix { at: at.cast_const(), row: self.patches().planes.row, column: 1 },
                         pack: false,
                     };
                     let region = Region {

@@ -1,6 +1,7 @@
 //! How images are cut into tiles, and where the patch lies that a tile of the output sees.
 
-use super::{KERNEL, PATCH, TILE, transform::Sources};
+use super::transform::{Sources, Transformed, Transforms};
+use super::{KERNEL, PATCH, Planes, TILE};
 use crate::cpu::conv::ConvSpec;
 use std::ops::Range;
 
@@ -73,7 +74,7 @@ impl Tiles {
 
     /// For each tile of the run where its patch of the source lies: `at` is the source's first element,
     /// `channels` are between its pixels; what lies outside is at `outside`.
-    pub fn patches<T>(
+    fn patches<T>(
         &self,
         run: &TileRun,
         at: *const T,
@@ -114,6 +115,42 @@ impl Tiles {
             let start = (first + line) * width;
             if whole { start..start + lines * width } else { start + columns.start..start + columns.end }
         })
+    }
+}
+
+/// The source of a convolution, of which tiles see patches.
+pub(super) struct Patches<T: Transformed> {
+    pub transforms: &'static Transforms<T>,
+    pub tiles: Tiles,
+    /// All channels of the source: elements between its pixels.
+    pub channels: usize,
+    /// The patches at the points: a row for each tile, a column for each channel asked for.
+    pub planes: Planes,
+}
+
+impl<T: Transformed> Patches<T> {
+    /// Transforms what some tiles see of some channels.
+    ///
+    /// # Safety
+    /// `source` can be read, `zeros` are as many as there are channels asked for, and `to` holds the planes.
+    pub unsafe fn transform(
+        &self,
+        source: *const T,
+        channels: &Range<usize>,
+        tiles: Range<usize>,
+        to: *mut f32,
+        zeros: *const T,
+    ) {
+        let source = source.wrapping_add(channels.start);
+        let mut row = 0;
+        for run in self.tiles.runs(tiles) {
+            for patch in self.tiles.patches(&run, source, self.channels, zeros) {
+                let to = self.planes.places(to, row * self.planes.row);
+                // SAFETY: the patch lies in the source or is zeros; the row is one of the planes.
+                unsafe { (self.transforms.from_input)(&patch, &to, channels.len()) };
+                row += 1;
+            }
+        }
     }
 }
 

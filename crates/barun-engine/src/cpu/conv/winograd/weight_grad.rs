@@ -1,6 +1,6 @@
 //! The gradient with respect to the weights.
 
-use super::tiles::Tiles;
+use super::tiles::{Patches, Tiles};
 use super::transform::{Sources, Targets, Transformed, Transforms};
 use super::{KERNEL, PATCH, POINTS, Panels, Planes, even};
 use crate::cpu::conv::ConvSpec;
@@ -77,9 +77,10 @@ impl<T: Transformed> WinogradWeightGrad<T> {
         self.rows() * self.spec.out_channels
     }
 
-    /// Transformed patches of `x`: `[tile][input channel]` at each point.
-    fn patches(&self) -> Planes {
-        Planes::new(self.chunk, self.cell[0])
+    /// `x` as patches: `[tile][input channel]` at each point.
+    fn patches(&self) -> Patches<T> {
+        let planes = Planes::new(self.chunk, self.cell[0]);
+        Patches { transforms: self.transforms, tiles: self.tiles, channels: self.spec.in_channels, planes }
     }
 
     /// Transformed tiles of `dy`: panels of output channels at each point.
@@ -95,30 +96,6 @@ impl<T: Transformed> WinogradWeightGrad<T> {
     /// Elements of a line of zeros.
     fn line(&self) -> usize {
         self.cell[0].max(self.cell[1]).next_multiple_of(16)
-    }
-
-    /// Transforms what some tiles see of some input channels.
-    ///
-    /// # Safety
-    /// `source` is that of the spec, `zeros` a line of zeros, and `to` holds [`WinogradWeightGrad::patches`].
-    unsafe fn transform_patches(
-        &self,
-        source: *const T,
-        channels: &Range<usize>,
-        tiles: Range<usize>,
-        to: *mut f32,
-        zeros: *const T,
-    ) {
-        let (planes, source) = (self.patches(), source.wrapping_add(channels.start));
-        let mut row = 0;
-        for run in self.tiles.runs(tiles) {
-            for patch in self.tiles.patches(&run, source, self.spec.in_channels, zeros) {
-                let to = planes.places(to, row * planes.row);
-                // SAFETY: the patch lies in the source or is zeros; the row is one of the chunk.
-                unsafe { (self.transforms.from_input)(&patch, &to, channels.len()) };
-                row += 1;
-            }
-        }
     }
 
     /// Transforms some tiles of some output channels of `dy` into panels.
@@ -181,7 +158,7 @@ impl<T: Transformed> Kernel for WinogradWeightGrad<T> {
     }
 
     fn scratch_bytes(&self) -> usize {
-        let planes = self.patches().elements() + self.gradients().elements() + self.sums().elements();
+        let planes = self.patches().planes.elements() + self.gradients().elements() + self.sums().elements();
         (self.line() + planes) * size_of::<f32>()
     }
 
@@ -212,7 +189,7 @@ impl<T: Transformed> Kernel for WinogradWeightGrad<T> {
         }
         let zeros = scratch.cast::<f32>();
         let patches = zeros.wrapping_add(self.line());
-        let gradients = patches.wrapping_add(self.patches().elements());
+        let gradients = patches.wrapping_add(self.patches().planes.elements());
         let sums = gradients.wrapping_add(self.gradients().elements());
         let (split, cell) = (task % self.splits, task / self.splits);
         let blocks = spec.out_channels.div_ceil(self.cell[1]);
@@ -227,13 +204,15 @@ impl<T: Transformed> Kernel for WinogradWeightGrad<T> {
             let tiles = first..(first + self.chunk).min(stretch.end);
             // SAFETY: the operands are those of the spec; the scratch is laid out as its size was counted.
             unsafe {
-                self.transform_patches(x, &from, tiles.clone(), patches, zeros.cast());
+                self.patches().transform(x, &from, tiles.clone(), patches, zeros.cast());
                 self.transform_gradients(dy, &to, tiles.clone(), gradients, zeros.cast());
             }
             for point in 0..POINTS {
-                let at = self.patches().plane(patches, point).cast_const();
-                let left =
-                    MatrixLeft { matrix: Matrix { at, row: 1, column: self.patches().row }, pack: false };
+                let at = self.patches().planes.plane(patches, point).cast_const();
+                let left = MatrixLeft {
+                    matrix: Matrix { at, row: 1, column: self.patches().planes.row },
+                    pack: false,
+                };
                 let region = Region {
                     rows: 0..from.len(),
                     columns: 0..to.len(),
