@@ -9,16 +9,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::measure::{Measured, Pace, Tell, median, ratio};
 use crate::peer::{JAX, Peer, Quantity, Request, TORCH, start, unpack};
-use crate::workloads::Workload;
-
-/// Modes that compute otherwise than Barun does (in bf16): only when asked for.
-const OTHER_PRECISION: &str = "bf16";
+use crate::workloads::{Precision, Workload};
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Threads of everyone.
     pub threads: usize,
+    /// What Barun computed in.
+    pub precision: String,
     /// Rounds of each workload and each contender.
     pub rounds: usize,
     /// Who took part.
@@ -69,7 +68,7 @@ struct Contender {
     rounds: Vec<f64>,
 }
 
-/// Compares on `workloads`. `modes` are the peers' modes to try; none means all that compute in f32.
+/// Compares on `workloads`. `modes` are the peers' modes to try; none means all that compute in `precision`.
 ///
 /// Nobody computes while another does. A peer that cannot do a workload is left out there.
 pub fn compare(
@@ -77,16 +76,18 @@ pub fn compare(
     python: &Path,
     modes: &[String],
     threads: Option<usize>,
+    precision: Precision,
     pace: &Pace,
     tell: &mut Tell<'_>,
 ) -> Result<Comparison> {
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
     let folder = unpack()?;
     let mut peers = start(&[TORCH, JAX], folder.path(), python, tell)?;
-    let mut round = Round { device: &device, peers: &mut peers, modes, pace, tell };
+    let mut round = Round { device: &device, peers: &mut peers, modes, precision, pace, tell };
     let workloads: Result<Vec<Compared>> = workloads.iter().map(|workload| round.compare(workload)).collect();
     Ok(Comparison {
         threads: device.threads(),
+        precision: precision.name().to_string(),
         rounds: pace.rounds,
         workloads: workloads?,
         peers: peers.iter().map(Peer::version).collect(),
@@ -98,6 +99,7 @@ struct Round<'a> {
     device: &'a Device,
     peers: &'a mut [Peer],
     modes: &'a [String],
+    precision: Precision,
     pace: &'a Pace,
     tell: &'a mut Tell<'a>,
 }
@@ -106,7 +108,7 @@ impl Round<'_> {
     fn compare(&mut self, workload: &Workload) -> Result<Compared> {
         let mut contenders = self.contenders(workload)?;
         (self.tell)(&format!("{}: barun", workload.name))?;
-        let mut training = workload.training(self.device)?;
+        let mut training = workload.training(self.device, self.precision)?;
         let steps = self.pace.steps(training.warm_up(self.pace)?);
         let mut barun = Vec::new();
         for round in 1..=self.pace.rounds.max(1) {
@@ -128,7 +130,7 @@ impl Round<'_> {
     /// Builds and warms up every peer in every mode that can do this workload.
     fn contenders(&mut self, workload: &Workload) -> Result<Vec<Contender>> {
         let wanted = |mode: &String| match self.modes {
-            [] => !mode.starts_with(OTHER_PRECISION),
+            [] => mode.starts_with(Precision::Bf16.name()) == (self.precision == Precision::Bf16),
             modes => modes.contains(mode),
         };
         let all = self.peers.iter().enumerate();

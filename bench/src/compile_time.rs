@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::measure::{Pace, Tell, median, ratio};
-use crate::workloads::{self, Training, Workload, training_program};
+use crate::workloads::{self, Precision, Training, Workload, training_program};
 
 /// The network that grows: hidden layers of so many units on as many inputs, and the rows of its batch.
 const UNITS: usize = 128;
@@ -154,7 +154,7 @@ fn compiled(layers: usize, rows: usize, device: &Device) -> Result<(Training, f6
     let input = [rows, UNITS];
     let batch = workloads::batch(&input, CLASSES, &mut Stream::new(0, "growth"));
     let start = Instant::now();
-    let step = workloads::step(&network, &input, CLASSES, device)?;
+    let step = workloads::step(&network, &input, CLASSES, device, Precision::F32)?;
     training_program(&step, &batch)?;
     let ms = start.elapsed().as_secs_f64() * 1e3;
     Ok((Training::new(step, batch)?, ms))

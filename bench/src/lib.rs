@@ -6,9 +6,9 @@
 //! loader, and crowded cores: a module each.
 //!
 //! ```
-//! use barun_bench::{Pace, measure, workloads};
+//! use barun_bench::{Pace, Precision, measure, workloads};
 //! let workload = workloads::by_name("tab32")?;
-//! let report = measure(&[workload], Some(1), &Pace::glance(), &mut |_| Ok(()))?;
+//! let report = measure(&[workload], Some(1), Precision::F32, &Pace::glance(), &mut |_| Ok(()))?;
 //! assert_eq!(report.workloads[0].workload, "tab32");
 //! # Ok::<(), barun_bench::Error>(())
 //! ```
@@ -38,4 +38,4 @@ pub use memory::{MemoryReport, MemoryUse, OwnMemory, PeerMemory, memory, own_mem
 pub use oversubscription::{Crowded, OversubscriptionReport};
 pub use profile::{Bandwidth, KernelProfile, StepProfile, profile};
 pub use scaling::{Scaling, ScalingReport};
-pub use workloads::{Training, Workload};
+pub use workloads::{Precision, Training, Workload};

@@ -6,7 +6,7 @@ use barun_engine::{Device, DeviceOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::workloads::{Training, Workload};
+use crate::workloads::{Precision, Training, Workload};
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub type Tell<'a> = dyn FnMut(&str) -> Result<()> + 'a;
 pub struct Report {
     /// Threads used.
     pub threads: usize,
+    /// What was computed in.
+    pub precision: String,
     /// One for each workload.
     pub workloads: Vec<Measured>,
 }
@@ -76,6 +78,7 @@ pub struct Measured {
 pub fn measure(
     workloads: &[&Workload],
     threads: Option<usize>,
+    precision: Precision,
     pace: &Pace,
     tell: &mut Tell<'_>,
 ) -> Result<Report> {
@@ -83,18 +86,18 @@ pub fn measure(
     let mut measured = Vec::new();
     for workload in workloads {
         tell(workload.name)?;
-        let mut training = workload.training(&device)?;
+        let mut training = workload.training(&device, precision)?;
         let steps = pace.steps(training.warm_up(pace)?);
         let rounds: Result<Vec<f64>> = (0..pace.rounds.max(1)).map(|_| training.round(steps)).collect();
         measured.push(Measured::of(workload, rounds?));
     }
-    Ok(Report { threads: device.threads(), workloads: measured })
+    Ok(Report { threads: device.threads(), precision: precision.name().to_string(), workloads: measured })
 }
 
 /// The kernels of a workload's compiled step, with their FLOPs and bytes.
-pub fn describe(workload: &Workload, threads: Option<usize>) -> Result<String> {
+pub fn describe(workload: &Workload, threads: Option<usize>, precision: Precision) -> Result<String> {
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
-    Ok(workload.training(&device)?.program()?.describe())
+    Ok(workload.training(&device, precision)?.program()?.describe())
 }
 
 impl Measured {

@@ -11,7 +11,7 @@ use crate::compare::PeerVersion;
 use crate::error::{Error, Result};
 use crate::measure::Tell;
 use crate::peer::{Quantity, Request, TORCH, start, unpack};
-use crate::workloads::Workload;
+use crate::workloads::{Precision, Workload};
 
 /// Steps of everyone: the first touches all memory, one more shows what stays.
 const STEPS: usize = 3;
@@ -73,7 +73,7 @@ pub fn own_memory(workload: &Workload, threads: Option<usize>) -> Result<OwnMemo
     // The peak starts again from here (man 5 proc); where that is refused it is the peak since the process began.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
-    let mut training = workload.training(&device)?;
+    let mut training = workload.training(&device, Precision::F32)?;
     for _ in 0..STEPS {
         training.step()?;
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::measure::{Pace, Tell, median, ratio};
-use crate::workloads::{self, Training, Workload};
+use crate::workloads::{self, Precision, Training, Workload};
 
 /// The workload that is measured unless another is asked for.
 pub const DEFAULT: &str = "mlp128";
@@ -87,7 +87,7 @@ struct Case {
 impl Case {
     fn new(workload: &Workload, threads: usize, neighbours: usize, pace: &Pace) -> Result<Case> {
         let device = Device::new(DeviceOptions { threads: Some(threads), ..DeviceOptions::default() })?;
-        let mut training = workload.training(&device)?;
+        let mut training = workload.training(&device, Precision::F32)?;
         training.warm_up(pace)?;
         Ok(Case { threads: device.threads(), neighbours, training, us: Vec::new() })
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::measure::Pace;
-use crate::workloads::Workload;
+use crate::workloads::{Precision, Workload};
 
 /// A workload's step, kernel by kernel.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,6 +15,8 @@ pub struct StepProfile {
     pub workload: String,
     /// Threads of the step.
     pub threads: usize,
+    /// What was computed in.
+    pub precision: String,
     /// Microseconds of a step, with a look at the clock around every task.
     pub us_per_step: f64,
     /// Of these, the microseconds threads waited: for each other, or for work too small to share.
@@ -62,10 +64,15 @@ pub struct KernelProfile {
 }
 
 /// Profiles a workload's step.
-pub fn profile(workload: &Workload, threads: Option<usize>, pace: &Pace) -> Result<StepProfile> {
+pub fn profile(
+    workload: &Workload,
+    threads: Option<usize>,
+    precision: Precision,
+    pace: &Pace,
+) -> Result<StepProfile> {
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
     let limits = Limits::measure(&device);
-    let mut training = workload.training(&device)?;
+    let mut training = workload.training(&device, precision)?;
     let steps = pace.steps(training.warm_up(pace)?);
     let profile = training.profile(steps)?;
     let floor = |kernel: &barun_engine::KernelInfo| limits.seconds(kernel.flops, kernel.bytes);
@@ -91,6 +98,7 @@ pub fn profile(workload: &Workload, threads: Option<usize>, pace: &Pace) -> Resu
     Ok(StepProfile {
         workload: workload.name.to_string(),
         threads: profile.threads,
+        precision: precision.name().to_string(),
         us_per_step: profile.seconds * 1e6,
         waiting_us: profile.waiting_seconds() * 1e6,
         floor_us: profile.kernels.iter().map(|time| floor(&time.kernel)).sum::<f64>() * 1e6,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::measure::{Pace, Tell, median, one_and, ratio};
-use crate::workloads::{Training, Workload};
+use crate::workloads::{Precision, Training, Workload};
 
 /// The workloads that are measured unless others are asked for.
 pub const DEFAULT: [&str; 2] = ["cnn64", "resnet18_64"];
@@ -101,7 +101,7 @@ struct OnThreads {
 impl OnThreads {
     fn new(workload: &Workload, threads: usize, pace: &Pace) -> Result<OnThreads> {
         let device = Device::new(DeviceOptions { threads: Some(threads), ..DeviceOptions::default() })?;
-        let mut training = workload.training(&device)?;
+        let mut training = workload.training(&device, Precision::F32)?;
         let steps = pace.steps(training.warm_up(pace)?);
         let [us, flops, bandwidth] = Default::default();
         Ok(OnThreads { device, training, steps, us, flops, bandwidth })

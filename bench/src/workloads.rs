@@ -10,7 +10,7 @@ use barun_nn::layers::Sequential;
 use barun_nn::losses::CrossEntropy;
 use barun_nn::models::{Architecture, Cnn, Lenet, Mlp, NormPlace, Resnet18};
 use barun_nn::optimizers::Adam;
-use barun_nn::{Batch, Mode, Step, StepOptions};
+use barun_nn::{Batch, DType, Mode, Step, StepOptions};
 
 use crate::error::Result;
 
@@ -69,6 +69,46 @@ pub fn by_name(name: &str) -> Result<&'static Workload> {
     Ok(ALL.iter().find(|workload| workload.name == name).ok_or_else(unknown)?)
 }
 
+/// What a step computes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 32 bits for weights and sums, 16 for what is multiplied and kept.
+    Bf16,
+}
+
+impl Precision {
+    /// Both.
+    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Bf16];
+
+    /// `f32` or `bf16`; the peers' modes in bf16 begin with this too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+        }
+    }
+
+    /// The precision called `name`.
+    pub fn by_name(name: &str) -> Result<Precision> {
+        let unknown = || barun_nn::Error::UnknownName {
+            family: "precision".to_string(),
+            name: name.to_string(),
+            known: Precision::ALL.iter().map(|precision| precision.name().to_string()).collect(),
+        };
+        Ok(Precision::ALL.into_iter().find(|precision| precision.name() == name).ok_or_else(unknown)?)
+    }
+
+    fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+        }
+    }
+}
+
 impl Workload {
     /// Rows in a batch.
     pub fn rows(&self) -> usize {
@@ -76,13 +116,14 @@ impl Workload {
     }
 
     /// The network at its first step, with its batch.
-    pub fn training(&self, device: &Device) -> Result<Training> {
-        Training::new(self.step(device)?, self.batch(0))
+    pub fn training(&self, device: &Device, precision: Precision) -> Result<Training> {
+        let step = step(&*(self.architecture)(), self.input, self.classes, device, precision)?;
+        Training::new(step, self.batch(0))
     }
 
-    /// Its step, of which nothing is compiled yet.
+    /// Its step in f32, of which nothing is compiled yet.
     pub(crate) fn step(&self, device: &Device) -> Result<Step<Sequential>> {
-        step(&*(self.architecture)(), self.input, self.classes, device)
+        step(&*(self.architecture)(), self.input, self.classes, device, Precision::F32)
     }
 
     /// A batch of random numbers that are fixed by `seed`.
@@ -103,10 +144,11 @@ pub(crate) fn step(
     input: &[usize],
     classes: usize,
     device: &Device,
+    precision: Precision,
 ) -> Result<Step<Sequential>> {
     let model = architecture.build(&input[1..].into(), classes)?;
     let engine = Options { device: Some(device.clone()), ..Options::default() };
-    let options = StepOptions { engine, ..StepOptions::default() };
+    let options = StepOptions { engine, precision: precision.dtype(), ..StepOptions::default() };
     Ok(Step::with(model, &Adam::default(), &CrossEntropy::default(), options)?)
 }
 

@@ -133,6 +133,22 @@ fn eval_of_the_run_gives_the_numbers_of_the_training() {
     assert!(text.starts_with("digits (valid, 240 rows): loss "), "{text}");
 }
 
+#[test]
+fn training_in_bf16_learns_keeps_f32_weights_and_is_evaluated_the_same() {
+    let scratch = Scratch::new();
+    let bf16 =
+        ["train", "digits", "--precision", "bf16", "--set", "train.batch_size=64", "--epochs", "5", "--json"];
+    let report = scratch.run(&bf16).json();
+    assert!(number(&report["test"]["accuracy"]) > 0.97, "{report}");
+    let found = scratch.run(&["eval", "runs/digits-mlp-1", "--part", "test", "--json"]).json();
+    assert_eq!(found["accuracy"], report["test"]["accuracy"]);
+    assert_eq!(found["loss"], report["test"]["loss"]);
+    let model = std::fs::read(scratch.path("runs/digits-mlp-1/checkpoints/best.safetensors")).unwrap();
+    let header =
+        String::from_utf8_lossy(&model[8..8 + model[0] as usize + ((model[1] as usize) << 8)]).into_owned();
+    assert!(header.contains("\"F32\"") && !header.contains("\"BF16\""), "{header}");
+}
+
 /// LAYER-16
 #[test]
 fn a_moved_model_file_gives_identical_answers() {

@@ -1,5 +1,8 @@
 //! Gradients: one table from primitive to rule, each rule built from primitives again, so that gradients are graph
 //! nodes and gradients of gradients need nothing more.
+//!
+//! The gradient with respect to a bf16 tensor is f32: it is a sum of many small numbers, and is rounded only where a
+//! contraction takes it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +30,7 @@ impl Tensor {
             Tensor::error("grad", &[self], requirement, "reduce it with .sum(..) or .mean(..) first")
                 .check()?;
         }
-        vector_jacobian(std::slice::from_ref(self), &[Some(self.like(1.0))], wrt)
+        vector_jacobian(std::slice::from_ref(self), &[Some(self.number(1.0))], wrt)
     }
 
     /// The product of `upstream` (of this tensor's shape) with the Jacobian of this tensor, for each of `wrt`.
@@ -36,7 +39,8 @@ impl Tensor {
         if self.shape()? != upstream.shape()? {
             Tensor::error("vjp", &[self, upstream], "both must have the same shape", "").check()?;
         }
-        vector_jacobian(std::slice::from_ref(self), &[Some(upstream.clone())], wrt)
+        let upstream = upstream.cast(upstream.dtype().computed());
+        vector_jacobian(std::slice::from_ref(self), &[Some(upstream)], wrt)
     }
 }
 
@@ -84,7 +88,7 @@ pub(crate) fn vector_jacobian(
     }
     Ok(wrt
         .iter()
-        .map(|tensor| found.get(&tensor.node().id).cloned().unwrap_or_else(|| tensor.like(0.0)))
+        .map(|tensor| found.get(&tensor.node().id).cloned().unwrap_or_else(|| tensor.number(0.0)))
         .collect())
 }
 
@@ -143,6 +147,8 @@ fn gradients(output: &Tensor, operands: &[Tensor], gradient: &Tensor) -> Vec<Opt
     let shape_of = |index: usize| operands[index].node().shape.clone();
     let none = || vec![None; operands.len()];
     let float = |index: usize| operands[index].dtype().is_float();
+    // As a contraction takes it with this operand.
+    let rounded = |index: usize| g.cast(operands[index].dtype());
     match &output.node().op {
         Primitive::Data
         | Primitive::Placeholder { .. }
@@ -191,7 +197,7 @@ fn gradients(output: &Tensor, operands: &[Tensor], gradient: &Tensor) -> Vec<Opt
             vec![None, Some(operands[0].where_(g, &zero)), Some(operands[0].where_(&zero, g))]
         }
         Primitive::Cast { .. } if float(0) && output.dtype().is_float() => {
-            vec![Some(g.cast(operands[0].dtype()))]
+            vec![Some(g.cast(operands[0].dtype().computed()))]
         }
         Primitive::Cast { .. } => none(),
 
@@ -247,24 +253,25 @@ fn gradients(output: &Tensor, operands: &[Tensor], gradient: &Tensor) -> Vec<Opt
         Primitive::ScatterAdd { .. } => vec![Some(g.gather(&operands[1])), None],
 
         Primitive::MatMul => {
+            let g = &rounded(0);
             vec![Some(g.matmul(&operands[1].transpose())), Some(operands[0].transpose().matmul(g))]
         }
         Primitive::Conv2d(conv) => {
-            let (x, w) = (&operands[0], &operands[1]);
+            let (x, w, g) = (&operands[0], &operands[1], &rounded(0));
             vec![
                 Some(Tensor::build(Primitive::Conv2dInputGrad(*conv), &[g, w], Some(x.kind()))),
                 Some(Tensor::build(Primitive::Conv2dWeightGrad(*conv), &[x, g], Some(w.kind()))),
             ]
         }
         Primitive::Conv2dInputGrad(conv) => {
-            let (dy, w) = (&operands[0], &operands[1]);
+            let (dy, w, g) = (&operands[0], &operands[1], &rounded(0));
             vec![
                 Some(g.conv2d(w, *conv)),
                 Some(Tensor::build(Primitive::Conv2dWeightGrad(*conv), &[g, dy], Some(w.kind()))),
             ]
         }
         Primitive::Conv2dWeightGrad(conv) => {
-            let (x, dy) = (&operands[0], &operands[1]);
+            let (x, dy, g) = (&operands[0], &operands[1], &rounded(0));
             vec![
                 Some(Tensor::build(Primitive::Conv2dInputGrad(*conv), &[dy, g], Some(x.kind()))),
                 Some(x.conv2d(g, *conv)),
@@ -280,7 +287,8 @@ fn gradients(output: &Tensor, operands: &[Tensor], gradient: &Tensor) -> Vec<Opt
             vec![None, Some(Tensor::build(Primitive::MaxPool2dScatter(*pool), &[&operands[0], g], None))]
         }
         Primitive::AvgPool2d(pool) => {
-            vec![Some(Tensor::build(Primitive::AvgPool2dScatter(*pool), &[g], Some(operands[0].kind())))]
+            let images = Some((shape_of(0), g.dtype()));
+            vec![Some(Tensor::build(Primitive::AvgPool2dScatter(*pool), &[g], images))]
         }
         Primitive::AvgPool2dScatter(pool) => vec![Some(g.avg_pool2d(*pool))],
     }
@@ -321,6 +329,8 @@ fn scan_gradients(
             tensor.dtype(),
         )
     };
+    let gradient_input =
+        |tensor: &Tensor| Tensor::placeholder("scan", tensor.node().shape.clone(), tensor.dtype().computed());
     let constant_inputs: Vec<Tensor> = constants.iter().map(|tensor| input(tensor, false)).collect();
     let carry_inputs: Vec<Tensor> = carries.iter().map(|tensor| input(tensor, false)).collect();
     let element_inputs: Vec<Tensor> = sequences.iter().map(|tensor| input(tensor, true)).collect();
@@ -333,7 +343,7 @@ fn scan_gradients(
     let float_carries: Vec<usize> =
         float_outputs.iter().copied().filter(|&index| index < scan.carries).collect();
     let upstream_inputs: Vec<Tensor> =
-        float_outputs.iter().map(|&index| input(&body_outputs[index], false)).collect();
+        float_outputs.iter().map(|&index| gradient_input(&body_outputs[index])).collect();
     let mut body_upstream = vec![None; body_outputs.len()];
     float_outputs
         .iter()
@@ -356,7 +366,7 @@ fn scan_gradients(
 
     // Carried backwards: sums for the constants, gradients of the carries.
     let sum_inputs: Vec<Tensor> =
-        float_constants.iter().map(|&index| input(&constants[index], false)).collect();
+        float_constants.iter().map(|&index| gradient_input(&constants[index])).collect();
     let sums: Vec<Tensor> =
         sum_inputs.iter().zip(to_constants).map(|(sum, gradient)| sum + gradient).collect();
     let carry_upstream = &upstream_inputs[..float_carries.len()];
@@ -381,10 +391,10 @@ fn scan_gradients(
         length: scan.length,
         reverse: !scan.reverse,
     };
-    let given = |index: usize| upstream.get(&index).cloned().unwrap_or_else(|| results[index].like(0.0));
+    let given = |index: usize| upstream.get(&index).cloned().unwrap_or_else(|| results[index].number(0.0));
     let first_carries: Vec<Tensor> = float_constants
         .iter()
-        .map(|&index| constants[index].like(0.0))
+        .map(|&index| constants[index].number(0.0))
         .chain(float_carries.iter().map(|&index| given(index)))
         .collect();
     let saved_carries = &results[first_saved..];

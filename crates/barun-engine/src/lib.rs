@@ -29,12 +29,14 @@
 //! | [`graph`] | nodes, the primitives, their shape rules, printing |
 //! | `autodiff` | one table: primitive to gradient rule |
 //! | [`random`] | counter-based random numbers |
+//! | `bfloat` | bf16, the type to keep numbers in at half the size of f32, and its rounding |
 //! | `compile/` | simplify, recompute, views, fuse, lower, schedule, plan memory |
 //! | `program`, `session`, `fleet`, `state`, `arenas` | what is compiled and what it runs on |
 //! | [`cpu`] | instruction sets, the thread team, the tile interpreter, matrix, convolution and pooling kernels |
 
 mod arenas;
 mod autodiff;
+mod bfloat;
 mod by_run;
 mod compile;
 pub mod cpu;
@@ -55,6 +57,7 @@ pub use device::{Device, DeviceOptions};
 pub use error::{Error, NonFinite, OpError, Result};
 pub use fleet::Fleet;
 pub use graph::{Conv2d, Pool2d, layer_scope};
+pub use half::bf16;
 pub use program::{KernelTime, MemoryPlan, Options, Profile, Program, ProgramSpec};
 pub use session::Session;
 pub use state::{Layout, Slot, State};

@@ -40,8 +40,14 @@ impl Call {
 }
 
 /// Parameters, mode and randomness for a model, and the record of what its layers did.
+///
+/// A pass may work in bf16 ([`Pass::in_precision`]): then layers take their inputs, and contractions their weights,
+/// rounded to bf16. So that is what is kept for the way back, at half the size. Everything else stays f32: what
+/// contractions sum, normalise and give, losses, gradients, the weights themselves. Micikevicius et al., 2017, "Mixed
+/// precision training".
 pub struct Pass {
     mode: Mode,
+    precision: DType,
     inventory: Arc<Inventory>,
     values: HashMap<Key, Tensor>,
     updated: Vec<Key>,
@@ -69,6 +75,7 @@ impl Pass {
         }
         Ok(Pass {
             mode,
+            precision: DType::F32,
             inventory: Arc::clone(inventory),
             values,
             updated: Vec::new(),
@@ -109,6 +116,18 @@ impl Pass {
     pub fn captured(inventory: &Arc<Inventory>, layout: &Layout, mode: Mode) -> Result<Pass> {
         let slot = |path: &str| Ok::<_, Error>(layout.tensor(position(layout, path)?));
         Pass::new(inventory, mode, slot(SEED)?, slot(STEP)?, slot)
+    }
+
+    /// The same pass under a precision: bf16 rounds what layers take, any other leaves all as it is.
+    pub fn in_precision(self, precision: DType) -> Pass {
+        Pass { precision, ..self }
+    }
+
+    /// A value as layers take it: f32 is rounded to bf16 where the pass works in bf16; everything else stays as it is.
+    #[track_caller]
+    pub fn rounded(&self, x: &Tensor) -> Tensor {
+        let rounds = self.precision == DType::BF16 && x.check().is_ok() && x.dtype() == DType::F32;
+        if rounds { x.cast(DType::BF16) } else { x.clone() }
     }
 
     /// Train or eval.

@@ -9,10 +9,11 @@ pub(crate) const SEED: &str = "run/seed";
 /// The slot that counts the steps taken.
 pub(crate) const STEP: &str = "run/step";
 
-/// A state for using `model` by run, with first values drawn from `seed`; see [`Pass::by_run`](crate::Pass::by_run).
+/// A state for using `model` by run, with first values drawn from `seed`; see [`Pass::by_run`](crate::Pass::by_run). For
+/// bf16 it is f32, as the weights of a pass in bf16 are.
 pub fn fresh_state<M: Module + ?Sized>(model: &M, seed: u64, dtype: DType) -> Result<State> {
     let inventory = Inventory::of(model)?;
-    let layout = layout(&inventory, dtype, Vec::new())?;
+    let layout = layout(&inventory, dtype.computed(), Vec::new())?;
     first_values(&inventory, &layout, seed)
 }
 

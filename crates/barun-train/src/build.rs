@@ -125,6 +125,7 @@ pub fn schedule(schedule: &recipe::Schedule, steps_per_epoch: usize) -> Box<dyn 
 pub fn precision(precision: recipe::Precision) -> DType {
     match precision {
         recipe::Precision::F32 => DType::F32,
+        recipe::Precision::Bf16 => DType::BF16,
         recipe::Precision::F64 => DType::F64,
     }
 }

@@ -27,6 +27,8 @@ const VERSION: &str = "format_version";
 pub enum DType {
     /// 32-bit floating point.
     F32,
+    /// The upper half of it.
+    BF16,
     /// 64-bit floating point.
     F64,
     /// 64-bit whole numbers.
@@ -39,6 +41,7 @@ impl DType {
     /// Bytes of one number.
     pub fn bytes(self) -> usize {
         match self {
+            DType::BF16 => 2,
             DType::F32 => 4,
             DType::F64 | DType::I64 => 8,
             DType::U8 => 1,
@@ -49,6 +52,7 @@ impl DType {
     fn of(dtype: engine::DType) -> DType {
         match dtype {
             engine::DType::F32 => DType::F32,
+            engine::DType::BF16 => DType::BF16,
             engine::DType::F64 => DType::F64,
             engine::DType::I64 => DType::I64,
             engine::DType::U8 | engine::DType::Bool => DType::U8,
@@ -58,6 +62,7 @@ impl DType {
     fn to_file(self) -> Dtype {
         match self {
             DType::F32 => Dtype::F32,
+            DType::BF16 => Dtype::BF16,
             DType::F64 => Dtype::F64,
             DType::I64 => Dtype::I64,
             DType::U8 => Dtype::U8,
@@ -65,7 +70,9 @@ impl DType {
     }
 
     fn from_file(dtype: Dtype) -> Option<DType> {
-        [DType::F32, DType::F64, DType::I64, DType::U8].into_iter().find(|known| known.to_file() == dtype)
+        [DType::F32, DType::BF16, DType::F64, DType::I64, DType::U8]
+            .into_iter()
+            .find(|known| known.to_file() == dtype)
     }
 }
 
@@ -155,7 +162,10 @@ impl Checkpoint<'_> {
         let mut tensors = Vec::with_capacity(file.len());
         for (name, view) in file.tensors() {
             let dtype = DType::from_file(view.dtype()).ok_or_else(|| {
-                bad(path, format!("tensor `{name}` is {:?}; known are F32, F64, I64 and U8", view.dtype()))
+                bad(
+                    path,
+                    format!("tensor `{name}` is {:?}; known are F32, BF16, F64, I64 and U8", view.dtype()),
+                )
             })?;
             tensors.push(NamedTensor {
                 name,

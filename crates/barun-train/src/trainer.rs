@@ -116,7 +116,7 @@ impl<M: Module + Forward> Trainer<M> {
         Trainer { seed, ..self }
     }
 
-    /// The type of the weights and of all arithmetic, f32 or f64.
+    /// The type of the weights and of all arithmetic, f32 or f64; with bf16 that is f32, and what layers take is bf16.
     pub fn precision(self, precision: DType) -> Self {
         Trainer { precision, ..self }
     }

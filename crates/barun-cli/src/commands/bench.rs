@@ -14,7 +14,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use barun_bench::{Compared, Comparison, Measured, Pace, Report, StepProfile, Workload, workloads};
+use barun_bench::{
+    Compared, Comparison, Measured, Pace, Precision, Report, StepProfile, Workload, workloads,
+};
 use clap::{Args, Subcommand};
 
 use crate::error::Result;
@@ -31,15 +33,16 @@ use crate::{Outcome, interrupt, output};
 Examples:
   barun bench
   barun bench --only mlp128,lenet64 --threads 1 --json
+  barun bench --precision bf16 --only cnn64
   barun bench --describe lenet64                         the kernels of the compiled step
   barun bench --profile lenet64                          where the time of a step goes
   barun bench --compare --python venv/bin/python         a Python with torch, jax or both
   barun bench latency --python venv/bin/python           another measurement; `barun bench latency --help` says more
 
-With --json: threads, workloads[] with workload, us_per_step (median), us_per_step_range (of the rounds),
+With --json: threads, precision, workloads[] with workload, us_per_step (median), us_per_step_range (of the rounds),
 samples_per_second; with --compare also rounds, peers[] with peer and version, and in each workload peers[] with peer,
 mode, us_per_step, ratio (the peer's time over Barun's, median of the rounds), ratio_range. With --profile: workload,
-threads, us_per_step, waiting_us, floor_us, peak_gflops, bandwidths[], and kernels[] with kernel, layer, shape, us,
+threads, precision, us_per_step, waiting_us, floor_us, peak_gflops, bandwidths[], and kernels[] with kernel, layer, shape, us,
 percent_of_step, gflops, gb_per_second, percent_of_limit.")]
 pub struct Bench {
     #[command(subcommand)]
@@ -52,6 +55,10 @@ pub struct Bench {
     /// Threads to compute with [default: as many as the machine lends]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+
+    /// What to compute in: f32, or bf16 (weights and sums in f32)
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    precision: String,
 
     /// Rounds of each workload [default: 7]
     #[arg(long, value_name = "N")]
@@ -79,7 +86,7 @@ pub struct Bench {
     #[arg(long, value_name = "PATH", requires = "compare")]
     python: Option<PathBuf>,
 
-    /// Ways in which the peers train, separated by commas [default: all that compute in f32]
+    /// Ways in which the peers train, separated by commas [default: all of the same precision]
     #[arg(long, value_name = "MODES", value_delimiter = ',', requires = "compare")]
     modes: Vec<String>,
 }
@@ -168,12 +175,14 @@ impl Bench {
             return other.run();
         }
         let threads = self.threads.map(NonZeroUsize::get);
+        let precision = Precision::by_name(&self.precision)?;
         if let Some(name) = &self.describe {
-            output::text(&barun_bench::describe(workloads::by_name(name)?, threads)?)?;
+            output::text(&barun_bench::describe(workloads::by_name(name)?, threads, precision)?)?;
             return Ok(Outcome::Done);
         }
         if let Some(name) = &self.profile {
-            let profile = barun_bench::profile(workloads::by_name(name)?, threads, &Pace::default())?;
+            let profile =
+                barun_bench::profile(workloads::by_name(name)?, threads, precision, &Pace::default())?;
             print(self.json, &profile, profile_table)?;
             return Ok(Outcome::Done);
         }
@@ -184,12 +193,13 @@ impl Bench {
         let mut tell = |text: &str| tell(text, &stop);
         match &self.python {
             Some(python) => {
-                match barun_bench::compare(&chosen, python, &self.modes, threads, &pace, &mut tell) {
+                match barun_bench::compare(&chosen, python, &self.modes, threads, precision, &pace, &mut tell)
+                {
                     Err(barun_bench::Error::Stopped) => return Ok(Outcome::Interrupted),
                     comparison => print(self.json, &comparison?, comparison_table)?,
                 }
             }
-            None => match barun_bench::measure(&chosen, threads, &pace, &mut tell) {
+            None => match barun_bench::measure(&chosen, threads, precision, &pace, &mut tell) {
                 Err(barun_bench::Error::Stopped) => return Ok(Outcome::Interrupted),
                 report => print(self.json, &report?, table)?,
             },
@@ -227,7 +237,7 @@ fn tell(text: &str, stop: &AtomicBool) -> barun_bench::Result<()> {
 
 fn table(report: &Report) -> String {
     let rows: Vec<_> = report.workloads.iter().map(|row| (row.workload.clone(), figures(row))).collect();
-    format!("{} threads\n{}", report.threads, output::columns(&rows))
+    format!("{} threads, {}\n{}", report.threads, report.precision, output::columns(&rows))
 }
 
 fn figures(row: &Measured) -> String {
@@ -240,11 +250,12 @@ fn profile_table(profile: &StepProfile) -> String {
         .iter()
         .map(|level| format!("{:.0} GB/s in {} kB", level.gb_per_second, level.bytes >> 10));
     let mut text = format!(
-        "{}, {} threads: {:.1} us a step, {:.1} us of it waiting; {:.1} us at the machine's limit\n\
+        "{}, {} threads, {}: {:.1} us a step, {:.1} us of it waiting; {:.1} us at the machine's limit\n\
          limit: {:.0} GFLOP/s, {}\n\n\
          {:>10} {:>6} {:>9} {:>8} {:>7}  {:<18} {:<21} kernel\n",
         profile.workload,
         profile.threads,
+        profile.precision,
         profile.us_per_step,
         profile.waiting_us,
         profile.floor_us,
@@ -278,8 +289,9 @@ fn comparison_table(comparison: &Comparison) -> String {
     let peers: Vec<String> =
         comparison.peers.iter().map(|peer| format!("{} {}", peer.peer, peer.version)).collect();
     let mut text = format!(
-        "{} threads, {} rounds in turns; {}. Above 1.00 x Barun is faster.\n",
+        "{} threads, {}, {} rounds in turns; {}. Above 1.00 x Barun is faster.\n",
         comparison.threads,
+        comparison.precision,
         comparison.rounds,
         peers.join(", ")
     );
@@ -324,13 +336,14 @@ mod tests {
         };
         let comparison = Comparison {
             threads: 2,
+            precision: "f32".into(),
             rounds: 7,
             peers: vec![PeerVersion { peer: "torch".into(), version: "2.15.0".into() }],
             workloads: vec![Compared { barun, peers: vec![peer] }],
         };
         assert_eq!(
             comparison_table(&comparison),
-            "2 threads, 7 rounds in turns; torch 2.15.0. Above 1.00 x Barun is faster.\n\
+            "2 threads, f32, 7 rounds in turns; torch 2.15.0. Above 1.00 x Barun is faster.\n\
              \x20 mlp128               2000.0 us/step\n\
              \x20   torch eager        3000.0 us/step     1.50 x  (1.40 to 1.62)\n"
         );

@@ -36,9 +36,10 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
             continue;
         }
         for &operand in &inst.operands {
-            let reads_directly = viewed.views[operand].source == operand;
+            let source = viewed.narrow(operand);
+            let reads_directly = viewed.views[operand].source == source;
             if reads_directly && iteration(viewed, operand, index) {
-                groups.try_join(index, operand, viewed);
+                groups.try_join(index, source, viewed);
             }
         }
     }
@@ -202,7 +203,8 @@ impl Groups {
         let mut operands = self.all[own].members.iter().flat_map(|&member| &nodes[member].operands);
         operands.all(|&operand| {
             let source = viewed.views[operand].source;
-            self.of[source] != Some(other) || (source == operand && !is_reduction(&nodes[source].op))
+            self.of[source] != Some(other)
+                || (source == viewed.narrow(operand) && !is_reduction(&nodes[source].op))
         })
     }
 
@@ -286,13 +288,16 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
         let unit = &units[loop_index];
         let is_own = |node: usize| unit_of[node] == loop_index;
         let is_stored = |node: usize| {
-            let leaves = |user: usize| !is_own(user);
+            let leaves = |user: usize| match viewed.narrow(user) {
+                narrow if narrow == user => !is_own(user),
+                _ => users[user].iter().any(|&reader| !is_own(reader)),
+            };
             is_output[node] || users[node].iter().any(|&user| leaves(user))
         };
         let (reductions, chain): (Vec<usize>, Vec<usize>) =
             unit.members.iter().copied().partition(|&member| is_reduction(&nodes[member].op));
         let can_split = reductions.iter().all(|&member| {
-            let operand = nodes[member].operands[0];
+            let operand = viewed.narrow(nodes[member].operands[0]);
             is_own(operand) && is_stored(operand)
         });
         if unit.anchor.is_some() || chain.is_empty() || !can_split {

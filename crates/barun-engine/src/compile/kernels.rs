@@ -1,5 +1,7 @@
 //! Which kernel computes a unit.
 
+use half::bf16;
+
 use super::fuse::Unit;
 use super::lower::{Lowered, guard_updates, lower};
 use super::schedule::Job;
@@ -124,17 +126,25 @@ impl Compiler<'_> {
 
     fn kernel(&self, inst: &Inst, isa: Isa) -> Box<dyn Kernel> {
         let node = |index: usize| &self.viewed.graph.nodes[inst.operands[index]];
-        let double = inst.dtype == DType::F64;
+        let operand = node(0).dtype;
         macro_rules! by_type {
             ($kernel:ident, $($argument:expr),*) => {
-                if double { Box::new($kernel::<f64>::new($($argument),*)) as Box<dyn Kernel> } else { Box::new($kernel::<f32>::new($($argument),*)) }
+                match operand {
+                    DType::F64 => Box::new($kernel::<f64>::new($($argument),*)) as Box<dyn Kernel>,
+                    DType::BF16 => Box::new($kernel::<bf16>::new($($argument),*)),
+                    _ => Box::new($kernel::<f32>::new($($argument),*)),
+                }
             };
         }
         macro_rules! by_shape {
             ($choose:path, $spec:expr) => {{
                 use $choose as choose;
                 let spec = $spec;
-                if double { choose::<f64>(spec, isa) } else { choose::<f32>(spec, isa) }
+                match operand {
+                    DType::F64 => choose::<f64>(spec, isa),
+                    DType::BF16 => choose::<bf16>(spec, isa),
+                    _ => choose::<f32>(spec, isa),
+                }
             }};
         }
         match &inst.op {

@@ -1,4 +1,8 @@
 //! Lowering: a unit's loop as tile code.
+//!
+//! A bf16 node may have two tile values: the *narrow* one, as memory holds it, and the *wide* one, the same number in f32,
+//! which is computed with. Each is made from the other where it is first asked for, so that a value is rounded once,
+//! where its node rounds it, whether or not it goes through memory.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +12,7 @@ use crate::cpu::fused::{Access, FusedLoop, Load, Pattern, Reduce, Store};
 use crate::cpu::isa::Isa;
 use crate::cpu::tile::{Instr, Reduction, TILE, TileOp};
 use crate::graph::Primitive;
-use crate::tensor::Shape;
+use crate::tensor::{DType, Shape};
 
 /// A loop and the node whose buffer each of its pointers is.
 pub struct Lowered {
@@ -28,6 +32,7 @@ pub fn lower(viewed: &Viewed, members: &[usize], stored: impl Fn(usize) -> bool,
         viewed,
         shape: shape.clone(),
         values: HashMap::new(),
+        narrow: HashMap::new(),
         pointers: Vec::new(),
         views: Vec::new(),
         body: FusedLoop {
@@ -68,8 +73,10 @@ fn pattern(shape: &Shape, op: &Primitive) -> Pattern {
 struct Builder<'a> {
     viewed: &'a Viewed,
     shape: Shape,
-    /// The tile value of each node, as an operand.
+    /// The tile value of each node, as an operand; of bf16 the wide one.
     values: HashMap<usize, u16>,
+    /// The narrow tile value of bf16 nodes.
+    narrow: HashMap<usize, u16>,
     pointers: Vec<usize>,
     /// The view of each load, until the axes are joined.
     views: Vec<View>,
@@ -79,25 +86,59 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn member(&mut self, member: usize, stored: bool) {
         let inst = &self.viewed.graph.nodes[member];
-        let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.operand(operand)).collect();
         if let Primitive::Sum { .. } | Primitive::Max { .. } = inst.op {
             let reduction =
                 if matches!(inst.op, Primitive::Sum { .. }) { Reduction::Sum } else { Reduction::Max };
+            let value = self.operand(inst.operands[0]);
             let pointer = self.pointer(member);
-            self.body.reduces.push(Reduce { pointer, dtype: inst.dtype, value: operands[0], reduction });
+            self.body.reduces.push(Reduce { pointer, dtype: inst.dtype, value, reduction });
             return;
         }
-        let value = self.value();
-        self.emit(member, value, &operands);
-        let value = self.merged(value);
-        self.values.insert(member, value);
+        if inst.dtype == DType::BF16 {
+            self.narrow_member(member);
+        } else {
+            let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.operand(operand)).collect();
+            let value = self.compute(member, &operands);
+            self.values.insert(member, value);
+        }
         if stored {
+            let value = if inst.dtype == DType::BF16 { self.narrow(member) } else { self.values[&member] };
             let pointer = self.pointer(member);
             self.body.stores.push(Store { pointer, dtype: inst.dtype, value, direct: false });
         }
     }
 
-    fn emit(&mut self, node: usize, result: u16, operands: &[u16]) {
+    /// Computes a bf16 node: choices of bf16 numbers stay wide, what rounds becomes narrow.
+    fn narrow_member(&mut self, member: usize) {
+        let inst = &self.viewed.graph.nodes[member];
+        let from = inst.operands.first().map(|&operand| self.viewed.graph.nodes[operand].dtype);
+        match (&inst.op, from) {
+            (Primitive::Where | Primitive::Binary(_), _) => {
+                let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.operand(operand)).collect();
+                let value = self.compute(member, &operands);
+                self.values.insert(member, value);
+            }
+            (Primitive::Cast { .. }, Some(from)) if from != DType::BF16 => {
+                let operand = self.operand(inst.operands[0]);
+                let value = self.emit(TileOp::Cast(DType::BF16), from, &[operand]);
+                self.narrow.insert(member, value);
+            }
+            (Primitive::Unary(_), _) => {
+                let operand = self.operand(inst.operands[0]);
+                let value = self.compute(member, &[operand]);
+                let value = self.emit(TileOp::Cast(DType::BF16), DType::F32, &[value]);
+                self.narrow.insert(member, value);
+            }
+            _ => {
+                let operand = self.narrow(inst.operands[0]);
+                let value = self.emit(TileOp::Copy, DType::BF16, &[operand]);
+                self.narrow.insert(member, value);
+            }
+        }
+    }
+
+    /// The instruction of a node over the wide values of its operands.
+    fn compute(&mut self, node: usize, operands: &[u16]) -> u16 {
         let nodes = &self.viewed.graph.nodes;
         let inst = &nodes[node];
         let operand_dtype = |index: usize| nodes[inst.operands[index]].dtype;
@@ -113,24 +154,23 @@ impl Builder<'_> {
             }
             _ => (TileOp::Copy, inst.dtype),
         };
-        let mut slots = [0; 3];
-        slots[..operands.len()].copy_from_slice(operands);
-        self.body.code.push(Instr { op, dtype, result, operands: slots });
+        self.emit(op, dtype.computed(), operands)
     }
 
-    /// Drops the last instruction if an earlier one computes the same (chains that several nodes recompute).
-    fn merged(&mut self, value: u16) -> u16 {
-        let Some((last, earlier)) = self.body.code.split_last() else { return value };
-        let is_same = |instr: &&Instr| {
-            (&instr.op, instr.dtype, instr.operands) == (&last.op, last.dtype, last.operands)
-        };
-        match earlier.iter().find(is_same).map(|instr| instr.result) {
-            Some(same) if !matches!(last.op, TileOp::Random { .. }) => {
-                self.body.code.pop();
-                same
-            }
-            _ => value,
+    /// Adds an instruction and gives its value; if an earlier one computes the same (chains that several nodes
+    /// recompute), that one's.
+    fn emit(&mut self, op: TileOp, dtype: DType, operands: &[u16]) -> u16 {
+        let mut slots = [0; 3];
+        slots[..operands.len()].copy_from_slice(operands);
+        let is_same = |instr: &&Instr| (&instr.op, instr.dtype, instr.operands) == (&op, dtype, slots);
+        if !matches!(op, TileOp::Random { .. })
+            && let Some(same) = self.body.code.iter().find(is_same)
+        {
+            return same.result;
         }
+        let result = self.value();
+        self.body.code.push(Instr { op, dtype, result, operands: slots });
+        result
     }
 
     fn value(&mut self) -> u16 {
@@ -146,28 +186,57 @@ impl Builder<'_> {
         self.pointers.len() - 1
     }
 
-    /// The tile value of an operand: of a member, a constant, or a load.
+    /// The tile value of an operand, of bf16 the wide one: of a member, a constant, or a load.
     fn operand(&mut self, node: usize) -> u16 {
         if let Some(&value) = self.values.get(&node) {
             return value;
         }
-        let value = self.value();
-        self.values.insert(node, value);
         let inst = &self.viewed.graph.nodes[node];
-        match inst.op {
-            Primitive::Full { value: literal } => self.body.constants.push((value, inst.dtype, literal)),
-            _ if is_inline(&inst.op) => self.emit(node, value, &[]),
-            _ => {
-                let mut view = self.viewed.views[node].clone();
-                let pointer = self.pointer(view.source);
-                // A scalar operand of a draw is the same for the whole loop.
-                view.strides =
-                    if inst.shape == self.shape { view.strides } else { vec![0; self.shape.rank()] };
-                self.views.push(view);
-                let access = Access::Uniform { offset: 0 };
-                self.body.loads.push(Load { pointer, dtype: inst.dtype, access, value });
+        let value = match inst.op {
+            Primitive::Full { value: literal } => {
+                let value = self.value();
+                self.body.constants.push((value, inst.dtype.computed(), literal));
+                value
             }
+            _ if is_inline(&inst.op) => self.compute(node, &[]),
+            _ if self.viewed.narrow(node) != node => self.operand(self.viewed.narrow(node)),
+            _ if inst.dtype == DType::BF16 || self.viewed.is_widened(node) => {
+                let narrow = self.narrow(node);
+                self.emit(TileOp::Cast(DType::F32), DType::BF16, &[narrow])
+            }
+            _ => self.load(node),
+        };
+        self.values.insert(node, value);
+        value
+    }
+
+    /// The narrow tile value of a bf16 node, or of one that shows the numbers of such a node widened.
+    fn narrow(&mut self, node: usize) -> u16 {
+        if let Some(&value) = self.narrow.get(&node) {
+            return value;
         }
+        let in_loop = self.values.contains_key(&node) || is_inline(&self.viewed.graph.nodes[node].op);
+        let value = if in_loop {
+            let wide = self.operand(node);
+            self.emit(TileOp::Cast(DType::BF16), DType::F32, &[wide])
+        } else {
+            self.load(node)
+        };
+        self.narrow.insert(node, value);
+        value
+    }
+
+    /// Reads a node as it lies in memory.
+    fn load(&mut self, node: usize) -> u16 {
+        let inst = &self.viewed.graph.nodes[node];
+        let mut view = self.viewed.views[node].clone();
+        let dtype = self.viewed.graph.nodes[view.source].dtype;
+        let pointer = self.pointer(view.source);
+        // A scalar operand of a draw is the same for the whole loop.
+        view.strides = if inst.shape == self.shape { view.strides } else { vec![0; self.shape.rank()] };
+        self.views.push(view);
+        let value = self.value();
+        self.body.loads.push(Load { pointer, dtype, access: Access::Uniform { offset: 0 }, value });
         value
     }
 

@@ -1,10 +1,14 @@
 //! Recomputation: cheap element-wise nodes of operands that lie in memory anyway are computed again by each loop that
 //! uses them, instead of once for all, stored and read. It also keeps loops apart that share nothing else: the squared
 //! gradient of the clipping norm must not tie the update to it.
+//!
+//! What was rounded to bf16 is what lies in memory: it is widened again by whoever reads it, and never computed again
+//! from the f32 numbers behind it, which would have to be kept instead.
 
 use std::collections::HashMap;
 
 use crate::graph::{Binary, Graph, Inst, Primitive, Unary};
+use crate::tensor::DType;
 
 /// The longest chain that is computed again.
 const MAX_CHAIN: u32 = 3;
@@ -35,10 +39,16 @@ fn chains(graph: &Graph) -> Vec<Option<u32>> {
             let is_used_elsewhere = users[source].len() > 1 || source != index;
             match chains[index] {
                 Some(length) => Some(length),
+                // Repeated over a larger shape, it was computed in a loop of its own and lies in memory.
+                None if graph.nodes[source].shape.elements() < graph.nodes[index].shape.elements() => Some(0),
                 None if op.is_elementwise() && !op.is_constant() => None,
                 None => (op.is_constant() || is_leaf(op) || is_used_elsewhere).then_some(0),
             }
         };
+        if widens(graph, inst) {
+            chains.push(Some(chains[inst.operands[0]].unwrap_or(0)));
+            continue;
+        }
         let longest = inst
             .operands
             .iter()
@@ -59,9 +69,14 @@ fn is_cheap(op: &Primitive) -> bool {
     match op {
         Primitive::Unary(op) => matches!(op, Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not),
         Primitive::Binary(op) => !matches!(op, Binary::Pow | Binary::Div),
-        Primitive::Cast { .. } => true,
+        Primitive::Cast { dtype } => *dtype != DType::BF16,
         _ => false,
     }
+}
+
+/// Whether `inst` makes f32 of bf16.
+fn widens(graph: &Graph, inst: &Inst) -> bool {
+    inst.op == (Primitive::Cast { dtype: DType::F32 }) && graph.nodes[inst.operands[0]].dtype == DType::BF16
 }
 
 /// The node whose elements a chain of movement shows.

@@ -91,6 +91,7 @@ impl Pass {
                 Rewrite::Same(position) => return position,
                 Rewrite::To(simpler) => inst = simpler,
                 Rewrite::Split(run) => inst = self.split_reduction(&inst, &run),
+                Rewrite::RoundLater => inst = self.round_later(&inst),
             }
         }
         // Random nodes are told apart by their key, and never merged.
@@ -120,6 +121,15 @@ impl Pass {
         Inst { op: make(rest), operands: vec![inner], ..inst.clone() }
     }
 
+    /// A choice between a rounded number and a constant rounds what is chosen instead: rounding keeps the order.
+    fn round_later(&mut self, inst: &Inst) -> Inst {
+        let [rounded, constant] = [0, 1].map(|index| self.nodes[inst.operands[index]].clone());
+        let constant = self.add(Inst { dtype: DType::F32, ..constant });
+        let operands = vec![rounded.operands[0], constant];
+        let chosen = self.add(Inst { operands, dtype: DType::F32, ..inst.clone() });
+        Inst { op: rounded.op, operands: vec![chosen], ..inst.clone() }
+    }
+
     fn constant(&self, position: usize) -> Option<Literal> {
         match self.nodes[position].op {
             Primitive::Full { value } => Some(value),
@@ -144,6 +154,9 @@ impl Pass {
         match &inst.op {
             Primitive::Detach => Rewrite::Same(operand(0)),
             Primitive::Cast { .. } if same_kind(0) => Rewrite::Same(operand(0)),
+            Primitive::Cast { dtype: DType::BF16 } if self.widened(operand(0)).is_some() => {
+                Rewrite::Same(self.widened(operand(0)).unwrap_or(operand(0)))
+            }
             Primitive::Cast { dtype } => match self.constant(operand(0)) {
                 Some(value) if self.exact_cast(value, *dtype) => {
                     with(Primitive::Full { value: Literal::new(value.to_f64(), *dtype) }, vec![])
@@ -202,10 +215,26 @@ impl Pass {
                 }
                 _ => Rewrite::None,
             },
+            Primitive::Binary(Binary::Max | Binary::Min)
+                if node(0).op == (Primitive::Cast { dtype: DType::BF16 })
+                    && self.nodes[node(0).operands[0]].dtype == DType::F32
+                    && self.constant(operand(1)).is_some() =>
+            {
+                Rewrite::RoundLater
+            }
             Primitive::Where if operand(1) == operand(2) => Rewrite::Same(operand(1)),
             Primitive::Binary(op) => self.rewrite_binary(*op, inst),
             _ => Rewrite::None,
         }
+    }
+
+    /// What `position` widens from bf16, if that is what it does.
+    fn widened(&self, position: usize) -> Option<usize> {
+        let inst = &self.nodes[position];
+        let from = *inst.operands.first()?;
+        let widens =
+            inst.op == (Primitive::Cast { dtype: DType::F32 }) && self.nodes[from].dtype == DType::BF16;
+        widens.then_some(from)
     }
 
     /// Only what keeps every bit (up to the sign of a zero).
@@ -283,6 +312,8 @@ enum Rewrite {
     None,
     /// A reduction whose last run of axes is to be reduced first: a loop reduces neighbours only.
     Split(Vec<usize>),
+    /// See [`Pass::round_later`].
+    RoundLater,
     Same(usize),
     To(Inst),
 }

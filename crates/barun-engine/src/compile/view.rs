@@ -1,8 +1,11 @@
 //! Views: movement that costs nothing. Each node is either computed into a buffer of its own or is a strided view of
 //! one that is; where a consumer cannot take a view, a copy is put before it.
+//!
+//! To widen bf16 to f32 is a view too: a loop that reads it widens what it reads, so that the f32 numbers never lie in
+//! memory.
 
 use crate::graph::{Graph, Inst, Primitive};
-use crate::tensor::Shape;
+use crate::tensor::{DType, Shape};
 
 /// Element `i` of a node lies at `offset + sum(i * strides)` of node `source`'s buffer.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +72,9 @@ impl Viewed {
             for index in 0..2 {
                 let operand = inst.operands[index];
                 let inlined = is_inline(&self.graph.nodes[operand].op);
-                if inlined || matrix_strides(&self.views[operand], &self.graph.nodes[operand].shape).is_none()
+                if inlined
+                    || self.is_widened(operand)
+                    || matrix_strides(&self.views[operand], &self.graph.nodes[operand].shape).is_none()
                 {
                     inst.operands[index] = self.copy(operand);
                 }
@@ -96,10 +101,25 @@ impl Viewed {
         let inst = &self.graph.nodes[position];
         let view = &self.views[position];
         let source = &self.graph.nodes[view.source];
-        if view.is_whole(&inst.shape, &source.shape) && !is_inline(&source.op) {
+        let is_whole = view.is_whole(&inst.shape, &source.shape);
+        if is_whole && !is_inline(&source.op) && !self.is_widened(position) {
             position
         } else {
             self.copy(position)
+        }
+    }
+
+    /// Whether the numbers of a node are not of the type that its buffer holds.
+    pub fn is_widened(&self, position: usize) -> bool {
+        self.graph.nodes[self.views[position].source].dtype != self.graph.nodes[position].dtype
+    }
+
+    /// The node whose elements an operand shows in their order: what it widens, or itself.
+    pub fn narrow(&self, position: usize) -> usize {
+        let inst = &self.graph.nodes[position];
+        match inst.operands.first() {
+            Some(&operand) if widens(inst, &self.graph.nodes[operand]) => operand,
+            _ => position,
         }
     }
 
@@ -124,6 +144,7 @@ impl Viewed {
         let view = &self.views[operand];
         let mut result = View { source: view.source, offset: view.offset, strides: view.strides.clone() };
         match &inst.op {
+            Primitive::Cast { .. } if widens(inst, source) && !is_inline(&source.op) => {}
             Primitive::Reshape => {
                 result.strides = reshape_strides(&source.shape, &view.strides, &inst.shape)?;
             }
@@ -153,6 +174,10 @@ impl Viewed {
         }
         Some(result)
     }
+}
+
+fn widens(inst: &Inst, operand: &Inst) -> bool {
+    inst.op == (Primitive::Cast { dtype: DType::F32 }) && operand.dtype == DType::BF16
 }
 
 /// Whether a node has no buffer but is written into each loop that uses it.

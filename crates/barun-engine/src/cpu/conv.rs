@@ -11,7 +11,7 @@
 //! | [`ConvWeightGrad`] | taps x input channels | output channels | output pixels |
 //!
 //! Where output channels are few, [`ForwardByPlanes`] and [`WeightGradByPlanes`] put pixels in the lanes instead; where
-//! input channels are few, [`InputGradByRows`] the taps of a row of the kernel.
+//! input channels are few, [`InputGradByRows`] the taps of a row of the kernel. Of bf16 they work on a widened copy.
 //!
 //! With stride `s` an input pixel at `y` meets only the taps with `y + pad - tap * dilation` divisible by `s`; the
 //! pixels that share `y mod s` and `x mod s` share their taps, so the input gradient is one product for each such
@@ -30,13 +30,16 @@ mod tests;
 mod view;
 mod weight_grad;
 mod weight_grad_planes;
+mod widened;
 mod winograd;
 
 use crate::cpu::gemm::Real;
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::Kernel;
+use half::bf16;
 use std::any::TypeId;
 use view::View;
+use widened::Widened;
 
 pub use forward::ConvForward;
 pub use forward_planes::ForwardByPlanes;
@@ -46,19 +49,27 @@ pub use weight_grad::ConvWeightGrad;
 pub use weight_grad_planes::WeightGradByPlanes;
 pub use winograd::{WinogradConv, WinogradWeightGrad};
 
-/// Functions that give the kernel for a convolution by its shape alone.
+/// Functions that give the kernel for a convolution by its shape and type alone.
 macro_rules! by_shape {
-    ($(#[$doc:meta])* $name:ident: $winograd:expr, $special:ident, $general:ident) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident: $winograd:ident::$make:ident, $special:ident, $general:ident of $first:ident and $second:ident
+    ) => {
         $(#[$doc])*
         ///
         /// # Panics
         /// If this machine lacks `isa`.
         pub fn $name<T: Real>(spec: ConvSpec, isa: Isa) -> Box<dyn Kernel> {
-            // Gradient checks are done in f64, and want its exactness.
-            if TypeId::of::<T>() == TypeId::of::<f32>() && spec.suits_winograd() {
-                Box::new($winograd(spec, isa))
-            } else if $special::<T>::suits(&spec) {
-                Box::new($special::<T>::new(spec, isa))
+            if suits_winograd::<T>(&spec) {
+                if T::IN_PLACE {
+                    Box::new($winograd::<f32>::$make(spec, isa))
+                } else {
+                    Box::new($winograd::<bf16>::$make(spec, isa))
+                }
+            } else if $special::<T::Sum>::suits(&spec) {
+                let kernel = $special::<T::Sum>::new(spec, isa);
+                let operands = [spec.$first(), spec.$second()];
+                if T::IN_PLACE { Box::new(kernel) } else { Box::new(Widened::<T, _>::new(kernel, operands, isa)) }
             } else {
                 Box::new($general::<T>::new(spec, isa))
             }
@@ -67,18 +78,24 @@ macro_rules! by_shape {
 }
 
 by_shape! {
-    /// The kernel for the convolution itself, chosen by the shape alone.
-    forward: WinogradConv::forward, ForwardByPlanes, ConvForward
+    /// The kernel for the convolution itself.
+    forward: WinogradConv::forward, ForwardByPlanes, ConvForward of input_elements and weight_elements
 }
 
 by_shape! {
-    /// The kernel for the gradient with respect to the input, chosen by the shape alone.
-    input_grad: WinogradConv::input_grad, InputGradByRows, ConvInputGrad
+    /// The kernel for the gradient with respect to the input.
+    input_grad: WinogradConv::input_grad, InputGradByRows, ConvInputGrad of output_elements and weight_elements
 }
 
 by_shape! {
-    /// The kernel for the gradient with respect to the weights, chosen by the shape alone.
-    weight_grad: WinogradWeightGrad::new, WeightGradByPlanes, ConvWeightGrad
+    /// The kernel for the gradient with respect to the weights.
+    weight_grad: WinogradWeightGrad::new, WeightGradByPlanes, ConvWeightGrad of input_elements and output_elements
+}
+
+/// Whether Winograd's algorithm is the fastest for this shape and type.
+fn suits_winograd<T: Real>(spec: &ConvSpec) -> bool {
+    // Gradient checks are done in f64, and want its exactness.
+    TypeId::of::<T>() != TypeId::of::<f64>() && spec.suits_winograd()
 }
 
 /// The shape of a convolution.
@@ -133,6 +150,18 @@ impl ConvSpec {
         self.batch * self.out_h * self.out_w
     }
 
+    fn input_elements(&self) -> usize {
+        self.input_pixels() * self.in_channels
+    }
+
+    fn output_elements(&self) -> usize {
+        self.output_pixels() * self.out_channels
+    }
+
+    fn weight_elements(&self) -> usize {
+        self.taps() * self.group_in() * self.out_channels
+    }
+
     /// Where each tap looks, relative to `stride * output pixel`.
     fn tap_offsets(&self) -> Vec<[isize; 2]> {
         let at = |axis: usize, tap: usize| (tap * self.dilation[axis]) as isize - self.pad[axis] as isize;
@@ -140,8 +169,8 @@ impl ConvSpec {
     }
 
     /// What the output's pixels see of the input.
-    fn view_of_input(&self) -> View {
-        View::new(
+    fn view_of_input<T: Real>(&self) -> View {
+        View::new::<T>(
             [self.in_h, self.in_w],
             self.in_channels,
             self.group_in(),

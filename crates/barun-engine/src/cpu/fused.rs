@@ -525,6 +525,7 @@ impl<'a> Tile<'a> {
                         let to = self.values[load.value as usize];
                         match size {
                             1 => gather(from, to, &program.sizes, strides, start, count),
+                            2 => gather(from.cast::<u16>(), to.cast(), &program.sizes, strides, start, count),
                             4 => gather(from.cast::<u32>(), to.cast(), &program.sizes, strides, start, count),
                             _ => gather(from.cast::<u64>(), to.cast(), &program.sizes, strides, start, count),
                         }

@@ -95,7 +95,11 @@ enum Way {
 }
 
 impl Way {
-    fn of(spec: &GemmSpec) -> Way {
+    fn of<T: Real>(spec: &GemmSpec) -> Way {
+        // Dot products are made of operands in place.
+        if !T::IN_PLACE {
+            return if spec.n == 1 { Way::Swapped } else { Way::Tiles };
+        }
         if spec.m == 1 && spec.b.row == 1 && spec.n > 1 {
             Way::RowOfDots
         } else if spec.n == 1 && spec.a.column == 1 {
@@ -112,7 +116,7 @@ impl Way {
     }
 }
 
-/// The batched matrix product as a [`Kernel`] with inputs `[a, b]`.
+/// The batched matrix product as a [`Kernel`] with inputs `[a, b]` of type `T` and an output of its sums' type.
 pub struct Gemm<T: Real> {
     spec: GemmSpec,
     way: Way,
@@ -139,7 +143,7 @@ impl<T: Real> Gemm<T> {
 
     fn with_micro(spec: GemmSpec, micro: &'static Micro<T>) -> Gemm<T> {
         let mut spec = spec.folded();
-        let way = Way::of(&spec);
+        let way = Way::of::<T>(&spec);
         if way == Way::Swapped {
             let turned = |strides: MatrixStrides| MatrixStrides {
                 row: strides.column,
@@ -152,7 +156,7 @@ impl<T: Real> Gemm<T> {
         let most = ((spec.flops() / SMALLEST_TASK_FLOPS) as usize).clamp(1, 64);
         let groups = batch.min(most);
         let splits = if batch == 1 && !way.of_dots() { splits_of_depth(m, n, k) } else { 1 };
-        let left_cost = if spec.a.column == 1 { 0.0 } else { 0.3 };
+        let left_cost = if spec.a.column == 1 && T::IN_PLACE { 0.0 } else { 0.3 };
         let right_cost = if spec.b.column == 1 { 0.25 } else { 0.4 };
         let stretch = k.div_ceil(splits);
         let grid = if groups < batch {
@@ -177,10 +181,10 @@ impl<T: Real> Gemm<T> {
         &self,
         item: usize,
         cell: usize,
-        a: *const T,
-        b: *const T,
-        c: *mut T,
-        scratch: *mut T,
+        a: *const T::Sum,
+        b: *const T::Sum,
+        c: *mut T::Sum,
+        scratch: *mut T::Sum,
     ) -> Block {
         let GemmSpec { m, n, k, a: a_strides, b: b_strides, .. } = self.spec;
         let (matrix, row, vector, step) = match self.way {
@@ -219,8 +223,8 @@ impl<T: Real> Gemm<T> {
         (row, column, split): (usize, usize, usize),
         a: *const T,
         b: *const T,
-        output: *mut T,
-        scratch: *mut T,
+        output: *mut T::Sum,
+        scratch: *mut T::Sum,
         finished: &mut dyn FnMut(Range<usize>, Range<usize>),
     ) {
         let GemmSpec { m, n, k, a: a_strides, b: b_strides, .. } = self.spec;
@@ -268,16 +272,16 @@ impl<T: Real> Kernel for Gemm<T> {
     }
 
     fn workspace_bytes(&self) -> usize {
-        if self.splits == 1 { 0 } else { self.splits * self.spec.m * self.spec.n * size_of::<T>() }
+        if self.splits == 1 { 0 } else { self.splits * self.spec.m * self.spec.n * size_of::<T::Sum>() }
     }
 
     fn scratch_bytes(&self) -> usize {
         if self.way.of_dots() {
-            return self.spec.k * size_of::<T>();
+            return self.spec.k * size_of::<T::Sum>();
         }
         let rows = self.spec.m.div_ceil(self.grid.rows) + self.micro.rows;
         let columns = self.spec.n.div_ceil(self.grid.columns) + self.micro.columns;
-        scratch_elements(self.micro, rows, columns.min(self.spec.n), self.depth) * size_of::<T>()
+        scratch_elements(self.micro, rows, columns.min(self.spec.n), self.depth) * size_of::<T::Sum>()
     }
 
     fn flops(&self) -> f64 {
@@ -302,7 +306,7 @@ impl<T: Real> Kernel for Gemm<T> {
         if self.way == Way::Swapped {
             (a, b) = (b, a);
         }
-        let (output, workspace) = (io.output.cast::<T>(), io.workspace.cast::<T>());
+        let (output, workspace) = (io.output.cast::<T::Sum>(), io.workspace.cast::<T::Sum>());
         if phase == 1 {
             let rows = share(m, 1, self.phases[1], task);
             let start = rows.start * n;
@@ -326,7 +330,7 @@ impl<T: Real> Kernel for Gemm<T> {
             let c = output.wrapping_add(item * m * n);
             if self.way.of_dots() {
                 // SAFETY: as the caller vouches.
-                told(unsafe { self.dots(item, column, a, b, c, scratch.cast()) });
+                told(unsafe { self.dots(item, column, a.cast(), b.cast(), c, scratch.cast()) });
                 continue;
             }
             // SAFETY: as the caller vouches.

@@ -12,13 +12,18 @@
 //! image never win a maximum. Windows are read in row-major order; a NaN wins, of several the last (as in PyTorch). A
 //! window without any cell of the image has maximum -infinity, mean and pick 0.
 //!
+//! Images x may be bf16; then so is their maximum, which is one of their numbers, and everything else is f32.
+//!
 //! A scattering task owns rows of dx and visits every window that touches them, in row-major order, so the sums do not
 //! depend on how rows were cut into tasks.
 
 mod tiled;
 
+use half::bf16;
+
 use super::isa::Isa;
 use super::kernel::{Block, Io, Kernel};
+use crate::bfloat::{narrow, widen};
 use crate::multiversion;
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Range};
@@ -70,7 +75,7 @@ pub enum PoolOp {
     },
 }
 
-/// A pooling kernel for numbers of type `T`. One phase, no workspace.
+/// A pooling kernel for images `x` of numbers kept as `T`. One phase, no workspace.
 pub struct Pool<T> {
     op: PoolOp,
     spec: PoolSpec,
@@ -82,7 +87,7 @@ pub struct Pool<T> {
     number: PhantomData<fn(T)>,
 }
 
-impl<T: Float> Pool<T> {
+impl<T: Kept> Pool<T> {
     /// The kernel that computes `op` on images of `spec` with the instructions of `isa`.
     pub fn new(op: PoolOp, spec: PoolSpec, isa: Isa) -> Self {
         let numbers = spec.in_h * spec.in_w * spec.channels + spec.out_h * spec.out_w * spec.channels;
@@ -102,7 +107,7 @@ impl PoolOp {
     }
 }
 
-impl<T: Float> Kernel for Pool<T> {
+impl<T: Kept> Kernel for Pool<T> {
     fn phases(&self) -> &[usize] {
         &self.phases
     }
@@ -131,7 +136,7 @@ impl<T: Float> Kernel for Pool<T> {
     ) {
         let spec = &self.spec;
         let first = io.inputs[0].cast::<T>();
-        let output = io.output.cast::<T>();
+        let numbers = io.output.cast::<T::Number>();
         let columns = self.op.output_size(spec)[1];
         for (image, rows) in self.cut.pieces(task) {
             // SAFETY: the caller gives arrays of the shapes of `spec`; `rows` are rows of an image of the output, and
@@ -139,30 +144,30 @@ impl<T: Float> Kernel for Pool<T> {
             unsafe {
                 match self.op {
                     op if self.tiled => {
-                        let second = io.inputs.last().copied().unwrap_or(io.inputs[0]).cast::<T>();
-                        tiled::run::<T>(self.isa, op, spec, image, rows.clone(), first, second, output);
+                        let second = io.inputs.last().copied().unwrap_or(io.inputs[0]).cast::<T::Number>();
+                        tiled::run::<T>(self.isa, op, spec, image, rows.clone(), first, second, io.output);
                     }
-                    PoolOp::Max => max::<T>(self.isa, spec, image, rows.clone(), first, output),
+                    PoolOp::Max => max::<T>(self.isa, spec, image, rows.clone(), first, io.output.cast()),
                     PoolOp::MaxPick => {
-                        let u = io.inputs[1].cast::<T>();
-                        max_pick::<T>(self.isa, spec, image, rows.clone(), first, u, output);
+                        let u = io.inputs[1].cast::<T::Number>();
+                        max_pick::<T>(self.isa, spec, image, rows.clone(), first, u, numbers);
                     }
                     PoolOp::MaxScatter => {
-                        let dy = io.inputs[1].cast::<T>();
-                        max_scatter::<T>(self.isa, spec, image, rows.clone(), first, dy, output);
+                        let dy = io.inputs[1].cast::<T::Number>();
+                        max_scatter::<T>(self.isa, spec, image, rows.clone(), first, dy, numbers);
                     }
                     PoolOp::Avg { count_include_pad } => {
-                        avg::<T>(self.isa, spec, count_include_pad, image, rows.clone(), first, output);
+                        avg::<T>(self.isa, spec, count_include_pad, image, rows.clone(), first, numbers);
                     }
                     PoolOp::AvgScatter { count_include_pad } => {
-                        avg_scatter::<T>(
+                        avg_scatter::<T::Number>(
                             self.isa,
                             spec,
                             count_include_pad,
                             image,
                             rows.clone(),
-                            first,
-                            output,
+                            first.cast(),
+                            numbers,
                         );
                     }
                 }
@@ -203,6 +208,28 @@ impl Cut {
     }
 }
 
+/// How images are kept.
+pub trait Kept: Copy + Send + Sync + 'static {
+    /// What is computed with.
+    type Number: Float;
+    /// The same number.
+    fn widen(self) -> Self::Number;
+    /// A number that was kept so.
+    fn narrow(number: Self::Number) -> Self;
+}
+
+impl Kept for bf16 {
+    type Number = f32;
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        widen(self)
+    }
+    #[inline(always)]
+    fn narrow(number: f32) -> bf16 {
+        narrow(number)
+    }
+}
+
 /// The numbers pooling works on.
 pub trait Float: Copy + PartialOrd + Add<Output = Self> + Div<Output = Self> + Send + Sync + 'static {
     /// 0
@@ -221,6 +248,18 @@ macro_rules! float {
             #[inline(always)]
             fn count(n: usize) -> Self {
                 n as $type
+            }
+        }
+
+        impl Kept for $type {
+            type Number = $type;
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+            #[inline(always)]
+            fn narrow(number: $type) -> $type {
+                number
             }
         }
     };
@@ -318,26 +357,26 @@ unsafe fn store<T: Copy, const LANES: usize>(at: *mut T, values: [T; LANES]) {
 multiversion! {
     /// # Safety
     /// `x` and `y` have the shapes of `spec` and do not overlap; `rows` are rows of y's image that nobody else uses.
-    unsafe fn max<T: Float>(spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, y: *mut T) {
+    unsafe fn max<T: Kept>(spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, y: *mut T) {
         let c_all = spec.channels;
         for out_y in rows {
             for out_x in 0..spec.out_w {
                 let window = spec.window(out_y, out_x);
                 let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
                 by_block!(c_all, |c, LANES| {
-                    let mut best = [T::LOWEST; LANES];
+                    let mut best = [T::Number::LOWEST; LANES];
                     for in_y in window.y.clone() {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
                             // SAFETY: a block of channels of a pixel of x.
-                            let value = unsafe { load::<T, LANES>(x.add(at)) };
+                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
                             for lane in 0..LANES {
                                 best[lane] = if beats(value[lane], best[lane]) { value[lane] } else { best[lane] };
                             }
                         }
                     }
                     // SAFETY: a block of channels of a pixel of y.
-                    unsafe { store::<T, LANES>(y.add(out + c), best) };
+                    unsafe { store::<T, LANES>(y.add(out + c), best.map(T::narrow)) };
                 });
             }
         }
@@ -347,8 +386,8 @@ multiversion! {
 multiversion! {
     /// # Safety
     /// As [`max`]; `u` has the shape of `x`.
-    unsafe fn max_pick<T: Float>(
-        spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, u: *const T, y: *mut T
+    unsafe fn max_pick<T: Kept>(
+        spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, u: *const T::Number, y: *mut T::Number
     ) {
         let c_all = spec.channels;
         for out_y in rows {
@@ -358,18 +397,20 @@ multiversion! {
                 let first = ((image * spec.in_h + window.y.start) * spec.in_w + window.x.start) * c_all;
                 let empty = window.y.is_empty() || window.x.is_empty();
                 by_block!(c_all, |c, LANES| {
-                    let mut best = [T::LOWEST; LANES];
-                    let mut picked = [T::ZERO; LANES];
+                    let mut best = [T::Number::LOWEST; LANES];
+                    let mut picked = [T::Number::ZERO; LANES];
                     if !empty {
                         // The first cell wins where all are -infinity.
-                        // SAFETY: a block of channels of a pixel of x and u.
-                        picked = unsafe { load::<T, LANES>(u.add(first + c)) };
+                        // SAFETY: a block of channels of a pixel of u.
+                        picked = unsafe { load::<T::Number, LANES>(u.add(first + c)) };
                     }
                     for in_y in window.y.clone() {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
-                            // SAFETY: a block of channels of a pixel of x and u.
-                            let (value, other) = unsafe { (load::<T, LANES>(x.add(at)), load::<T, LANES>(u.add(at))) };
+                            // SAFETY: a block of channels of a pixel of x.
+                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
+                            // SAFETY: a block of channels of a pixel of u.
+                            let other = unsafe { load::<T::Number, LANES>(u.add(at)) };
                             for lane in 0..LANES {
                                 let wins = beats(value[lane], best[lane]);
                                 best[lane] = if wins { value[lane] } else { best[lane] };
@@ -378,7 +419,7 @@ multiversion! {
                         }
                     }
                     // SAFETY: a block of channels of a pixel of y.
-                    unsafe { store::<T, LANES>(y.add(out + c), picked) };
+                    unsafe { store::<T::Number, LANES>(y.add(out + c), picked) };
                 });
             }
         }
@@ -389,8 +430,8 @@ multiversion! {
     /// # Safety
     /// `x` and `dx` have the shape of an input of `spec`, `dy` of an output; `dx` overlaps neither; `rows` are rows of
     /// dx's image that nobody else uses.
-    unsafe fn max_scatter<T: Float>(
-        spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, dy: *const T, dx: *mut T
+    unsafe fn max_scatter<T: Kept>(
+        spec: &PoolSpec, image: usize, rows: Range<usize>, x: *const T, dy: *const T::Number, dx: *mut T::Number
     ) {
         let c_all = spec.channels;
         let mut clean = rows.start;
@@ -404,15 +445,15 @@ multiversion! {
                 let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
                 let mine = window.y.start.max(rows.start)..window.y.end.min(rows.end);
                 by_block!(c_all, |c, LANES| {
-                    let mut best = [T::LOWEST; LANES];
+                    let mut best = [T::Number::LOWEST; LANES];
                     // The number of the winning cell, in the type of the lanes.
-                    let mut winner = [T::ZERO; LANES];
+                    let mut winner = [T::Number::ZERO; LANES];
                     for in_y in window.y.clone() {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
-                            let cell = T::count((in_y - window.y.start) * spec.window[1] + (in_x - window.x.start));
+                            let cell = T::Number::count((in_y - window.y.start) * spec.window[1] + (in_x - window.x.start));
                             // SAFETY: a block of channels of a pixel of x.
-                            let value = unsafe { load::<T, LANES>(x.add(at)) };
+                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
                             for lane in 0..LANES {
                                 let wins = beats(value[lane], best[lane]);
                                 best[lane] = if wins { value[lane] } else { best[lane] };
@@ -421,18 +462,18 @@ multiversion! {
                         }
                     }
                     // SAFETY: a block of channels of a pixel of dy.
-                    let gradient = unsafe { load::<T, LANES>(dy.add(out + c)) };
+                    let gradient = unsafe { load::<T::Number, LANES>(dy.add(out + c)) };
                     for in_y in mine.clone() {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
-                            let cell = T::count((in_y - window.y.start) * spec.window[1] + (in_x - window.x.start));
+                            let cell = T::Number::count((in_y - window.y.start) * spec.window[1] + (in_x - window.x.start));
                             // SAFETY: a block of channels of a pixel of dx in our rows.
-                            let mut sum = unsafe { load::<T, LANES>(dx.add(at)) };
+                            let mut sum = unsafe { load::<T::Number, LANES>(dx.add(at)) };
                             for lane in 0..LANES {
-                                sum[lane] = sum[lane] + if winner[lane] == cell { gradient[lane] } else { T::ZERO };
+                                sum[lane] = sum[lane] + if winner[lane] == cell { gradient[lane] } else { T::Number::ZERO };
                             }
                             // SAFETY: as above.
-                            unsafe { store::<T, LANES>(dx.add(at), sum) };
+                            unsafe { store::<T::Number, LANES>(dx.add(at), sum) };
                         }
                     }
                 });
@@ -446,22 +487,22 @@ multiversion! {
 multiversion! {
     /// # Safety
     /// As [`max`].
-    unsafe fn avg<T: Float>(
-        spec: &PoolSpec, count_include_pad: bool, image: usize, rows: Range<usize>, x: *const T, y: *mut T
+    unsafe fn avg<T: Kept>(
+        spec: &PoolSpec, count_include_pad: bool, image: usize, rows: Range<usize>, x: *const T, y: *mut T::Number
     ) {
         let c_all = spec.channels;
         for out_y in rows {
             for out_x in 0..spec.out_w {
                 let window = spec.window(out_y, out_x);
-                let divisor = T::count(spec.divisor(count_include_pad, &window, out_y, out_x));
+                let divisor = T::Number::count(spec.divisor(count_include_pad, &window, out_y, out_x));
                 let out = ((image * spec.out_h + out_y) * spec.out_w + out_x) * c_all;
                 by_block!(c_all, |c, LANES| {
-                    let mut sum = [T::ZERO; LANES];
+                    let mut sum = [T::Number::ZERO; LANES];
                     for in_y in window.y.clone() {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
                             // SAFETY: a block of channels of a pixel of x.
-                            let value = unsafe { load::<T, LANES>(x.add(at)) };
+                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
                             for lane in 0..LANES {
                                 sum[lane] = sum[lane] + value[lane];
                             }
@@ -469,7 +510,7 @@ multiversion! {
                     }
                     let mean = sum.map(|sum| sum / divisor);
                     // SAFETY: a block of channels of a pixel of y.
-                    unsafe { store::<T, LANES>(y.add(out + c), mean) };
+                    unsafe { store::<T::Number, LANES>(y.add(out + c), mean) };
                 });
             }
         }

@@ -1,5 +1,11 @@
 //! What the kernels' tests share: running a kernel by hand and random operands.
 
+use half::bf16;
+
+use crate::cpu::gemm::Real;
+use crate::cpu::gemm::micro::sealed::Kernels;
+use crate::cpu::gemm::micro::{Micro, WIDE_F32};
+use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
 
 /// The order in which the tasks of a phase run.
@@ -42,15 +48,15 @@ impl Aligned {
 }
 
 /// Runs all tasks of all phases on this thread and returns the output of `len` elements with the finished blocks.
-pub(crate) fn run_all<T: Copy + Default>(
+pub(crate) fn run_all<T: Real>(
     kernel: &dyn Kernel,
     inputs: &[&[T]],
     len: usize,
     order: Order,
-) -> (Vec<T>, Vec<Block>) {
+) -> (Vec<T::Sum>, Vec<Block>) {
     // A guard behind the output, as a vector's tail must not be written past it.
     const GUARD: usize = 64;
-    let mut output = Aligned::new((len + GUARD) * size_of::<T>());
+    let mut output = Aligned::new((len + GUARD) * size_of::<T::Sum>());
     let mut workspace = Aligned::new(kernel.workspace_bytes());
     let mut scratch = Aligned::new(kernel.scratch_bytes() + GUARD);
     let inputs: Vec<*const u8> = inputs.iter().map(|input| input.as_ptr().cast()).collect();
@@ -63,12 +69,12 @@ pub(crate) fn run_all<T: Copy + Default>(
         }
     }
     // SAFETY: `Aligned` holds this many elements, all initialised as bytes.
-    let written = unsafe { std::slice::from_raw_parts(output.at().cast::<T>(), len).to_vec() };
+    let written = unsafe { std::slice::from_raw_parts(output.at().cast::<T::Sum>(), len).to_vec() };
     let bytes = |at: *mut u8, from: usize, count: usize| {
         // SAFETY: within the guard.
         unsafe { std::slice::from_raw_parts(at.add(from), count).to_vec() }
     };
-    let behind = bytes(output.at(), len * size_of::<T>(), GUARD * size_of::<T>());
+    let behind = bytes(output.at(), len * size_of::<T::Sum>(), GUARD * size_of::<T::Sum>());
     assert!(behind.iter().all(|&byte| byte == 0xFF), "written past the output");
     let behind = bytes(scratch.at(), kernel.scratch_bytes(), GUARD);
     assert!(behind.iter().all(|&byte| byte == 0xFF), "written past the scratch");
@@ -121,13 +127,19 @@ impl Dice {
 }
 
 /// The numbers as `T`, and as the `f64` they then are.
-pub(crate) trait Sample: crate::cpu::gemm::Real + PartialEq + Into<f64> {
+pub(crate) trait Sample: Real<Sum: PartialEq + Into<f64>> + PartialEq + Into<f64> {
+    /// Of the sums.
     const EPSILON: f64;
+    /// The same kernels for operands of the sums' type.
+    fn sums(micro: &'static Micro<Self>) -> &'static Micro<Self::Sum>;
     fn of(x: f64) -> Self;
 }
 
 impl Sample for f32 {
     const EPSILON: f64 = f32::EPSILON as f64;
+    fn sums(micro: &'static Micro<f32>) -> &'static Micro<f32> {
+        micro
+    }
     fn of(x: f64) -> f32 {
         x as f32
     }
@@ -135,8 +147,23 @@ impl Sample for f32 {
 
 impl Sample for f64 {
     const EPSILON: f64 = f64::EPSILON;
+    fn sums(micro: &'static Micro<f64>) -> &'static Micro<f64> {
+        micro
+    }
     fn of(x: f64) -> f64 {
         x
+    }
+}
+
+impl Sample for bf16 {
+    const EPSILON: f64 = f32::EPSILON as f64;
+    fn sums(micro: &'static Micro<bf16>) -> &'static Micro<f32> {
+        let of = |isa| <f32 as Kernels>::micro(isa);
+        let known = Isa::available().into_iter().map(of).chain([&WIDE_F32]);
+        known.rev().find(|sums| sums.lanes == micro.lanes).unwrap()
+    }
+    fn of(x: f64) -> bf16 {
+        bf16::from_f64(x)
     }
 }
 

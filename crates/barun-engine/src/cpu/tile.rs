@@ -2,8 +2,13 @@
 //!
 //! An instruction is one primitive applied to a whole tile, so a chain of any length reads each operand from memory
 //! once and writes each result once. Every instruction rounds exactly as the primitive alone would.
+//!
+//! Code knows bf16 only to cast it, to copy it and to fill it in; everything else works on the widened values.
+
+use half::bf16;
 
 use super::math;
+use crate::bfloat::{narrow, narrow_f64, widen};
 use crate::graph::{Binary, Literal, Unary};
 use crate::multiversion;
 use crate::random;
@@ -24,7 +29,7 @@ pub enum TileOp {
     Binary(Binary),
     /// Condition, and two operands of the instruction's type.
     Where,
-    /// From the instruction's type.
+    /// From the instruction's type; from bf16 to f32 alone.
     Cast(DType),
     /// Copies.
     Copy,
@@ -249,12 +254,14 @@ fn cast_from<T: Number>(
     to_f32: impl Fn(T) -> f32,
     to_i64: impl Fn(T) -> i64,
     to_u8: impl Fn(T) -> u8,
+    to_bf16: impl Fn(T) -> bf16,
 ) {
     let count = a.len();
     // SAFETY: the result has room for a tile of its type and is none of the operands.
     unsafe {
         match to {
             DType::F32 => map1(a, output::<f32>(result, count), to_f32),
+            DType::BF16 => map1(a, output::<bf16>(result, count), to_bf16),
             DType::F64 => map1(a, output::<f64>(result, count), |x| x.to_f64()),
             DType::I64 => map1(a, output::<i64>(result, count), to_i64),
             DType::U8 => map1(a, output::<u8>(result, count), to_u8),
@@ -270,6 +277,7 @@ fn cast_byte(a: &[u8], to: DType, result: *mut u8) {
     unsafe {
         match to {
             DType::F32 => map1(a, output::<f32>(result, count), f32::from),
+            DType::BF16 => map1(a, output::<bf16>(result, count), |x| narrow(f32::from(x))),
             DType::F64 => map1(a, output::<f64>(result, count), f64::from),
             DType::I64 => map1(a, output::<i64>(result, count), i64::from),
             DType::U8 => map1(a, output::<u8>(result, count), |x| x),
@@ -365,9 +373,10 @@ multiversion! {
                             _ => choose::<u8>(condition, input(at(1), count), input(at(2), count), output(result, count)),
                         }
                     }
-                    (TileOp::Cast(to), DType::F32) => cast_from::<f32>(input(at(0), count), *to, result, |x| x, |x| x as i64, |x| x as u8),
-                    (TileOp::Cast(to), DType::F64) => cast_from::<f64>(input(at(0), count), *to, result, |x| x as f32, |x| x as i64, |x| x as u8),
-                    (TileOp::Cast(to), DType::I64) => cast_from::<i64>(input(at(0), count), *to, result, |x| x as f32, |x| x, |x| x.clamp(0, 255) as u8),
+                    (TileOp::Cast(to), DType::F32) => cast_from::<f32>(input(at(0), count), *to, result, |x| x, |x| x as i64, |x| x as u8, narrow),
+                    (TileOp::Cast(to), DType::F64) => cast_from::<f64>(input(at(0), count), *to, result, |x| x as f32, |x| x as i64, |x| x as u8, narrow_f64),
+                    (TileOp::Cast(to), DType::I64) => cast_from::<i64>(input(at(0), count), *to, result, |x| x as f32, |x| x, |x| x.clamp(0, 255) as u8, |x| narrow(x as f32)),
+                    (TileOp::Cast(_), DType::BF16) => map1(input(at(0), count), output(result, count), widen),
                     (TileOp::Cast(to), _) => cast_byte(input(at(0), count), *to, result),
                     (TileOp::Copy, dtype) => std::ptr::copy_nonoverlapping(at(0), result, count * dtype.size()),
                     (TileOp::Iota { stride, size }, dtype) => iota(*stride, *size, start, dtype, result, count),
@@ -392,6 +401,7 @@ pub unsafe fn fill(value: Literal, dtype: DType, result: *mut u8, count: usize) 
     unsafe {
         match (dtype, value) {
             (DType::F32, _) => output::<f32>(result, count).fill(number as f32),
+            (DType::BF16, _) => output::<bf16>(result, count).fill(narrow_f64(number)),
             (DType::F64, _) => output::<f64>(result, count).fill(number),
             (DType::I64, Literal::Int(value)) => output::<i64>(result, count).fill(value),
             (DType::I64, _) => output::<i64>(result, count).fill(number as i64),
@@ -419,6 +429,7 @@ unsafe fn iota(stride: usize, size: usize, start: usize, dtype: DType, result: *
     unsafe {
         match dtype {
             DType::F32 => output::<f32>(result, count).fill_with(|| next() as f32),
+            DType::BF16 => unreachable!("the shape rule refuses to count in bf16"),
             DType::F64 => output::<f64>(result, count).fill_with(|| next() as f64),
             DType::I64 => output::<i64>(result, count).fill_with(|| next() as i64),
             DType::U8 | DType::Bool => output::<u8>(result, count).fill_with(|| next() as u8),

@@ -54,6 +54,9 @@ fn result(op: &Primitive, operands: &[&Kind], wanted: Option<&Kind>) -> Result<K
         Primitive::Iota { axis } => {
             let kind = given("iota")?;
             check_axes(&[*axis], &kind.0)?;
+            if kind.1 == DType::BF16 {
+                return misfit("bf16 counts to 256 only", "count in DType::I64 or DType::F32 and cast");
+            }
             Ok(kind)
         }
         Primitive::Random { .. } => {
@@ -81,7 +84,7 @@ fn result(op: &Primitive, operands: &[&Kind], wanted: Option<&Kind>) -> Result<K
         Primitive::Sum { axes } | Primitive::Max { axes } => {
             let (shape, dtype) = operands[0];
             check_axes(axes, shape)?;
-            if *dtype == DType::Bool || *dtype == DType::U8 {
+            if matches!(dtype, DType::Bool | DType::U8 | DType::BF16) {
                 return misfit(
                     format!("a reduction of {dtype} is not defined"),
                     "cast it first, for example to DType::I64",
@@ -205,40 +208,42 @@ fn result(op: &Primitive, operands: &[&Kind], wanted: Option<&Kind>) -> Result<K
         Primitive::MatMul => matmul(operands[0], operands[1]),
         Primitive::Conv2d(conv) => {
             let [(images, a), (kernels, b)] = [operands[0], operands[1]];
-            same_type(*a, *b)?;
-            float("conv2d", *a)?;
-            Ok((conv_output(conv, images, kernels)?, *a))
+            let dtype = contracted("conv2d", *a, *b)?;
+            Ok((conv_output(conv, images, kernels)?, dtype))
         }
         Primitive::Conv2dInputGrad(conv) => {
             let [(outer, a), (kernels, b)] = [operands[0], operands[1]];
-            same_type(*a, *b)?;
+            let dtype = contracted("conv2d_input_grad", *a, *b)?;
             let (images, _) = given("conv2d_input_grad")?;
             same_shape(&conv_output(conv, &images, kernels)?, outer)?;
-            Ok((images, *a))
+            Ok((images, dtype))
         }
         Primitive::Conv2dWeightGrad(conv) => {
             let [(images, a), (outer, b)] = [operands[0], operands[1]];
-            same_type(*a, *b)?;
+            let dtype = contracted("conv2d_weight_grad", *a, *b)?;
             let (kernels, _) = given("conv2d_weight_grad")?;
             same_shape(&conv_output(conv, images, &kernels)?, outer)?;
-            Ok((kernels, *a))
+            Ok((kernels, dtype))
         }
         Primitive::MaxPool2d(pool) | Primitive::AvgPool2d(pool) => {
-            float("pooling", operands[0].1)?;
-            Ok((pool_output(pool, &operands[0].0)?, operands[0].1))
+            let (images, dtype) = operands[0];
+            float("pooling", dtype.computed())?;
+            let is_max = matches!(op, Primitive::MaxPool2d(_));
+            Ok((pool_output(pool, images)?, if is_max { *dtype } else { dtype.computed() }))
         }
         Primitive::MaxPool2dScatter(pool) => {
-            same_type(operands[0].1, operands[1].1)?;
+            same_type(operands[0].1.computed(), operands[1].1)?;
             same_shape(&pool_output(pool, &operands[0].0)?, &operands[1].0)?;
-            Ok(operands[0].clone())
+            Ok((operands[0].0.clone(), operands[1].1))
         }
         Primitive::MaxPool2dPick(pool) => {
-            same_type(operands[0].1, operands[1].1)?;
+            same_type(operands[0].1.computed(), operands[1].1)?;
             same_shape(&operands[0].0, &operands[1].0)?;
-            Ok((pool_output(pool, &operands[0].0)?, operands[0].1))
+            Ok((pool_output(pool, &operands[0].0)?, operands[1].1))
         }
         Primitive::AvgPool2dScatter(pool) => {
             let images = given("avg_pool2d_scatter")?;
+            same_type(images.1, operands[0].1)?;
             same_shape(&pool_output(pool, &images.0)?, &operands[0].0)?;
             Ok(images)
         }
@@ -256,6 +261,7 @@ fn unary(op: Unary, operand: &Kind) -> Result<Kind, Misfit> {
         Unary::Not if *dtype == DType::Bool => Ok(operand.clone()),
         Unary::Not => misfit(format!("a logical operation needs bool, this is {dtype}"), "compare first"),
         Unary::Neg | Unary::Abs | Unary::Sign if *dtype == DType::I64 => Ok(operand.clone()),
+        Unary::Tanh if *dtype == DType::BF16 => Ok(operand.clone()),
         _ => float("this function", *dtype).map(|()| operand.clone()),
     }
 }
@@ -272,7 +278,8 @@ fn binary(op: Binary, a: &Kind, b: &Kind) -> Result<Kind, Misfit> {
         Binary::And | Binary::Or => Ok(a.clone()),
         Binary::Less | Binary::Equal => Ok((a.0.clone(), DType::Bool)),
         Binary::Pow => float("pow", a.1).map(|()| a.clone()),
-        _ if a.1 == DType::Bool || a.1 == DType::U8 => misfit(
+        Binary::Max | Binary::Min if a.1 == DType::BF16 => Ok(a.clone()),
+        _ if matches!(a.1, DType::Bool | DType::U8 | DType::BF16) => misfit(
             format!("arithmetic on {} is not defined", a.1),
             "cast it first, for example to DType::F32",
         ),
@@ -281,8 +288,7 @@ fn binary(op: Binary, a: &Kind, b: &Kind) -> Result<Kind, Misfit> {
 }
 
 fn matmul(a: &Kind, b: &Kind) -> Result<Kind, Misfit> {
-    same_type(a.1, b.1)?;
-    float("matmul", a.1)?;
+    let dtype = contracted("matmul", a.1, b.1)?;
     let (left, right) = (&a.0, &b.0);
     if left.rank() < 2 || right.rank() < 2 {
         return misfit("both sides need at least two axes", "add one with .unsqueeze(axis)");
@@ -303,7 +309,7 @@ fn matmul(a: &Kind, b: &Kind) -> Result<Kind, Misfit> {
     if left[..left.rank() - 2] != right[..right.rank() - 2] {
         return misfit("the leading (batch) sizes must agree", BROADCAST_HELP);
     }
-    Ok((left[..left.rank() - 2].iter().copied().chain([m, n]).collect(), a.1))
+    Ok((left[..left.rank() - 2].iter().copied().chain([m, n]).collect(), dtype))
 }
 
 fn conv_output(conv: &Conv2d, images: &Shape, kernels: &Shape) -> Result<Shape, Misfit> {
@@ -407,8 +413,15 @@ fn same_shape(a: &Shape, b: &Shape) -> Result<(), Misfit> {
     if a == b { Ok(()) } else { misfit(format!("the shapes must be the same, not {a} and {b}"), "") }
 }
 
+/// The type a contraction of operands of types `a` and `b` sums in and gives.
+fn contracted(what: &str, a: DType, b: DType) -> Result<DType, Misfit> {
+    same_type(a, b)?;
+    float(what, a.computed())?;
+    Ok(a.computed())
+}
+
 fn float(what: &str, dtype: DType) -> Result<(), Misfit> {
-    if dtype.is_float() {
+    if matches!(dtype, DType::F32 | DType::F64) {
         return Ok(());
     }
     misfit(format!("{what} needs f32 or f64, this is {dtype}"), "cast it first with .cast(DType::F32)")

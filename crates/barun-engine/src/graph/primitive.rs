@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Graph;
+use crate::bfloat::{narrow_f64, widen};
 use crate::tensor::DType;
 
 /// A constant with exact equality: the bits of an `f64`, or an integer.
@@ -22,6 +23,7 @@ impl Literal {
     pub fn new(value: f64, dtype: DType) -> Self {
         match dtype {
             DType::F32 => Literal::Float(f64::from(value as f32).to_bits()),
+            DType::BF16 => Literal::Float(f64::from(widen(narrow_f64(value))).to_bits()),
             DType::F64 => Literal::Float(value.to_bits()),
             DType::I64 => Literal::Int(value as i64),
             DType::U8 => Literal::Int(i64::from(value as u8)),
@@ -38,7 +40,8 @@ impl Literal {
     }
 }
 
-/// Element-wise functions of one operand, which keep its type.
+/// Element-wise functions of one operand, which keep its type. Of bf16 there is the hyperbolic tangent alone: its
+/// gradient reads the result, which is so kept at half the size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the names say it
 pub enum Unary {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use half::bf16;
+
 use super::{DType, Element, Shape};
 use crate::cpu::memory::Memory;
 use crate::error::{Error, Result};
@@ -55,6 +57,7 @@ impl Buffer {
         let count = self.shape.elements();
         match self.dtype {
             DType::F32 => self.memory.slice::<f32>(0, count).iter().map(|x| x.to_f64()).collect(),
+            DType::BF16 => self.memory.slice::<bf16>(0, count).iter().map(|x| Element::to_f64(*x)).collect(),
             DType::F64 => self.memory.slice::<f64>(0, count).to_vec(),
             DType::I64 => self.memory.slice::<i64>(0, count).iter().map(|x| x.to_f64()).collect(),
             DType::U8 | DType::Bool => self.memory.slice::<u8>(0, count).iter().map(|x| x.to_f64()).collect(),

@@ -95,6 +95,15 @@ impl Tensor {
         }
     }
 
+    /// A constant of this tensor's shape to compute with it, or to be its gradient: for bf16 in f32, not rounded.
+    #[track_caller]
+    pub(crate) fn number(&self, value: f64) -> Tensor {
+        match self.check() {
+            Ok(_) => Tensor::full(self.node().shape.clone(), value, self.dtype().computed()),
+            Err(_) => self.clone(),
+        }
+    }
+
     /// `x * x`.
     #[track_caller]
     pub fn square(&self) -> Tensor {
@@ -115,7 +124,7 @@ impl Tensor {
             1.0 => self.clone(),
             2.0 => self.square(),
             3.0 => self.square() * self,
-            _ => self.pow(&self.like(exponent)),
+            _ => self.pow(&self.number(exponent)),
         }
     }
 
@@ -140,7 +149,8 @@ impl Tensor {
         Tensor::build(Primitive::Where, &[&condition, &yes, &no], None)
     }
 
-    /// To another type. Floats to integers truncate and saturate; anything to bool is "not zero".
+    /// To another type. Floats to integers truncate and saturate; to bf16 they round to the nearest, ties to even;
+    /// anything to bool is "not zero".
     #[track_caller]
     pub fn cast(&self, dtype: DType) -> Tensor {
         if self.dtype() == dtype {
@@ -222,28 +232,28 @@ macro_rules! operator {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: f64) -> Tensor {
-                Tensor::binary(Binary::$trait, self, &self.like(other))
+                Tensor::binary(Binary::$trait, self, &self.number(other))
             }
         }
         impl $trait<f64> for Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: f64) -> Tensor {
-                Tensor::binary(Binary::$trait, &self, &self.like(other))
+                Tensor::binary(Binary::$trait, &self, &self.number(other))
             }
         }
         impl $trait<&Tensor> for f64 {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
-                Tensor::binary(Binary::$trait, &other.like(self), other)
+                Tensor::binary(Binary::$trait, &other.number(self), other)
             }
         }
         impl $trait<Tensor> for f64 {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: Tensor) -> Tensor {
-                Tensor::binary(Binary::$trait, &other.like(self), &other)
+                Tensor::binary(Binary::$trait, &other.number(self), &other)
             }
         }
     };

@@ -19,6 +19,7 @@ mod dtype;
 mod elementwise;
 mod generator;
 mod movement;
+mod promote;
 mod read;
 mod reduce;
 mod scan;
@@ -200,6 +201,9 @@ impl Tensor {
         if let Some(failed) = operands.iter().find(|operand| operand.0.error.is_some()) {
             return (*failed).clone();
         }
+        let promoted = promote::promoted(&op, operands, &origin);
+        let promoted: Vec<&Tensor> = promoted.iter().flatten().collect();
+        let operands = if promoted.is_empty() { operands } else { &promoted };
         let kinds: Vec<Kind> = operands.iter().map(|operand| operand.kind()).collect();
         let tensor = match infer(&op, &kinds.iter().collect::<Vec<_>>(), wanted.as_ref()) {
             Ok(kind) => {

@@ -21,4 +21,4 @@ impl Default for LeakyRelu {
     }
 }
 
-activation!(LeakyRelu, Init::HeNormal, |this, x| x.greater(&x.like(0.0)).where_(x, &(x * this.slope)));
+activation!(LeakyRelu, Init::HeNormal, of rounded |this, x| x.greater(&x.like(0.0)).where_(x, &(x * this.slope)));

@@ -20,9 +20,17 @@ pub trait Activation: Layer + Hyper {
     fn clone_activation(&self) -> Box<dyn Activation>;
 }
 
-/// Makes a struct with a field `id: Id` an [`Activation`] and a layer: its formula, its initial rule.
+/// Makes a struct with a field `id: Id` an [`Activation`] and a layer: its formula, its initial rule; with `of rounded`
+/// before the formula the layer takes its input [rounded](crate::Pass::rounded), as what is between hidden layers may be,
+/// and outputs and probabilities should not.
 macro_rules! activation {
+    ($type:ident, $init:expr, of rounded |$this:ident, $x:ident| $formula:expr) => {
+        activation!(@ $type, $init, |$this, $x| $formula, |pass, x| pass.rounded(x));
+    };
     ($type:ident, $init:expr, |$this:ident, $x:ident| $formula:expr) => {
+        activation!(@ $type, $init, |$this, $x| $formula, |_pass, x| x.clone());
+    };
+    (@ $type:ident, $init:expr, |$this:ident, $x:ident| $formula:expr, |$pass:ident, $input:ident| $taken:expr) => {
         impl $crate::activations::Activation for $type {
             fn apply(&self, $x: &$crate::Tensor) -> $crate::Tensor {
                 let $this = self;
@@ -44,9 +52,13 @@ macro_rules! activation {
             }
         }
         impl $crate::Forward for $type {
-            fn forward(&self, x: &$crate::Tensor, pass: &mut $crate::Pass) -> $crate::Result<$crate::Tensor> {
+            fn forward(
+                &self,
+                $input: &$crate::Tensor,
+                pass: &mut $crate::Pass,
+            ) -> $crate::Result<$crate::Tensor> {
                 use $crate::activations::Activation;
-                pass.layer(&self.id, stringify!($type), |_| Ok(self.apply(x)))
+                pass.layer(&self.id, stringify!($type), |$pass| Ok(self.apply(&$taken)))
             }
         }
     };

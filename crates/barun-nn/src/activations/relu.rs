@@ -14,7 +14,7 @@ pub struct Relu {
     #[hyper(skip)]
     pub id: Id,
 }
-activation!(Relu, Init::HeNormal, |this, x| relu(x, this.at_zero));
+activation!(Relu, Init::HeNormal, of rounded |this, x| relu(x, this.at_zero));
 
 fn relu(x: &Tensor, at_zero: f64) -> Tensor {
     if !(0.0..=1.0).contains(&at_zero) {

@@ -9,4 +9,4 @@ pub struct Tanh {
     #[hyper(skip)]
     pub id: Id,
 }
-activation!(Tanh, Init::XavierNormal, |_this, x| x.tanh());
+activation!(Tanh, Init::XavierNormal, of rounded |_this, x| x.tanh());

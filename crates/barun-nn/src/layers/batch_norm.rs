@@ -77,6 +77,7 @@ impl Forward for BatchNorm {
             if let Some(error) = self.misfit(x, count, pass.is_training()) {
                 return Ok(error);
             }
+            let x = &pass.rounded(x);
             let gamma = pass.parameter(&self.id, "gamma")?;
             let beta = pass.parameter(&self.id, "beta")?;
             let running_mean = pass.stat(&self.id, "running_mean")?;

@@ -101,7 +101,8 @@ impl Forward for Conv2d {
                 dilation: self.dilation,
                 groups: self.groups,
             };
-            let y = images.conv2d(&pass.parameter(&self.id, "weight")?, geometry);
+            let kernels = pass.rounded(&pass.parameter(&self.id, "weight")?);
+            let y = pass.rounded(&images).conv2d(&kernels, geometry);
             Ok(if self.bias { y + pass.parameter(&self.id, "bias")? } else { y })
         })
     }

@@ -68,8 +68,9 @@ impl Forward for Dropout {
                     "the rate is the part that is dropped",
                 ));
             }
+            let x = &pass.rounded(x);
             let dropped = |pass: &mut Pass| -> Result<Tensor> {
-                let uniform = pass.uniform(x.shape()?, x.dtype());
+                let uniform = pass.uniform(x.shape()?, x.dtype().computed());
                 let is_dropped = uniform.less(&uniform.like(self.rate));
                 pass.probe("dropped", &is_dropped);
                 Ok(is_dropped)
@@ -77,7 +78,7 @@ impl Forward for Dropout {
             Ok(match (pass.is_training(), self.scaling) {
                 _ if self.rate == 0.0 => x.clone(),
                 (true, DropoutScaling::InTraining) => {
-                    dropped(pass)?.where_(&x.like(0.0), &(x * (1.0 / keep)))
+                    dropped(pass)?.where_(&x.like(0.0), &pass.rounded(&(x * (1.0 / keep))))
                 }
                 (true, DropoutScaling::AtInference) => dropped(pass)?.where_(&x.like(0.0), x),
                 (false, DropoutScaling::InTraining) => x.clone(),

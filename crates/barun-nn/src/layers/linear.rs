@@ -61,7 +61,7 @@ impl Forward for Linear {
                     if x.rank() > 2 { "put a Flatten before it" } else { "set the layer's inputs to fit" };
                 return Ok(Tensor::error("linear", &[x], requirement, help));
             }
-            let y = x.matmul(&pass.parameter(&self.id, "weight")?);
+            let y = pass.rounded(x).matmul(&pass.rounded(&pass.parameter(&self.id, "weight")?));
             Ok(if self.bias { y + pass.parameter(&self.id, "bias")? } else { y })
         })
     }

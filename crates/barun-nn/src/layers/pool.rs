@@ -51,7 +51,7 @@ impl Forward for MaxPool2d {
             padding: on_both_sides(self.padding),
             count_include_pad: false,
         };
-        pass.layer(&self.id, "MaxPool2d", |_| Ok(x.max_pool2d(geometry)))
+        pass.layer(&self.id, "MaxPool2d", |pass| Ok(pass.rounded(x).max_pool2d(geometry)))
     }
 }
 

@@ -88,7 +88,7 @@ fn aligned(op: &str, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
         let requirement = "prediction and target must have the same shape";
         Tensor::error(op, &[prediction, target], requirement, &help).check()?;
     }
-    Ok(target.cast(prediction.dtype()))
+    Ok(target.cast(prediction.dtype().computed()))
 }
 
 /// Rows of class probabilities for class targets: labels become one-hot rows, rows stay as they are.
@@ -107,7 +107,7 @@ fn class_rows(op: &str, prediction: &Tensor, target: &Tensor) -> Result<Tensor> 
         Tensor::error(op, &[prediction, target], requirement, help).check()?;
     }
     let classes = wanted[wanted.rank() - 1];
-    Ok(target.cast(crate::DType::I64).one_hot(classes, prediction.dtype()))
+    Ok(target.cast(crate::DType::I64).one_hot(classes, prediction.dtype().computed()))
 }
 
 /// The mean of `-sum(target * log_probability)` over rows. A label outside the classes has no place in its one-hot

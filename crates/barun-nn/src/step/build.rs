@@ -38,8 +38,11 @@ impl<M: Module + Forward> Step<M> {
             Purpose::Evaluate | Purpose::Predict => Mode::Eval,
             Purpose::Train | Purpose::Gradients | Purpose::Watch(_) => Mode::Train,
         };
-        let mut pass = Pass::captured(&self.inventory, &self.layout, mode)?;
+        let pass = Pass::captured(&self.inventory, &self.layout, mode)?;
+        let mut pass = pass.in_precision(self.options.precision);
         let prediction = self.model.forward(&x, &mut pass)?;
+        // A model may end with something that was rounded; what is made of its outputs is not.
+        let prediction = prediction.cast(prediction.dtype().computed());
         let outcome = match (&key.purpose, y) {
             (Purpose::Train, Some(y)) => {
                 let lr = Tensor::placeholder("lr", [], DType::F64);
@@ -101,7 +104,7 @@ impl<M: Module + Forward> Step<M> {
         };
         let step = pass.step() + 1.0;
         let mut context =
-            Context { lr: lr.cast(self.options.precision), step: step.cast(DType::F64), decays: false };
+            Context { lr: lr.cast(self.options.dtype()), step: step.cast(DType::F64), decays: false };
         for ((entry, value), gradient) in trained.iter().zip(&gradients) {
             context.decays = self.options.decay.applies_to(entry.role);
             let gradient = clip.as_ref().map_or_else(|| gradient.clone(), |factor| gradient * factor);

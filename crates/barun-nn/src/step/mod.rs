@@ -119,10 +119,10 @@ impl<M: Module + Forward> Step<M> {
         let slots = inventory.parameters.iter().filter(|entry| options.is_trained(&entry.path));
         let slots = slots.flat_map(|entry| {
             let names = optimizer.slot_names();
-            let slot = |name| (slot_name(&entry.path, name), entry.shape.clone(), options.precision);
+            let slot = |name| (slot_name(&entry.path, name), entry.shape.clone(), options.dtype());
             names.into_iter().map(slot).collect::<Vec<_>>()
         });
-        let layout = state::layout(&inventory, options.precision, slots.collect())?;
+        let layout = state::layout(&inventory, options.dtype(), slots.collect())?;
         let programs = Mutex::default();
         Ok(Step { model, optimizer, loss: loss.clone_box(), options, inventory, layout, programs })
     }

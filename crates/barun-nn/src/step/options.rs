@@ -59,7 +59,8 @@ impl InputTransform {
 /// How a step is compiled; all have defaults.
 #[derive(Clone, Debug)]
 pub struct StepOptions {
-    /// The type of parameters and arithmetic: f32, or f64 for gradient checks.
+    /// The type of parameters and arithmetic: f32, or f64 for gradient checks. With bf16 parameters and arithmetic are
+    /// f32, and what layers take is rounded to bf16; see [`Pass`](crate::Pass).
     pub precision: DType,
     /// Which parameters weight decay applies to.
     pub decay: Decay,
@@ -97,7 +98,8 @@ impl StepOptions {
 
     pub(super) fn check(&self, inventory: &Inventory) -> Result<()> {
         if !self.precision.is_float() {
-            return Err(Error::Model(format!("a step needs precision f32 or f64, not {}", self.precision)));
+            let message = format!("a step needs precision f32, bf16 or f64, not {}", self.precision);
+            return Err(Error::Model(message));
         }
         let none =
             |frozen: &&String| !inventory.parameters.iter().any(|entry| is_at_or_below(&entry.path, frozen));
@@ -110,18 +112,23 @@ impl StepOptions {
         }
     }
 
-    /// An input as the model gets it: bytes and floats in the step's precision, transformed; whole numbers as they are.
+    /// The type of parameters and arithmetic.
+    pub(super) fn dtype(&self) -> DType {
+        self.precision.computed()
+    }
+
+    /// An input as the model gets it: bytes and floats in the step's type, transformed; whole numbers as they are.
     pub(super) fn prepare(&self, x: &Tensor) -> Tensor {
-        let x = if x.dtype() == DType::I64 { x.clone() } else { x.cast(self.precision) };
+        let x = if x.dtype() == DType::I64 { x.clone() } else { x.cast(self.dtype()) };
         match &self.input {
             Some(transform) => transform.apply(&x),
             None => x,
         }
     }
 
-    /// A target as the loss gets it: floats in the step's precision, labels as whole numbers.
+    /// A target as the loss gets it: floats in the step's type, labels as whole numbers.
     pub(super) fn prepare_target(&self, y: &Tensor) -> Tensor {
-        if y.dtype().is_float() { y.cast(self.precision) } else { y.cast(DType::I64) }
+        if y.dtype().is_float() { y.cast(self.dtype()) } else { y.cast(DType::I64) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a user of the crate sees: every requirement's test is named by its id.
 
 mod activations;
+mod bf16;
 mod common;
 mod convolution;
 mod fixtures;

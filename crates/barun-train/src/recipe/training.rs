@@ -15,7 +15,7 @@ section! {
         loss: Loss = Is(|_| Loss::Auto);
         /// The seed of everything random in training: first weights, shuffles, dropout.
         seed: u64 = Is(|_| 0);
-        /// The type of the weights and of all arithmetic.
+        /// The type of the weights and of all arithmetic; in bf16 that of what layers take.
         precision: Precision = Is(|_| Precision::F32);
         /// How a gradient becomes a step.
         optimizer: Optimizer = Inside;
@@ -45,6 +45,8 @@ names! {
     pub enum Precision, "a precision" {
         /// 32 bits.
         F32 = "f32",
+        /// 32 bits for weights and sums, 16 for what contractions multiply and what is kept between layers: less memory.
+        Bf16 = "bf16",
         /// 64 bits: several times slower; for checking.
         F64 = "f64",
     }

@@ -38,7 +38,15 @@ impl<T: Real> ConvForward<T> {
         grid.rows = grid.rows.min(spec.batch * spec.out_h);
         let phases = [spec.groups * grid.tasks()];
         let depth = depth_of_blocks(k, spec.group_in());
-        ConvForward { spec, micro, view: spec.view_of_input(), taps: spec.tap_offsets(), grid, depth, phases }
+        ConvForward {
+            spec,
+            micro,
+            view: spec.view_of_input::<T>(),
+            taps: spec.tap_offsets(),
+            grid,
+            depth,
+            phases,
+        }
     }
 }
 
@@ -55,7 +63,7 @@ impl<T: Real> Kernel for ConvForward<T> {
         let columns = self.spec.group_out().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_out());
         let product = scratch_elements(self.micro, 0, columns, self.depth);
-        (self.view.copy_elements::<T>() + product) * size_of::<T>()
+        (self.view.copy_elements::<T::Sum>() + product) * size_of::<T::Sum>()
     }
 
     fn flops(&self) -> f64 {
@@ -78,12 +86,12 @@ impl<T: Real> Kernel for ConvForward<T> {
         let lines = share(spec.batch * spec.out_h, 1, self.grid.rows, cell / self.grid.columns);
         let columns = share(spec.group_out(), micro.columns, self.grid.columns, cell % self.grid.columns);
         let source = io.inputs[0].cast::<T>().wrapping_add(group * spec.group_in());
-        let copy = scratch.cast::<T>();
-        let scratch = copy.wrapping_add(self.view.copy_elements::<T>());
-        for chunk in self.view.chunks::<T>(lines) {
+        let copy = scratch.cast::<T::Sum>();
+        let scratch = copy.wrapping_add(self.view.copy_elements::<T::Sum>());
+        for chunk in self.view.chunks::<T::Sum>(lines) {
             let seen = Seen {
                 // SAFETY: the source is that of the spec; the scratch begins with room for the copy.
-                sight: unsafe { self.view.look(source, &chunk, copy) },
+                sight: unsafe { self.view.look(micro, source, &chunk, copy) },
                 grid: self.view.grid,
                 channels: spec.group_in(),
                 taps: &self.taps,
@@ -93,7 +101,7 @@ impl<T: Real> Kernel for ConvForward<T> {
                 columns: columns.clone(),
                 ks: 0..spec.taps() * spec.group_in(),
                 depth: self.depth,
-                output: io.output.cast::<T>().wrapping_add(first_column),
+                output: io.output.cast::<T::Sum>().wrapping_add(first_column),
                 output_row: spec.out_channels,
                 add: false,
             };

@@ -11,7 +11,7 @@ use crate::cpu::kernel::{Block, Io, Kernel};
 
 /// `y = conv(x, w)` as a [`Kernel`] with inputs `[x, w]`, for convolutions that [`ForwardByPlanes::suits`]. It gives
 /// the bits of [`ConvForward`](super::ConvForward): the same chains of fused multiply-adds.
-pub struct ForwardByPlanes<T: Real> {
+pub struct ForwardByPlanes<T: Real<Sum = T>> {
     spec: ConvSpec,
     micro: &'static Micro<T>,
     planes: Planes,
@@ -19,7 +19,7 @@ pub struct ForwardByPlanes<T: Real> {
     phases: [usize; 1],
 }
 
-impl<T: Real> ForwardByPlanes<T> {
+impl<T: Real<Sum = T>> ForwardByPlanes<T> {
     /// Whether the convolution is one this kernel is for: few output channels, and lines that fill vectors.
     pub fn suits(spec: &ConvSpec) -> bool {
         planes::suits(spec)
@@ -45,7 +45,7 @@ impl<T: Real> ForwardByPlanes<T> {
     }
 }
 
-impl<T: Real> Kernel for ForwardByPlanes<T> {
+impl<T: Real<Sum = T>> Kernel for ForwardByPlanes<T> {
     fn phases(&self) -> &[usize] {
         &self.phases
     }

@@ -77,7 +77,7 @@ impl<T: Real> ConvInputGrad<T> {
             Grid::choose(micro, spec.input_pixels(), spec.group_in(), k, most, spec.groups, 0.3, 0.4);
         grid.rows = grid.rows.min(spec.batch * spec.in_h.div_ceil(spec.stride[0]));
         let phases = [spec.groups * grid.tasks()];
-        let view = View::new(
+        let view = View::new::<T>(
             [spec.out_h, spec.out_w],
             spec.out_channels,
             spec.group_out(),
@@ -119,8 +119,8 @@ impl<T: Real> Right<T> for TapWeights<'_, T> {
         ks: Range<usize>,
         columns: Range<usize>,
         _rows: usize,
-        buffer: *mut T,
-    ) -> RightBlock<T> {
+        buffer: *mut T::Sum,
+    ) -> RightBlock<T::Sum> {
         let mut k = ks.start;
         while k < ks.end {
             let (tap, channel) = (self.taps[k / self.group_out], k % self.group_out);
@@ -158,7 +158,7 @@ impl<T: Real> Kernel for ConvInputGrad<T> {
         let columns = self.spec.group_in().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_in());
         let product = scratch_elements(self.micro, 0, columns, DEPTH);
-        (self.view.copy_elements::<T>() + product) * size_of::<T>()
+        (self.view.copy_elements::<T::Sum>() + product) * size_of::<T::Sum>()
     }
 
     fn flops(&self) -> f64 {
@@ -181,13 +181,13 @@ impl<T: Real> Kernel for ConvInputGrad<T> {
         let all_columns = first_column + columns.start..first_column + columns.end;
         let bands = share(spec.batch * self.bands(), 1, self.grid.rows, cell / self.grid.columns);
         let source = io.inputs[0].cast::<T>().wrapping_add(group * spec.group_out());
-        let output = io.output.cast::<T>().wrapping_add(first_column);
-        let copy = scratch.cast::<T>();
-        let scratch = copy.wrapping_add(self.view.copy_elements::<T>());
+        let output = io.output.cast::<T::Sum>().wrapping_add(first_column);
+        let copy = scratch.cast::<T::Sum>();
+        let scratch = copy.wrapping_add(self.view.copy_elements::<T::Sum>());
         let plain = spec.stride == [1, 1];
-        for chunk in self.view.chunks::<T>(bands) {
+        for chunk in self.view.chunks::<T::Sum>(bands) {
             // SAFETY: the source is that of the spec; the scratch begins with room for the copy.
-            let sight = unsafe { self.view.look(source, &chunk, copy) };
+            let sight = unsafe { self.view.look(micro, source, &chunk, copy) };
             for class in &self.classes {
                 let output_row = |row: usize| {
                     if plain {

@@ -26,7 +26,7 @@ const BEHIND: usize = 64;
 
 /// `dx` of `y = conv(x, w)` as a [`Kernel`] with inputs `[dy, w]`, for convolutions that [`InputGradByRows::suits`].
 /// The output's rows are pixels, its columns channels.
-pub struct InputGradByRows<T: Real> {
+pub struct InputGradByRows<T: Real<Sum = T>> {
     spec: ConvSpec,
     micro: &'static Micro<T>,
     /// Height of the sums of an image, and elements of one of their lines.
@@ -39,7 +39,7 @@ pub struct InputGradByRows<T: Real> {
     phases: [usize; 1],
 }
 
-impl<T: Real> InputGradByRows<T> {
+impl<T: Real<Sum = T>> InputGradByRows<T> {
     /// Whether the convolution is one this kernel is for: few channels that do not fill a vector, a kernel with taps
     /// side by side, and images enough to share out.
     pub fn suits(spec: &ConvSpec) -> bool {
@@ -184,7 +184,7 @@ fn sums(spec: &ConvSpec) -> [usize; 2] {
     [size(0, spec.out_h), size(1, spec.out_w) * spec.in_channels]
 }
 
-impl<T: Real> Kernel for InputGradByRows<T> {
+impl<T: Real<Sum = T>> Kernel for InputGradByRows<T> {
     fn phases(&self) -> &[usize] {
         &self.phases
     }

@@ -57,7 +57,7 @@ impl Planes {
     ///
     /// # Safety
     /// The image can be read, and `to` holds [`Planes::elements`].
-    pub unsafe fn fill<T: Real>(&self, spec: &ConvSpec, image: *const T, to: *mut T) {
+    pub unsafe fn fill<T: Real<Sum = T>>(&self, spec: &ConvSpec, image: *const T, to: *mut T) {
         let channels = self.channels;
         let count = spec.in_w.min(self.line.saturating_sub(spec.pad[1]));
         for channel in 0..channels {

@@ -1,8 +1,9 @@
 use super::*;
-use crate::cpu::gemm::micro::{Micro, WIDE_F32, WIDE_F64};
+use crate::cpu::gemm::micro::{Micro, WIDE_BF16, WIDE_F32, WIDE_F64};
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::Kernel;
 use crate::cpu::testing::*;
+use half::bf16;
 
 /// Calls `visit(x index, w index, y index)` for each product of the convolution.
 fn each_product(spec: &ConvSpec, mut visit: impl FnMut(usize, usize, usize)) {
@@ -52,26 +53,42 @@ const WHICH: [Which; 6] = [
     Which::WeightGradByPlanes,
 ];
 
+/// A kernel that reads its operands in place, for operands of type `T`.
+fn in_place<T: Sample, K: Kernel + 'static>(
+    kernel: K,
+    elements: [usize; 2],
+    micro: &'static Micro<T>,
+) -> Box<dyn Kernel> {
+    if T::IN_PLACE { Box::new(kernel) } else { Box::new(Widened::with_micro(kernel, elements, micro)) }
+}
+
 impl Which {
     /// The kernels that can compute the convolution.
     fn all<T: Sample>(spec: &ConvSpec) -> Vec<Which> {
         let suits = |which: &Which| match which {
-            Which::ForwardByPlanes => ForwardByPlanes::<T>::suits(spec),
-            Which::InputGradByRows => InputGradByRows::<T>::suits(spec),
-            Which::WeightGradByPlanes => WeightGradByPlanes::<T>::suits(spec),
+            Which::ForwardByPlanes => ForwardByPlanes::<T::Sum>::suits(spec),
+            Which::InputGradByRows => InputGradByRows::<T::Sum>::suits(spec),
+            Which::WeightGradByPlanes => WeightGradByPlanes::<T::Sum>::suits(spec),
             _ => true,
         };
         WHICH.into_iter().filter(suits).collect()
     }
 
     fn kernel<T: Sample>(self, spec: ConvSpec, micro: &'static Micro<T>) -> Box<dyn Kernel> {
+        let (x, w, y) = (spec.input_elements(), spec.weight_elements(), spec.output_elements());
         match self {
             Which::Forward => Box::new(ConvForward::with_micro(spec, micro)),
-            Which::ForwardByPlanes => Box::new(ForwardByPlanes::with_micro(spec, micro)),
+            Which::ForwardByPlanes => {
+                in_place(ForwardByPlanes::with_micro(spec, T::sums(micro)), [x, w], micro)
+            }
             Which::InputGrad => Box::new(ConvInputGrad::with_micro(spec, micro)),
-            Which::InputGradByRows => Box::new(InputGradByRows::with_micro(spec, micro)),
+            Which::InputGradByRows => {
+                in_place(InputGradByRows::with_micro(spec, T::sums(micro)), [y, w], micro)
+            }
             Which::WeightGrad => Box::new(ConvWeightGrad::with_micro(spec, micro)),
-            Which::WeightGradByPlanes => Box::new(WeightGradByPlanes::with_micro(spec, micro)),
+            Which::WeightGradByPlanes => {
+                in_place(WeightGradByPlanes::with_micro(spec, T::sums(micro)), [x, y], micro)
+            }
         }
     }
 
@@ -102,7 +119,7 @@ impl Which {
         micro: &'static Micro<T>,
         operands: &Operands<T>,
         order: Order,
-    ) -> Vec<T> {
+    ) -> Vec<T::Sum> {
         self.run_kernel(&*self.kernel(*spec, micro), spec, operands, order)
     }
 
@@ -113,7 +130,7 @@ impl Which {
         spec: &ConvSpec,
         operands: &Operands<T>,
         order: Order,
-    ) -> Vec<T> {
+    ) -> Vec<T::Sum> {
         let inputs: [&[T]; 2] = match self {
             Which::Forward | Which::ForwardByPlanes => [&operands.x, &operands.w],
             Which::InputGrad | Which::InputGradByRows => [&operands.y, &operands.w],
@@ -165,7 +182,7 @@ fn check<T: Sample>(spec: &ConvSpec, dice: &mut Dice, wide: &'static Micro<T>) {
     let operands = Operands::<T>::random(dice, spec);
     for which in Which::all::<T>(spec) {
         let expected = which.naive(spec, &operands);
-        let mut fused: Option<Vec<T>> = None;
+        let mut fused: Option<Vec<T::Sum>> = None;
         let mut tables: Vec<(&str, &'static Micro<T>)> = vec![("wide", wide)];
         if Isa::detect() >= Isa::Avx2 {
             tables.push(("avx2", T::micro(Isa::Avx2)));
@@ -265,6 +282,7 @@ fn random_convolutions_agree_with_the_plain_loop_under_every_isa() {
         let spec = random_spec(&mut dice, if round % 5 == 0 { 40 } else { 7 });
         check::<f32>(&spec, &mut dice, &WIDE_F32);
         check::<f64>(&spec, &mut dice, &WIDE_F64);
+        check::<bf16>(&spec, &mut dice, &WIDE_BF16);
     }
 }
 
@@ -284,6 +302,7 @@ fn convolutions_of_the_usual_networks_agree_with_the_plain_loop() {
         ConvSpec { groups: 24, in_channels: 24, out_channels: 48, ..square(2, 10, 24, 48, 3, 2, 1) },
     ] {
         check::<f32>(&spec, &mut dice, &WIDE_F32);
+        check::<bf16>(&spec, &mut dice, &WIDE_BF16);
     }
 }
 
@@ -315,6 +334,7 @@ fn pixels_in_the_lanes_agree_with_the_plain_loop_and_give_the_bits_of_the_genera
         tried += 1;
         check::<f32>(&spec, &mut dice, &WIDE_F32);
         check::<f64>(&spec, &mut dice, &WIDE_F64);
+        check::<bf16>(&spec, &mut dice, &WIDE_BF16);
         let operands = Operands::<f32>::random(&mut dice, &spec);
         for isa in Isa::available() {
             let run = |which: Which| which.run(&spec, f32_micro(isa), &operands, Order::Forwards);

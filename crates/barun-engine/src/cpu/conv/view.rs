@@ -27,7 +27,7 @@ pub(super) struct View {
     pub stride: [usize; 2],
     /// Where the taps look, downwards and across.
     reach: [Range<isize>; 2],
-    /// Whether the source must be copied to have a border.
+    /// Whether the source must be copied to have a border, or to be widened.
     copied: bool,
 }
 
@@ -62,8 +62,8 @@ pub(super) struct Sight<T> {
 }
 
 impl View {
-    /// `taps` holds all offsets that will be asked for.
-    pub fn new(
+    /// Of a source of type `T`; `taps` holds all offsets that will be asked for.
+    pub fn new<T: Real>(
         size: [usize; 2],
         all_channels: usize,
         channels: usize,
@@ -79,7 +79,7 @@ impl View {
             let last = ((grid[axis] - 1) * stride[axis]) as isize + reach[axis].end;
             reach[axis].start >= 0 && last <= size[axis] as isize
         };
-        let copied = !(inside(0) && inside(1));
+        let copied = !(T::IN_PLACE && inside(0) && inside(1));
         View { size, all_channels, channels, grid, stride, reach, copied }
     }
 
@@ -94,11 +94,11 @@ impl View {
     }
 
     /// Whole images, or else lines, at a time.
-    fn at_once<T>(&self) -> (usize, usize) {
+    fn at_once<W>(&self) -> (usize, usize) {
         if !self.copied {
             return (usize::MAX, self.grid[0]);
         }
-        let most = COPY_BYTES / size_of::<T>() / (self.width_seen() * self.channels);
+        let most = COPY_BYTES / size_of::<W>() / (self.width_seen() * self.channels);
         let images = most / self.rows_seen(self.grid[0]);
         if images > 0 {
             return (images, self.grid[0]);
@@ -107,19 +107,19 @@ impl View {
         (1, lines.clamp(1, self.grid[0]))
     }
 
-    /// Elements of scratch that a chunk takes.
-    pub fn copy_elements<T>(&self) -> usize {
+    /// Elements of type `W` of scratch that a chunk takes.
+    pub fn copy_elements<W>(&self) -> usize {
         if !self.copied {
             return 0;
         }
-        let (images, lines) = self.at_once::<T>();
+        let (images, lines) = self.at_once::<W>();
         (images * self.rows_seen(lines) * self.width_seen() * self.channels).next_multiple_of(16)
     }
 
     /// Cuts lines, counted through all images, into chunks.
-    pub fn chunks<T>(&self, lines: Range<usize>) -> impl Iterator<Item = Chunk> + use<T> {
+    pub fn chunks<W>(&self, lines: Range<usize>) -> impl Iterator<Item = Chunk> + use<W> {
         let height = self.grid[0];
-        let (images_at_once, lines_at_once) = self.at_once::<T>();
+        let (images_at_once, lines_at_once) = self.at_once::<W>();
         let end = lines.end;
         let mut at = lines.start;
         std::iter::from_fn(move || {
@@ -142,12 +142,18 @@ impl View {
     ///
     /// # Safety
     /// The source can be read; `copy` holds [`View::copy_elements`].
-    pub unsafe fn look<T: Real>(&self, source: *const T, chunk: &Chunk, copy: *mut T) -> Sight<T> {
+    pub unsafe fn look<T: Real>(
+        &self,
+        micro: &Micro<T>,
+        source: *const T,
+        chunk: &Chunk,
+        copy: *mut T::Sum,
+    ) -> Sight<T::Sum> {
         let [height, width] = self.size;
         if !self.copied {
             let line = width * self.all_channels;
             return Sight {
-                at: source,
+                at: source.cast(),
                 steps: [height * line, self.stride[0] * line, self.stride[1] * self.all_channels],
                 first: [0, 0],
                 memory: [line, self.all_channels],
@@ -175,7 +181,7 @@ impl View {
                         let y = y as usize;
                         let source = source.add(((image * height + y) * width + from) * self.all_channels);
                         let line = line.add(before * channels);
-                        copy_pixels(source, self.all_channels, line, channels, count);
+                        copy_pixels(micro, source, self.all_channels, line, channels, count);
                     }
                     let after = before + count;
                     std::ptr::write_bytes(line.add(after * channels), 0, (columns - after) * channels);
@@ -197,21 +203,28 @@ impl View {
 ///
 /// # Safety
 /// They can be read, and `to` holds `count * channels` elements.
-unsafe fn copy_pixels<T: Real>(from: *const T, step: usize, to: *mut T, channels: usize, count: usize) {
+unsafe fn copy_pixels<T: Real>(
+    micro: &Micro<T>,
+    from: *const T,
+    step: usize,
+    to: *mut T::Sum,
+    channels: usize,
+    count: usize,
+) {
     // SAFETY: the caller's.
     unsafe {
         if step == channels {
-            return std::ptr::copy_nonoverlapping(from, to, count * channels);
+            return (micro.copy)(from, to, count * channels);
         }
         for pixel in 0..count {
-            std::ptr::copy_nonoverlapping(from.add(pixel * step), to.add(pixel * channels), channels);
+            (micro.copy)(from.add(pixel * step), to.add(pixel * channels), channels);
         }
     }
 }
 
 /// The matrix of the module docs: pixels of a grid down, taps and channels across.
-pub(super) struct Seen<'a, T> {
-    pub sight: Sight<T>,
+pub(super) struct Seen<'a, T: Real> {
+    pub sight: Sight<T::Sum>,
     /// Of this part of the view's grid, which begins at the same pixel.
     pub grid: [usize; 2],
     pub channels: usize,
@@ -260,7 +273,7 @@ impl<T: Real> Seen<'_, T> {
 }
 
 /// Pixels as rows, sums over taps and channels: the left operand of the forward pass and of the input gradient.
-pub(super) struct PixelRows<'a, T, F> {
+pub(super) struct PixelRows<'a, T: Real, F> {
     pub seen: Seen<'a, T>,
     /// See [`Left::output_row`].
     pub output_row: F,
@@ -272,9 +285,9 @@ impl<T: Real, F: Fn(usize) -> usize> Left<T> for PixelRows<'_, T, F> {
         _micro: &Micro<T>,
         rows: Range<usize>,
         ks: Range<usize>,
-        _buffer: *mut T,
+        _buffer: *mut T::Sum,
         places: &mut Places,
-    ) -> LeftBlock<T> {
+    ) -> LeftBlock<T::Sum> {
         places.set_rows(self.seen.sight.steps[2], self.seen.pixel_runs(rows));
         places.set_runs(1, self.seen.tap_runs(ks));
         LeftBlock { at: self.seen.sight.at, column: 1 }
@@ -286,7 +299,7 @@ impl<T: Real, F: Fn(usize) -> usize> Left<T> for PixelRows<'_, T, F> {
 }
 
 /// Taps and channels as rows, sums over pixels: the left operand of the weight gradient.
-pub(super) struct TapRows<'a, T>(pub Seen<'a, T>);
+pub(super) struct TapRows<'a, T: Real>(pub Seen<'a, T>);
 
 impl<T: Real> Left<T> for TapRows<'_, T> {
     unsafe fn block(
@@ -294,9 +307,9 @@ impl<T: Real> Left<T> for TapRows<'_, T> {
         _micro: &Micro<T>,
         rows: Range<usize>,
         ks: Range<usize>,
-        _buffer: *mut T,
+        _buffer: *mut T::Sum,
         places: &mut Places,
-    ) -> LeftBlock<T> {
+    ) -> LeftBlock<T::Sum> {
         places.set_rows(1, self.0.tap_runs(rows));
         let column = self.0.sight.steps[2];
         places.set_runs(column, self.0.pixel_runs(ks));

@@ -40,7 +40,7 @@ impl<T: Real> ConvWeightGrad<T> {
     pub(super) fn with_micro(spec: ConvSpec, micro: &'static Micro<T>) -> ConvWeightGrad<T> {
         let pixels = spec.output_pixels();
         let rows = spec.taps() * spec.group_in();
-        let splits = splits(&spec, size_of::<T>());
+        let splits = splits(&spec, size_of::<T::Sum>());
         let most = spec.most_tasks().div_ceil(spec.groups * splits);
         let copies = spec.groups * splits;
         let stretch = pixels.div_ceil(splits);
@@ -49,7 +49,7 @@ impl<T: Real> ConvWeightGrad<T> {
         if splits > 1 {
             phases.push(tasks_of_sum(rows * spec.out_channels * splits).min(rows));
         }
-        let (view, taps) = (spec.view_of_input(), spec.tap_offsets());
+        let (view, taps) = (spec.view_of_input::<T>(), spec.tap_offsets());
         ConvWeightGrad {
             spec,
             micro,
@@ -95,14 +95,14 @@ impl<T: Real> Kernel for ConvWeightGrad<T> {
     }
 
     fn workspace_bytes(&self) -> usize {
-        if self.splits == 1 { 0 } else { self.splits * self.elements() * size_of::<T>() }
+        if self.splits == 1 { 0 } else { self.splits * self.elements() * size_of::<T::Sum>() }
     }
 
     fn scratch_bytes(&self) -> usize {
         let columns = self.spec.group_out().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_out());
         let product = scratch_elements(self.micro, 0, columns, self.depth);
-        (self.view.copy_elements::<T>() + product) * size_of::<T>()
+        (self.view.copy_elements::<T::Sum>() + product) * size_of::<T::Sum>()
     }
 
     fn flops(&self) -> f64 {
@@ -118,7 +118,7 @@ impl<T: Real> Kernel for ConvWeightGrad<T> {
         finished: &mut dyn FnMut(Block),
     ) {
         let (spec, micro) = (&self.spec, self.micro);
-        let (output, workspace) = (io.output.cast::<T>(), io.workspace.cast::<T>());
+        let (output, workspace) = (io.output.cast::<T::Sum>(), io.workspace.cast::<T::Sum>());
         let width = spec.out_channels;
         if phase == 1 {
             let rows = share(self.rows(), 1, self.phases[1], task);
@@ -139,13 +139,13 @@ impl<T: Real> Kernel for ConvWeightGrad<T> {
         let columns = share(spec.group_out(), micro.columns, self.grid.columns, cell % self.grid.columns);
         let pixels = share(spec.output_pixels(), self.depth, self.splits, split);
         let source = io.inputs[0].cast::<T>().wrapping_add(group * spec.group_in());
-        let copy = scratch.cast::<T>();
-        let scratch = copy.wrapping_add(self.view.copy_elements::<T>());
+        let copy = scratch.cast::<T::Sum>();
+        let scratch = copy.wrapping_add(self.view.copy_elements::<T::Sum>());
         let lines = pixels.start / spec.out_w..pixels.end.div_ceil(spec.out_w);
-        for chunk in self.view.chunks::<T>(lines) {
+        for chunk in self.view.chunks::<T::Sum>(lines) {
             let left = TapRows(Seen {
                 // SAFETY: the source is that of the spec; the scratch begins with room for the copy.
-                sight: unsafe { self.view.look(source, &chunk, copy) },
+                sight: unsafe { self.view.look(micro, source, &chunk, copy) },
                 grid: self.view.grid,
                 channels: spec.group_in(),
                 taps: &self.taps,

@@ -13,7 +13,7 @@ use crate::cpu::kernel::{Block, Io, Kernel};
 /// [`WeightGradByPlanes::suits`]. The output's rows are taps x input channels, its columns output channels.
 ///
 /// Each task sums over its images; a second phase adds the sums of the tasks in order.
-pub struct WeightGradByPlanes<T: Real> {
+pub struct WeightGradByPlanes<T: Real<Sum = T>> {
     spec: ConvSpec,
     micro: &'static Micro<T>,
     planes: Planes,
@@ -22,7 +22,7 @@ pub struct WeightGradByPlanes<T: Real> {
     phases: [usize; 2],
 }
 
-impl<T: Real> WeightGradByPlanes<T> {
+impl<T: Real<Sum = T>> WeightGradByPlanes<T> {
     /// Whether the convolution is one this kernel is for: few output channels, and lines that fill vectors.
     pub fn suits(spec: &ConvSpec) -> bool {
         planes::suits(spec)
@@ -114,14 +114,14 @@ impl<T: Real> WeightGradByPlanes<T> {
             for row in 0..self.rows() {
                 for channel in 0..spec.out_channels {
                     let lanes = sums.add((row * self.channels() + channel) * 64 / size_of::<T>());
-                    *part.add(row * spec.out_channels + channel) = fold(lanes);
+                    *part.add(row * spec.out_channels + channel) = fold::<T>(lanes);
                 }
             }
         }
     }
 }
 
-impl<T: Real> Kernel for WeightGradByPlanes<T> {
+impl<T: Real<Sum = T>> Kernel for WeightGradByPlanes<T> {
     fn phases(&self) -> &[usize] {
         &self.phases
     }

@@ -63,6 +63,7 @@ pub(super) unsafe fn repeat(from: *const u8, to: *mut u8, size: usize, count: us
     unsafe {
         match size {
             1 => std::slice::from_raw_parts_mut(to, count).fill(from.read()),
+            2 => std::slice::from_raw_parts_mut(to.cast::<u16>(), count).fill(from.cast::<u16>().read()),
             4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), count).fill(from.cast::<u32>().read()),
             _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), count).fill(from.cast::<u64>().read()),
         }

@@ -97,9 +97,9 @@ pub(crate) trait Left<T: Real> {
         micro: &Micro<T>,
         rows: Range<usize>,
         ks: Range<usize>,
-        buffer: *mut T,
+        buffer: *mut T::Sum,
         places: &mut Places,
-    ) -> LeftBlock<T>;
+    ) -> LeftBlock<T::Sum>;
 
     /// For each row of the product the row of the output it is written to.
     fn output_row(&self, row: usize) -> usize {
@@ -130,8 +130,8 @@ pub(crate) trait Right<T: Real> {
         ks: Range<usize>,
         columns: Range<usize>,
         rows: usize,
-        buffer: *mut T,
-    ) -> RightBlock<T>;
+        buffer: *mut T::Sum,
+    ) -> RightBlock<T::Sum>;
 }
 
 /// What one call computes.
@@ -162,14 +162,19 @@ fn columns_at_once<T>() -> usize {
     COLUMN_BYTES / size_of::<T>()
 }
 
-fn rows_at_once<T>(micro: &Micro<T>) -> usize {
+fn rows_at_once<T: Real>(micro: &Micro<T>) -> usize {
     ROWS.div_ceil(micro.rows) * micro.rows
 }
 
-/// Elements of scratch that [`product`] needs for regions of at most this size.
-pub(crate) fn scratch_elements<T>(micro: &Micro<T>, rows: usize, columns: usize, depth: usize) -> usize {
+/// Sums of scratch that [`product`] needs for regions of at most this size.
+pub(crate) fn scratch_elements<T: Real>(
+    micro: &Micro<T>,
+    rows: usize,
+    columns: usize,
+    depth: usize,
+) -> usize {
     let rows = rows.min(rows_at_once(micro)).div_ceil(micro.rows) * micro.rows;
-    let columns = micro.packed_columns(columns.min(columns_at_once::<T>()));
+    let columns = micro.packed_columns(columns.min(columns_at_once::<T::Sum>()));
     // Rounded so that the second part is aligned as the first.
     (columns * depth).next_multiple_of(16) + rows * depth
 }
@@ -183,14 +188,14 @@ pub(crate) unsafe fn product<T: Real>(
     micro: &Micro<T>,
     left: &impl Left<T>,
     right: &impl Right<T>,
-    region: &Region<T>,
-    scratch: *mut T,
+    region: &Region<T::Sum>,
+    scratch: *mut T::Sum,
     finished: &mut dyn FnMut(Range<usize>, Range<usize>),
 ) {
     let Region { depth, output, output_row, .. } = *region;
     let mut places = Places { rows: List::new(), runs: List::new() };
     let mut outputs = List::<usize, MOST_ROWS>::new();
-    let width = columns_at_once::<T>();
+    let width = columns_at_once::<T::Sum>();
     for columns in blocks(&region.columns, width) {
         let left_buffer = scratch
             .wrapping_add((micro.packed_columns(columns.len().min(width)) * depth).next_multiple_of(16));
@@ -266,7 +271,7 @@ pub(crate) struct Matrix<T> {
     pub column: usize,
 }
 
-/// A left operand that is a matrix; `pack` says whether its blocks are copied into tiles.
+/// A left operand that is a matrix; `pack` says whether its blocks are copied even if they can be read in place.
 pub(crate) struct MatrixLeft<T> {
     pub matrix: Matrix<T>,
     pub pack: bool,
@@ -278,16 +283,24 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
         micro: &Micro<T>,
         rows: Range<usize>,
         ks: Range<usize>,
-        buffer: *mut T,
+        buffer: *mut T::Sum,
         places: &mut Places,
-    ) -> LeftBlock<T> {
+    ) -> LeftBlock<T::Sum> {
         let Matrix { at, row, column } = self.matrix;
         let at = at.wrapping_add(rows.start * row + ks.start * column);
         let (k, count) = (ks.len(), rows.len());
         places.set_runs(1, std::iter::once(Run { offset: 0, len: k }));
-        if !self.pack {
+        if T::IN_PLACE && !self.pack {
             places.set_rows(row, std::iter::once(Run { offset: 0, len: count }));
-            return LeftBlock { at, column };
+            return LeftBlock { at: at.cast(), column };
+        }
+        if column == 1 {
+            for i in 0..count {
+                // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
+                unsafe { (micro.copy)(at.add(i * row), buffer.add(i * k), k) };
+            }
+            places.set_rows(k, std::iter::once(Run { offset: 0, len: count }));
+            return LeftBlock { at: buffer, column };
         }
         let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
@@ -309,11 +322,11 @@ impl<T: Real> Right<T> for Matrix<T> {
         ks: Range<usize>,
         columns: Range<usize>,
         rows: usize,
-        buffer: *mut T,
-    ) -> RightBlock<T> {
+        buffer: *mut T::Sum,
+    ) -> RightBlock<T::Sum> {
         let Matrix { at, row, column } = *self;
         let at = at.wrapping_add(ks.start * row + columns.start * column);
-        let direct = column == 1 && rows <= DIRECT_TILES * micro.rows;
+        let direct = T::IN_PLACE && column == 1 && rows <= DIRECT_TILES * micro.rows;
         // Panels read in place must be whole.
         let in_place = if direct { columns.len() / micro.columns * micro.columns } else { 0 };
         let from = at.wrapping_add(in_place * column);
@@ -321,6 +334,11 @@ impl<T: Real> Right<T> for Matrix<T> {
         let packing = Packing { from, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
         unsafe { (micro.pack_right)(&packing) };
-        RightBlock { packed: buffer, packed_from: columns.start + in_place, direct: at, direct_row: row }
+        RightBlock {
+            packed: buffer,
+            packed_from: columns.start + in_place,
+            direct: at.cast(),
+            direct_row: row,
+        }
     }
 }

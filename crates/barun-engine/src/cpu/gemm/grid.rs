@@ -1,6 +1,6 @@
 //! How a product is cut into tasks.
 
-use super::micro::Micro;
+use super::micro::{Micro, Real};
 
 /// Below this a task costs more to hand out than it gains.
 pub(crate) const SMALLEST_TASK_FLOPS: f64 = 0.25e6;
@@ -21,7 +21,7 @@ impl Grid {
     /// `copies` is how many times the grid is worked through (stretches of `k`); `left_cost` and `right_cost` are the
     /// cycles it takes to make one element of an operand ready for the micro-kernel.
     #[allow(clippy::too_many_arguments)]
-    pub fn choose<T>(
+    pub fn choose<T: Real>(
         micro: &Micro<T>,
         rows: usize,
         columns: usize,

@@ -183,9 +183,9 @@ pub(super) unsafe fn correlate<T: Copy, S: Simd<T>, const V: usize, const K: usi
 ///
 /// # Safety
 /// They can be read.
-pub(crate) unsafe fn fold<T: Real>(lanes: *const T) -> T {
-    let count = 64 / size_of::<T>();
-    let mut sums = [T::default(); 16];
+pub(crate) unsafe fn fold<T: Real>(lanes: *const T::Sum) -> T::Sum {
+    let count = 64 / size_of::<T::Sum>();
+    let mut sums = [T::Sum::default(); 16];
     for (lane, sum) in sums.iter_mut().enumerate().take(count) {
         // SAFETY: the caller's.
         *sum = unsafe { *lanes.add(lane) };

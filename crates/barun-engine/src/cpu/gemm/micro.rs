@@ -5,9 +5,15 @@
 //! `R` elements of the left one are broadcast straight from memory. Each output element is one chain of fused
 //! multiply-adds in increasing `k`, whatever tile it lies in; so neither the tile's shape nor its place shows in the
 //! bits.
+//!
+//! Tiles work in the type of the sums. Operands of a narrower type (bf16) are widened where they are packed, and so
+//! always are; others are also read in place.
+
+use half::bf16;
 
 use super::lines::{Apart, Correlation, Lines, apart, correlate, lines};
 use super::simd::*;
+use crate::bfloat::widen;
 use crate::cpu::isa::Isa;
 
 /// A stretch of `k` along which the left operand has even steps.
@@ -41,7 +47,7 @@ pub(crate) struct Panel<'a, T> {
 /// What is packed into what. The right operand's `k x columns` become panels of [`Micro::panel_width`] columns, each
 /// `[k][width]` and zero behind the last column; the left operand's `rows x k` become tiles of [`Micro::rows`] rows,
 /// each `[k][rows]`.
-pub(crate) struct Packing<T> {
+pub(crate) struct Packing<T: Real> {
     pub from: *const T,
     /// Distance between rows of the operand as the product sees it.
     pub row: usize,
@@ -49,7 +55,7 @@ pub(crate) struct Packing<T> {
     pub k: usize,
     /// Columns of the right operand, rows of the left one.
     pub count: usize,
-    pub to: *mut T,
+    pub to: *mut T::Sum,
     /// Length of `k` of the panels in `to`, of which this packing fills the part from `first_k` on (right only).
     pub whole_k: usize,
     pub first_k: usize,
@@ -67,8 +73,8 @@ pub(crate) struct Dots<T> {
     pub to: *mut T,
 }
 
-/// The kernels of one instruction set for one element type.
-pub(crate) struct Micro<T: 'static> {
+/// The kernels of one instruction set for operands of one element type.
+pub(crate) struct Micro<T: Real> {
     /// Rows of a register tile.
     pub rows: usize,
     /// Elements of a vector.
@@ -76,21 +82,23 @@ pub(crate) struct Micro<T: 'static> {
     /// Columns of the widest register tile.
     pub columns: usize,
     /// Computes a panel of one, two, four or eight vectors' width.
-    panel: [unsafe fn(&Panel<'_, T>); 4],
+    panel: [unsafe fn(&Panel<'_, T::Sum>); 4],
     pub pack_right: unsafe fn(&Packing<T>),
     pub pack_left: unsafe fn(&Packing<T>),
+    /// Copies `count` neighbours.
+    pub copy: unsafe fn(from: *const T, to: *mut T::Sum, count: usize),
     /// Adds in 64 bytes' worth of lanes under every instruction set, and those in a fixed tree.
-    pub dots: unsafe fn(&Dots<T>),
+    pub dots: unsafe fn(&Dots<T::Sum>),
     /// `to[i] = parts[i] + parts[stride + i] + ...` for `i < count`, added in order.
-    pub sum: unsafe fn(parts: *const T, number: usize, stride: usize, to: *mut T, count: usize),
-    pub lines: unsafe fn(&Lines<'_, T>),
-    pub apart: unsafe fn(&Apart<T>),
+    pub sum: unsafe fn(parts: *const T::Sum, number: usize, stride: usize, to: *mut T::Sum, count: usize),
+    pub lines: unsafe fn(&Lines<'_, T::Sum>),
+    pub apart: unsafe fn(&Apart<T::Sum>),
     /// Rows of the result that [`Micro::correlate`] computes at a time.
     pub correlated: usize,
-    pub correlate: unsafe fn(&Correlation<'_, T>),
+    pub correlate: unsafe fn(&Correlation<'_, T::Sum>),
 }
 
-impl<T> Micro<T> {
+impl<T: Real> Micro<T> {
     /// The width of the panel when `remaining` columns are left.
     pub fn panel_width(&self, remaining: usize) -> usize {
         if remaining <= self.lanes { self.lanes } else { self.columns }
@@ -104,7 +112,7 @@ impl<T> Micro<T> {
 
     /// # Safety
     /// The pointers of `panel` are valid for its sizes and the processor has the instruction set.
-    pub unsafe fn panel(&self, panel: &Panel<'_, T>) {
+    pub unsafe fn panel(&self, panel: &Panel<'_, T::Sum>) {
         debug_assert!(panel.columns <= self.columns && panel.c_rows.len() == panel.a_rows.len());
         // SAFETY: the caller's.
         unsafe { self.panel[usize::from(panel.columns > self.lanes)](panel) }
@@ -122,28 +130,55 @@ impl<T> Micro<T> {
 
     /// # Safety
     /// As for [`Micro::panel`]; all columns exist and their number is from [`Micro::width_in_place`].
-    pub unsafe fn panel_in_place(&self, panel: &Panel<'_, T>) {
+    pub unsafe fn panel_in_place(&self, panel: &Panel<'_, T::Sum>) {
         debug_assert!(panel.columns >= self.columns && panel.c_rows.len() == panel.a_rows.len());
         // SAFETY: the caller's.
         unsafe { self.panel[(panel.columns / self.lanes).ilog2() as usize](panel) }
     }
 }
 
-/// Element types the kernels exist for.
-pub trait Real:
-    Copy + Default + std::ops::Add<Output = Self> + Send + Sync + std::fmt::Debug + 'static + sealed::Kernels
-{
+/// Types of operands that the kernels exist for.
+pub trait Real: Copy + Default + Send + Sync + std::fmt::Debug + 'static + sealed::Kernels {
+    /// What products are summed in, and what results are: f32 for bf16, else the same type.
+    type Sum: Real<Sum = Self::Sum> + std::ops::Add<Output = Self::Sum>;
+    /// Whether that is the same type, so that operands can be read in place.
+    const IN_PLACE: bool;
+    /// The same number.
+    fn widen(self) -> Self::Sum;
 }
 
-impl Real for f32 {}
-impl Real for f64 {}
+macro_rules! sums_itself {
+    ($type:ty) => {
+        impl Real for $type {
+            type Sum = $type;
+            const IN_PLACE: bool = true;
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+        }
+    };
+}
+sums_itself!(f32);
+sums_itself!(f64);
+
+impl Real for bf16 {
+    type Sum = f32;
+    const IN_PLACE: bool = false;
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        widen(self)
+    }
+}
 
 pub(crate) mod sealed {
     /// Finds the kernels of an element type.
     pub trait Kernels: Sized {
         #[doc(hidden)]
         #[allow(private_interfaces)]
-        fn micro(isa: super::Isa) -> &'static super::Micro<Self>;
+        fn micro(isa: super::Isa) -> &'static super::Micro<Self>
+        where
+            Self: super::Real;
     }
 }
 
@@ -167,61 +202,67 @@ macro_rules! kernels {
 
 kernels!(f32, SCALAR_F32, AVX2_F32, AVX512_F32);
 kernels!(f64, SCALAR_F64, AVX2_F64, AVX512_F64);
+kernels!(bf16, SCALAR_BF16, AVX2_BF16, AVX512_BF16);
 
-/// One table: the generic loops compiled with the features that `$simd` needs.
+/// One table for operands of type `$t`: the generic loops compiled with the features that `$simd` needs.
 macro_rules! micro {
     ($name:ident, $t:ty, $simd:ty, $rows:literal, $narrow_rows:literal $(, $feature:literal)?) => {
         pub(crate) static $name: Micro<$t> = {
+            type Sum = <$t as Real>::Sum;
             // SAFETY of the blocks below: the caller's contract is passed on.
             $(#[target_feature(enable = $feature)])?
-            unsafe fn panel1(p: &Panel<'_, $t>) {
-                unsafe { panel::<$t, $simd, $narrow_rows, 1>(p) }
+            unsafe fn panel1(p: &Panel<'_, Sum>) {
+                unsafe { panel::<Sum, $simd, $narrow_rows, 1>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn panel2(p: &Panel<'_, $t>) {
-                unsafe { panel::<$t, $simd, $rows, 2>(p) }
+            unsafe fn panel2(p: &Panel<'_, Sum>) {
+                unsafe { panel::<Sum, $simd, $rows, 2>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn panel4(p: &Panel<'_, $t>) {
-                unsafe { panel::<$t, $simd, 2, 4>(p) }
+            unsafe fn panel4(p: &Panel<'_, Sum>) {
+                unsafe { panel::<Sum, $simd, 2, 4>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn panel8(p: &Panel<'_, $t>) {
-                unsafe { panel::<$t, $simd, 1, 8>(p) }
+            unsafe fn panel8(p: &Panel<'_, Sum>) {
+                unsafe { panel::<Sum, $simd, 1, 8>(p) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn right(p: &Packing<$t>) {
-                unsafe { pack_right::<$t, $simd>(p) }
+                unsafe { pack_right::<$t, $simd, LANES>(p) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn left(p: &Packing<$t>) {
-                unsafe { pack_left::<$t, $simd, $rows>(p) }
+                unsafe { pack_left::<$t, $rows>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn products(d: &Dots<$t>) {
-                const VECTORS: usize = 64 / size_of::<$t>() / LANES;
-                unsafe { dots::<$t, $simd, VECTORS>(d) }
+            unsafe fn copied(from: *const $t, to: *mut Sum, count: usize) {
+                unsafe { copy::<$t>(from, to, count) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn total(parts: *const $t, number: usize, stride: usize, to: *mut $t, count: usize) {
-                unsafe { sum::<$t, $simd>(parts, number, stride, to, count) }
+            unsafe fn products(d: &Dots<Sum>) {
+                const VECTORS: usize = 64 / size_of::<Sum>() / LANES;
+                unsafe { dots::<Sum, $simd, VECTORS>(d) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn pixel_lines(l: &Lines<'_, $t>) {
-                unsafe { lines::<$t, $simd>(l) }
+            unsafe fn total(parts: *const Sum, number: usize, stride: usize, to: *mut Sum, count: usize) {
+                unsafe { sum::<Sum, $simd>(parts, number, stride, to, count) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn take_apart(a: &Apart<$t>) {
-                unsafe { apart::<$t, $simd>(a) }
+            unsafe fn pixel_lines(l: &Lines<'_, Sum>) {
+                unsafe { lines::<Sum, $simd>(l) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn correlation(c: &Correlation<'_, $t>) {
-                const VECTORS: usize = 64 / size_of::<$t>() / LANES;
-                unsafe { correlate::<$t, $simd, VECTORS, CORRELATED>(c) }
+            unsafe fn take_apart(a: &Apart<Sum>) {
+                unsafe { apart::<Sum, $simd>(a) }
             }
-            const LANES: usize = <$simd as Simd<$t>>::LANES;
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn correlation(c: &Correlation<'_, Sum>) {
+                const VECTORS: usize = 64 / size_of::<Sum>() / LANES;
+                unsafe { correlate::<Sum, $simd, VECTORS, CORRELATED>(c) }
+            }
+            const LANES: usize = <$simd as Simd<Sum>>::LANES;
             // Twelve vectors of sums, two for each.
-            const CORRELATED: usize = if LANES * size_of::<$t>() < 32 { 1 } else { LANES * size_of::<$t>() * 3 / 32 };
+            const CORRELATED: usize = if LANES * size_of::<Sum>() < 32 { 1 } else { LANES * size_of::<Sum>() * 3 / 32 };
             Micro {
                 rows: $rows,
                 lanes: LANES,
@@ -229,6 +270,7 @@ macro_rules! micro {
                 panel: [panel1, panel2, panel4, panel8],
                 pack_right: right,
                 pack_left: left,
+                copy: copied,
                 dots: products,
                 sum: total,
                 lines: pixel_lines,
@@ -244,20 +286,27 @@ macro_rules! micro {
 // are general registers for: with 14 rows AVX-512 would reload pointers in the inner loop.
 micro!(SCALAR_F32, f32, Portable<4>, 4, 4);
 micro!(SCALAR_F64, f64, Portable<2>, 4, 4);
+micro!(SCALAR_BF16, bf16, Portable<4>, 4, 4);
 #[cfg(target_arch = "x86_64")]
 micro!(AVX2_F32, f32, Avx2, 6, 8, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 micro!(AVX2_F64, f64, Avx2, 6, 8, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
+micro!(AVX2_BF16, bf16, Avx2, 6, 8, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
 micro!(AVX512_F32, f32, Avx512, 10, 8, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 #[cfg(target_arch = "x86_64")]
 micro!(AVX512_F64, f64, Avx512, 10, 8, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+#[cfg(target_arch = "x86_64")]
+micro!(AVX512_BF16, bf16, Avx512, 10, 8, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 
 // The tile shapes of AVX-512 on any machine, for tests.
 #[cfg(test)]
 micro!(WIDE_F32, f32, Fused<16>, 10, 8);
 #[cfg(test)]
 micro!(WIDE_F64, f64, Fused<8>, 10, 8);
+#[cfg(test)]
+micro!(WIDE_BF16, bf16, Fused<16>, 10, 8);
 
 /// # Safety
 /// See [`Micro::panel`].
@@ -364,15 +413,71 @@ unsafe fn store_tail<T: Copy, S: Simd<T>, const R: usize, const V: usize>(
     }
 }
 
+/// Widens `N` neighbours.
+///
+/// # Safety
+/// They can be read, and as many sums written.
+#[inline(always)]
+unsafe fn widen_all<T: Real, const N: usize>(from: *const T, to: *mut T::Sum) {
+    // SAFETY: the caller's; an array is aligned as its elements. All are read before any is written, in one vector.
+    unsafe {
+        let narrow = from.cast::<[T; N]>().read();
+        to.cast::<[T::Sum; N]>().write(narrow.map(T::widen));
+    }
+}
+
+/// A vector of sums: of all its elements if `WHOLE`, else of the first `count`, the other lanes zero.
+///
+/// # Safety
+/// So many elements can be read, and the processor has the instruction set.
+#[inline(always)]
+pub(crate) unsafe fn load<T: Real, S: Simd<T::Sum>, const WHOLE: bool>(from: *const T, count: usize) -> S::V {
+    /// At least the lanes of any vector type.
+    const LANES: usize = 16;
+    // SAFETY: the caller's; the array holds a vector.
+    unsafe {
+        if T::IN_PLACE {
+            let from = from.cast();
+            return if WHOLE { S::load(from) } else { S::load_part(from, count) };
+        }
+        let mut wide = [T::Sum::default(); LANES];
+        let count = if WHOLE { S::LANES } else { count };
+        for (i, wide) in wide.iter_mut().enumerate().take(count) {
+            *wide = (*from.add(i)).widen();
+        }
+        S::load(wide.as_ptr())
+    }
+}
+
+/// # Safety
+/// `count` elements can be read and sums written.
+#[inline(always)]
+unsafe fn copy<T: Real>(from: *const T, to: *mut T::Sum, count: usize) {
+    const CHUNK: usize = 16;
+    // SAFETY: indices stay below `count`.
+    unsafe {
+        if T::IN_PLACE {
+            return std::ptr::copy_nonoverlapping(from.cast(), to, count);
+        }
+        let whole = count / CHUNK * CHUNK;
+        for i in (0..whole).step_by(CHUNK) {
+            widen_all::<T, CHUNK>(from.add(i), to.add(i));
+        }
+        for i in whole..count {
+            *to.add(i) = (*from.add(i)).widen();
+        }
+    }
+}
+
 /// # Safety
 /// `k x count` elements of `from` can be read with the given strides; `to` holds `whole_k` times
 /// [`Micro::packed_columns`], and `first_k + k <= whole_k`.
 #[inline(always)]
-unsafe fn pack_right<T: Copy, S: Simd<T>>(p: &Packing<T>) {
+unsafe fn pack_right<T: Real, S: Simd<T::Sum>, const L: usize>(p: &Packing<T>) {
     let mut done = 0;
     while done < p.count {
         let remaining = p.count - done;
-        let width = if remaining <= S::LANES { S::LANES } else { 2 * S::LANES };
+        let width = if remaining <= L { L } else { 2 * L };
         let columns = remaining.min(width);
         // SAFETY: `columns` columns from `done` on exist; panels before this one hold `whole_k * done` elements, as all
         // but the last are whole.
@@ -380,7 +485,7 @@ unsafe fn pack_right<T: Copy, S: Simd<T>>(p: &Packing<T>) {
             let from = p.from.add(done * p.column);
             let to = p.to.add(done * p.whole_k + p.first_k * width);
             if p.column == 1 {
-                pack_rows::<T, S>(from, p.row, p.k, columns, to, width);
+                pack_rows::<T, S, L>(from, p.row, p.k, columns, to, width);
             } else {
                 pack_columns::<T, S>(from, p.row, p.column, p.k, columns, to, width);
             }
@@ -394,26 +499,30 @@ unsafe fn pack_right<T: Copy, S: Simd<T>>(p: &Packing<T>) {
 /// # Safety
 /// See [`pack_right`].
 #[inline(always)]
-unsafe fn pack_rows<T: Copy, S: Simd<T>>(
+unsafe fn pack_rows<T: Real, S: Simd<T::Sum>, const L: usize>(
     from: *const T,
     row: usize,
     k: usize,
     columns: usize,
-    to: *mut T,
+    to: *mut T::Sum,
     width: usize,
 ) {
     // SAFETY: row `i` of the operand has `columns` elements, of the panel `width`.
     unsafe {
         for i in 0..k {
             let (from, to) = (from.add(i * row), to.add(i * width));
-            for j in (0..width).step_by(S::LANES) {
+            for j in (0..width).step_by(L) {
                 let count = columns.saturating_sub(j);
-                let v = if count >= S::LANES {
-                    S::load(from.add(j))
+                if count >= L {
+                    widen_all::<T, L>(from.add(j), to.add(j));
+                } else if T::IN_PLACE {
+                    S::store(to.add(j), S::load_part(from.wrapping_add(j).cast(), count));
                 } else {
-                    S::load_part(from.wrapping_add(j), count)
-                };
-                S::store(to.add(j), v);
+                    for lane in 0..count {
+                        *to.add(j + lane) = (*from.add(j + lane)).widen();
+                    }
+                    std::ptr::write_bytes(to.add(j + count), 0, L - count);
+                }
             }
         }
     }
@@ -424,13 +533,13 @@ unsafe fn pack_rows<T: Copy, S: Simd<T>>(
 /// # Safety
 /// See [`pack_right`].
 #[inline(always)]
-unsafe fn pack_columns<T: Copy, S: Simd<T>>(
+unsafe fn pack_columns<T: Real, S: Simd<T::Sum>>(
     from: *const T,
     row: usize,
     column: usize,
     k: usize,
     columns: usize,
-    to: *mut T,
+    to: *mut T::Sum,
     width: usize,
 ) {
     let (squares, k_whole) =
@@ -439,13 +548,13 @@ unsafe fn pack_columns<T: Copy, S: Simd<T>>(
     unsafe {
         for i in (0..k_whole).step_by(S::SIDE) {
             for j in (0..squares).step_by(S::SIDE) {
-                S::transpose(from.add(j * column + i), column, to.add(i * width + j), width);
+                transpose::<T, S>(from.add(j * column + i), column, to.add(i * width + j), width);
             }
         }
         for i in 0..k {
             let first = if i < k_whole { squares } else { 0 };
             for j in first..columns {
-                *to.add(i * width + j) = *from.add(i * row + j * column);
+                *to.add(i * width + j) = (*from.add(i * row + j * column)).widen();
             }
             if columns < width {
                 std::ptr::write_bytes(to.add(i * width + columns), 0, width - columns);
@@ -454,11 +563,39 @@ unsafe fn pack_columns<T: Copy, S: Simd<T>>(
     }
 }
 
+/// As [`Simd::transpose`].
+///
+/// # Safety
+/// `SIDE` rows of `SIDE` elements can be read and written.
+#[inline(always)]
+unsafe fn transpose<T: Real, S: Simd<T::Sum>>(
+    from: *const T,
+    from_row: usize,
+    to: *mut T::Sum,
+    to_row: usize,
+) {
+    /// At least the side of any vector type.
+    const SIDE: usize = 8;
+    // SAFETY: the caller's; the square holds `SIDE` rows.
+    unsafe {
+        if T::IN_PLACE {
+            return S::transpose(from.cast(), from_row, to, to_row);
+        }
+        let mut square = [[T::Sum::default(); SIDE]; SIDE];
+        for (i, line) in square.iter_mut().enumerate().take(S::SIDE) {
+            for (j, wide) in line.iter_mut().enumerate().take(S::SIDE) {
+                *wide = (*from.add(i * from_row + j)).widen();
+            }
+        }
+        S::transpose(square.as_ptr().cast(), SIDE, to, to_row);
+    }
+}
+
 /// # Safety
 /// `count x k` elements of `from` can be read with the given strides; `to` holds `k` times `count` rounded up to
 /// whole tiles.
 #[inline(always)]
-unsafe fn pack_left<T: Copy, S: Simd<T>, const R: usize>(p: &Packing<T>) {
+unsafe fn pack_left<T: Real, const R: usize>(p: &Packing<T>) {
     let whole = p.count / R * R;
     for i in 0..p.k {
         // SAFETY: row `i` of `k` and rows below `count` exist; tiles before row `j` hold `k * j` elements.
@@ -468,15 +605,15 @@ unsafe fn pack_left<T: Copy, S: Simd<T>, const R: usize>(p: &Packing<T>) {
             // A line of memory at a time, whichever tiles it goes to: lines may be far apart and evict each other.
             for j in (0..whole).step_by(R) {
                 if p.row == 1 {
-                    std::ptr::copy_nonoverlapping(from.add(j), to.add(j * p.k), R);
+                    widen_all::<T, R>(from.add(j), to.add(j * p.k));
                 } else {
                     for l in 0..R {
-                        *to.add(j * p.k + l) = *from.add((j + l) * p.row);
+                        *to.add(j * p.k + l) = (*from.add((j + l) * p.row)).widen();
                     }
                 }
             }
             for j in whole..p.count {
-                *to.add(whole * p.k + j - whole) = *from.add(j * p.row);
+                *to.add(whole * p.k + j - whole) = (*from.add(j * p.row)).widen();
             }
         }
     }
@@ -485,7 +622,7 @@ unsafe fn pack_left<T: Copy, S: Simd<T>, const R: usize>(p: &Packing<T>) {
 /// # Safety
 /// `d.count` rows and the vector, of `d.k` elements each, can be read and `d.count` elements written.
 #[inline(always)]
-unsafe fn dots<T: Real, S: Simd<T>, const V: usize>(d: &Dots<T>) {
+unsafe fn dots<T: Real + std::ops::Add<Output = T>, S: Simd<T>, const V: usize>(d: &Dots<T>) {
     /// Rows at a time, so that the sums do not wait for each other.
     const ROWS: usize = 4;
     for first in (0..d.count).step_by(ROWS) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::cpu::testing::*;
+use half::bf16;
 
 /// `sum of a * b` and `sum of |a * b|` in f64.
 fn naive<T: Sample>(spec: &GemmSpec, a: &[T], b: &[T]) -> Vec<(f64, f64)> {
@@ -54,7 +55,7 @@ fn operands<T: Sample>(dice: &mut Dice, spec: &GemmSpec) -> (Vec<T>, Vec<T>) {
 }
 
 /// Compares with the plain loop, within the bound on the rounding of `k` terms.
-fn check<T: Sample>(spec: &GemmSpec, gemm: &Gemm<T>, a: &[T], b: &[T]) -> Vec<T> {
+fn check<T: Sample>(spec: &GemmSpec, gemm: &Gemm<T>, a: &[T], b: &[T]) -> Vec<T::Sum> {
     let len = spec.batch * spec.m * spec.n;
     let (c, blocks) = run_all(gemm, &[a, b], len, Order::Forwards);
     assert_covers(&blocks, spec.batch * spec.m, spec.n);
@@ -72,7 +73,7 @@ fn every_isa_agrees_with_the_plain_loop_on<T: Sample>(
     wide: &'static Micro<T>,
 ) {
     let (a, b) = operands::<T>(dice, spec);
-    let mut fused: Option<Vec<T>> = None;
+    let mut fused: Option<Vec<T::Sum>> = None;
     for isa in Isa::available() {
         let c = check(spec, &Gemm::<T>::new(*spec, isa), &a, &b);
         if isa > Isa::Scalar {
@@ -93,6 +94,7 @@ fn random_products_agree_with_the_plain_loop_under_every_isa() {
         let spec = random_spec(&mut dice, if round % 10 == 0 { 150 } else { 40 });
         every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
         every_isa_agrees_with_the_plain_loop_on::<f64>(&spec, &mut dice, &micro::WIDE_F64);
+        every_isa_agrees_with_the_plain_loop_on::<bf16>(&spec, &mut dice, &micro::WIDE_BF16);
     }
 }
 
@@ -104,6 +106,7 @@ fn products_that_are_cut_along_k_agree_with_the_plain_loop() {
         for (a, b) in [(a, b), (MatrixStrides::transposed(m, k), MatrixStrides::row_major(k, n))] {
             let spec = GemmSpec { batch: 1, m, n, k, a, b };
             every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
+            every_isa_agrees_with_the_plain_loop_on::<bf16>(&spec, &mut dice, &micro::WIDE_BF16);
         }
     }
     assert!(splits_of_depth(64, 128, 9216) == 8 && splits_of_depth(128, 512, 784) == 1);
@@ -119,6 +122,7 @@ fn every_edge_of_the_tiles_is_right() {
             let spec = GemmSpec { batch: 1, m, n, k, a, b };
             every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
             every_isa_agrees_with_the_plain_loop_on::<f64>(&spec, &mut dice, &micro::WIDE_F64);
+            every_isa_agrees_with_the_plain_loop_on::<bf16>(&spec, &mut dice, &micro::WIDE_BF16);
         }
     }
 }
@@ -134,6 +138,17 @@ fn single_rows_and_columns_agree_with_the_plain_loop() {
         let spec = GemmSpec { batch, m, n, k, a, b };
         every_isa_agrees_with_the_plain_loop_on::<f32>(&spec, &mut dice, &micro::WIDE_F32);
         every_isa_agrees_with_the_plain_loop_on::<f64>(&spec, &mut dice, &micro::WIDE_F64);
+        every_isa_agrees_with_the_plain_loop_on::<bf16>(&spec, &mut dice, &micro::WIDE_BF16);
+    }
+}
+
+fn the_order_does_not_show<T: Sample>(spec: &GemmSpec, dice: &mut Dice) {
+    let (a, b) = operands::<T>(dice, spec);
+    for isa in Isa::available() {
+        let gemm = Gemm::<T>::new(*spec, isa);
+        assert!(gemm.phases()[0] > 1, "{spec:?} is one task");
+        let [first, second, third] = ORDERS.map(|order| run_all(&gemm, &[&a, &b], spec.m * spec.n, order).0);
+        assert!(first == second && first == third, "{spec:?} under {isa}");
     }
 }
 
@@ -150,13 +165,8 @@ fn the_order_of_tasks_does_not_show_in_the_bits() {
             a: MatrixStrides::row_major(m, k),
             b: MatrixStrides::transposed(k, n),
         };
-        let (a, b) = operands::<f32>(&mut dice, &spec);
-        for isa in Isa::available() {
-            let gemm = Gemm::<f32>::new(spec, isa);
-            assert!(gemm.phases()[0] > 1, "{spec:?} is one task");
-            let [first, second, third] = ORDERS.map(|order| run_all(&gemm, &[&a, &b], m * n, order).0);
-            assert!(first == second && first == third, "{spec:?} under {isa}");
-        }
+        the_order_does_not_show::<f32>(&spec, &mut dice);
+        the_order_does_not_show::<bf16>(&spec, &mut dice);
     }
 }
 
@@ -240,7 +250,7 @@ fn packed_transposes_equal_the_plain_loop() {
         let (k, columns) = (dice.between(1, 40), dice.between(1, 70));
         let from: Vec<T> = samples(dice, k * columns);
         let width = micro.packed_columns(columns);
-        let mut to = vec![T::of(7.0); k * width];
+        let mut to = vec![T::of(7.0).widen(); k * width];
         let (row, column) = (1, k);
         // SAFETY: `from` is columns x k, `to` k x width.
         unsafe {
@@ -261,6 +271,7 @@ fn packed_transposes_equal_the_plain_loop() {
             for p in 0..k {
                 for j in 0..wide {
                     let expected = if panel + j < columns { from[(panel + j) * k + p] } else { T::default() };
+                    let expected = expected.widen();
                     assert!(to[panel * k + p * wide + j] == expected);
                 }
             }
@@ -272,7 +283,30 @@ fn packed_transposes_equal_the_plain_loop() {
         for isa in Isa::available() {
             check::<f32>(<f32 as micro::sealed::Kernels>::micro(isa), &mut dice);
             check::<f64>(<f64 as micro::sealed::Kernels>::micro(isa), &mut dice);
+            check::<bf16>(<bf16 as micro::sealed::Kernels>::micro(isa), &mut dice);
         }
         check::<f32>(&micro::WIDE_F32, &mut dice);
+        check::<bf16>(&micro::WIDE_BF16, &mut dice);
+    }
+}
+
+#[test]
+fn products_of_bf16_have_the_bits_of_the_same_numbers_in_f32() {
+    let mut dice = Dice::new(9);
+    for _ in 0..40 {
+        let mut spec = random_spec(&mut dice, 120);
+        // A single row or column of f32 is summed in another order.
+        (spec.m, spec.n) = (spec.m.max(2), spec.n.max(2));
+        let (a, b) = (random_strides(&mut dice, spec.m, spec.k), random_strides(&mut dice, spec.k, spec.n));
+        spec = GemmSpec { a, b, ..spec };
+        let (a, b) = operands::<bf16>(&mut dice, &spec);
+        let wide = |from: &[bf16]| from.iter().map(|x| x.to_f32()).collect::<Vec<_>>();
+        let len = spec.batch * spec.m * spec.n;
+        for isa in Isa::available() {
+            let (narrow, _) = run_all(&Gemm::<bf16>::new(spec, isa), &[&a, &b], len, Order::Forwards);
+            let (expected, _) =
+                run_all(&Gemm::<f32>::new(spec, isa), &[&wide(&a), &wide(&b)], len, Order::Forwards);
+            assert!(narrow == expected, "{spec:?} under {isa}");
+        }
     }
 }

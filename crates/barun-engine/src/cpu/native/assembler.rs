@@ -30,7 +30,7 @@ pub enum Operand {
         /// Added to it.
         displacement: i32,
     },
-    /// At `base + rcx * scale`, where the scale is 1, 4 or 8.
+    /// At `base + rcx * scale`, where the scale is 1, 2, 4 or 8.
     Indexed {
         /// The address.
         base: Gpr,
@@ -79,7 +79,10 @@ pub const PACK_WORDS: Opcode = opcode(1, X66, 0x63);
 pub const STORE_QWORD: Opcode = opcode(1, X66, 0xd6);
 pub const FROM_GPR: Opcode = opcode(1, X66, 0x6e);
 pub const TO_GPR: Opcode = opcode(1, X66, 0x7e);
+pub const ADD_DWORDS: Opcode = opcode(1, X66, 0xfe);
 pub const WIDEN_BYTES: Opcode = opcode(2, X66, 0x31);
+pub const WIDEN_WORDS: Opcode = opcode(2, X66, 0x33);
+pub const PACK_DWORDS_UNSIGNED: Opcode = opcode(2, X66, 0x2b);
 pub const ABS_BYTES: Opcode = opcode(2, X66, 0x1c);
 pub const ROUND: Opcode = opcode(3, X66, 0x08);
 pub const EXTRACT: Opcode = opcode(3, X66, 0x39);
@@ -91,6 +94,7 @@ pub const LESS: u8 = 0x11;
 pub const UNORDERED: u8 = 3;
 pub const NOT_EQUAL: u8 = 4;
 /// What the reg field of [`SHIFT`] says.
+pub const RIGHT: u8 = 2;
 pub const ARITHMETIC_RIGHT: u8 = 4;
 pub const LEFT: u8 = 6;
 /// [`ROUND`] downwards, silently.
@@ -162,7 +166,7 @@ impl Assembler {
         self.vex(opcode, reg.0, vvvv.map(|ymm| ymm.0), operand, false, None);
     }
 
-    /// `to <- from` shifted by `bits`; `how` is [`LEFT`] or [`ARITHMETIC_RIGHT`].
+    /// `to <- from` shifted by `bits`; `how` is [`LEFT`], [`RIGHT`] or [`ARITHMETIC_RIGHT`].
     pub fn shift(&mut self, how: u8, to: Ymm, from: Ymm, bits: u8) {
         self.vex(SHIFT, how, Some(to.0), Operand::Vector(from), true, Some(bits));
     }
@@ -237,6 +241,17 @@ impl Assembler {
     /// `to <- [from]`, a byte, the rest zero.
     pub fn load_byte(&mut self, to: Gpr, from: Operand) {
         self.general(false, &[0x0f, 0xb6], to, from);
+    }
+
+    /// `to <- [from]`, two bytes, the rest zero.
+    pub fn load_word(&mut self, to: Gpr, from: Operand) {
+        self.general(false, &[0x0f, 0xb7], to, from);
+    }
+
+    /// `[to] <- ax`.
+    pub fn store_ax(&mut self, to: Operand) {
+        self.bytes.push(0x66);
+        self.general(false, &[0x89], RAX, to);
     }
 
     /// `[to] <- al`.

@@ -22,7 +22,7 @@ fn pick(stream: &mut Stream, from: &[u16]) -> u16 {
 
 fn random_chain(stream: &mut Stream, length: usize) -> Chain {
     let mut dtypes = Vec::new();
-    for dtype in [DType::F32, DType::Bool, DType::U8] {
+    for dtype in [DType::F32, DType::Bool, DType::U8, DType::BF16] {
         let count = 1 + stream.below(if dtype == DType::F32 { 14 } else { 2 }) as usize;
         dtypes.extend(std::iter::repeat_n(dtype, count));
     }
@@ -34,9 +34,10 @@ fn random_chain(stream: &mut Stream, length: usize) -> Chain {
             (0..dtypes.len() as u16).filter(|&value| dtypes[value as usize] == dtype).collect()
         };
         let (floats, masks, bytes) = (of(DType::F32), of(DType::Bool), of(DType::U8));
+        let halves = of(DType::BF16);
         let arithmetic = [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Max, Binary::Min];
         let unary = [Unary::Neg, Unary::Abs, Unary::Sign, Unary::Sqrt, Unary::Floor];
-        let (op, dtype, made, operands) = match stream.below(14) {
+        let (op, dtype, made, operands) = match stream.below(17) {
             0..4 => {
                 let op = arithmetic[stream.below(6) as usize];
                 (TileOp::Binary(op), DType::F32, DType::F32, [&floats, &floats, &floats])
@@ -59,6 +60,9 @@ fn random_chain(stream: &mut Stream, length: usize) -> Chain {
                 let operands = if from == DType::Bool { &masks } else { &bytes };
                 (TileOp::Cast(DType::F32), from, DType::F32, [operands; 3])
             }
+            13 => (TileOp::Cast(DType::F32), DType::BF16, DType::F32, [&halves; 3]),
+            14 => (TileOp::Cast(DType::BF16), DType::F32, DType::BF16, [&floats; 3]),
+            15 => (TileOp::Copy, DType::BF16, DType::BF16, [&halves; 3]),
             _ if stream.below(2) == 0 => (TileOp::Cast(DType::Bool), DType::F32, DType::Bool, [&floats; 3]),
             _ => (TileOp::Copy, DType::F32, DType::F32, [&floats; 3]),
         };
@@ -83,6 +87,7 @@ fn memory(chain: &Chain, stream: &mut Stream) -> Vec<Vec<u8>> {
             DType::F32 if stream.below(3) == 0 => odd[stream.below(8) as usize].to_le_bytes().to_vec(),
             DType::F32 => ((stream.normal() * 3.0) as f32).to_le_bytes().to_vec(),
             DType::Bool => vec![stream.below(2) as u8],
+            DType::BF16 => (stream.below(1 << 16) as u16).to_le_bytes().to_vec(),
             _ => vec![stream.below(256) as u8],
         };
         let first = element(stream);
@@ -130,7 +135,11 @@ fn native_code_gives_the_interpreters_bits_and_writes_nothing_else() {
             }
             let same = |(a, b): (&[u8], &[u8])| {
                 let number = |bytes: &[u8]| bytes.try_into().map_or(0.0, f32::from_le_bytes);
-                a == b || (size == 4 && number(a).is_nan() && number(b).is_nan())
+                let half =
+                    |bytes: &[u8]| bytes.try_into().map_or(half::bf16::ZERO, half::bf16::from_le_bytes);
+                a == b
+                    || (size == 4 && number(a).is_nan() && number(b).is_nan())
+                    || (size == 2 && half(a).is_nan() && half(b).is_nan())
             };
             let pairs = expected[value].chunks(size).zip(actual[value].chunks(size));
             let wrong = pairs.enumerate().find(|(_, pair)| !same(*pair)).map(|(index, _)| index);

@@ -21,10 +21,12 @@ pub fn is_translated(instr: &Instr) -> bool {
         (TileOp::Unary(op), DType::Bool) => *op == Unary::Not,
         (TileOp::Binary(op), DType::F32) => matches!(op, Add | Sub | Mul | Div | Max | Min | Less | Equal),
         (TileOp::Binary(op), DType::Bool) => matches!(op, And | Or),
-        (TileOp::Where | TileOp::Copy, DType::F32 | DType::Bool) => true,
-        (TileOp::Cast(to), from) => {
-            matches!((from, to), (DType::Bool | DType::U8, DType::F32) | (DType::F32, DType::Bool))
-        }
+        (TileOp::Where, DType::F32 | DType::Bool) => true,
+        (TileOp::Copy, DType::F32 | DType::BF16 | DType::Bool) => true,
+        (TileOp::Cast(to), from) => matches!(
+            (from, to),
+            (DType::Bool | DType::U8 | DType::BF16, DType::F32) | (DType::F32, DType::Bool | DType::BF16)
+        ),
         _ => false,
     }
 }
@@ -34,6 +36,8 @@ pub fn is_translated(instr: &Instr) -> bool {
 enum Kind {
     /// f32.
     Float,
+    /// f32 of which the lower half is zero; the upper one in memory.
+    Half,
     /// All bits set where true; a byte of 0 or 1 in memory.
     Mask,
     /// i32; a byte in memory.
@@ -44,6 +48,7 @@ impl Kind {
     fn of(dtype: DType) -> Kind {
         match dtype {
             DType::Bool => Kind::Mask,
+            DType::BF16 => Kind::Half,
             DType::U8 => Kind::Byte,
             _ => Kind::Float,
         }
@@ -51,7 +56,11 @@ impl Kind {
 
     /// Bytes of an element in memory.
     fn scale(self) -> u8 {
-        if self == Kind::Float { 4 } else { 1 }
+        match self {
+            Kind::Float => 4,
+            Kind::Half => 2,
+            Kind::Mask | Kind::Byte => 1,
+        }
     }
 }
 
@@ -219,6 +228,11 @@ impl<'a> Translator<'a> {
                 self.assembler.vector(asm::INT_TO_FLOAT, result, None, Operand::Vector(a));
                 result
             }
+            (TileOp::Cast(DType::F32), DType::BF16) => {
+                let a = self.register(a, Kind::Half, at);
+                self.two(asm::OR, a, Operand::Vector(a), at)
+            }
+            (TileOp::Cast(DType::BF16), _) => self.narrow(a, at),
             (TileOp::Cast(DType::F32), _) => {
                 let (a, one) = (self.register(a, Kind::Mask, at), self.assembler.constant(1.0f32.to_bits()));
                 self.two(asm::AND, a, one, at)
@@ -287,6 +301,25 @@ impl<'a> Translator<'a> {
                 result
             }
         }
+    }
+
+    /// As `crate::bfloat::narrow`: half of the last place that stays, less one unless that place is odd, carries into it.
+    fn narrow(&mut self, a: u16, at: usize) -> Ymm {
+        let a = self.register(a, Kind::Float, at);
+        let [one, half, upper, quiet] =
+            [1, 0x7FFF, 0xFFFF_0000, 0x40_0000].map(|bits| self.assembler.constant(bits));
+        let result = self.take(at);
+        self.pinned.push(result);
+        self.assembler.shift(asm::RIGHT, result, a, 16);
+        self.assembler.vector(asm::AND, result, Some(result), one);
+        self.assembler.vector(asm::ADD_DWORDS, result, Some(result), half);
+        self.assembler.vector(asm::ADD_DWORDS, result, Some(result), Operand::Vector(a));
+        let nan = self.two(asm::OR, a, quiet, at);
+        self.pinned.push(nan);
+        let is_nan = self.compare(a, Operand::Vector(a), asm::UNORDERED, at);
+        self.blend(result, result, nan, is_nan);
+        self.assembler.vector(asm::AND, result, Some(result), upper);
+        result
     }
 
     fn float_binary(&mut self, op: Binary, a: u16, b: u16, at: usize) -> Ymm {
@@ -365,11 +398,19 @@ impl<'a> Translator<'a> {
         match (kind, whole) {
             (Kind::Float, true) => self.assembler.vector(asm::LOAD, register, None, from),
             (Kind::Float, false) => self.assembler.low(asm::LOAD_ONE, register, None, from),
+            (Kind::Half, true) => self.assembler.vector(asm::WIDEN_WORDS, register, None, from),
+            (Kind::Half, false) => {
+                self.assembler.load_word(asm::RAX, from);
+                self.assembler.across(asm::FROM_GPR, register, asm::RAX);
+            }
             (_, true) => self.assembler.vector(asm::WIDEN_BYTES, register, None, from),
             (_, false) => {
                 self.assembler.load_byte(asm::RAX, from);
                 self.assembler.across(asm::FROM_GPR, register, asm::RAX);
             }
+        }
+        if kind == Kind::Half {
+            self.assembler.shift(asm::LEFT, register, register, 16);
         }
         if kind == Kind::Mask {
             self.assembler.shift(asm::LEFT, register, register, 31);
@@ -388,6 +429,9 @@ impl<'a> Translator<'a> {
             }
             return;
         }
+        if kind == Kind::Half {
+            return self.store_upper_halves(value, from, at);
+        }
         // Masks are bytes of 0 or 1 in memory; nothing makes bytes.
         let to = self.address(value, kind);
         if self.turn == Turn::One {
@@ -402,6 +446,21 @@ impl<'a> Translator<'a> {
         self.assembler.low(asm::PACK_WORDS, packed, Some(packed), Operand::Vector(packed));
         self.assembler.low(asm::ABS_BYTES, packed, None, Operand::Vector(packed));
         self.assembler.low(asm::STORE_QWORD, packed, None, to);
+    }
+
+    fn store_upper_halves(&mut self, value: u16, from: Ymm, at: usize) {
+        let halves = self.take(at);
+        self.pinned.push(halves);
+        self.assembler.shift(asm::RIGHT, halves, from, 16);
+        let to = self.address(value, Kind::Half);
+        if self.turn == Turn::One {
+            self.assembler.across(asm::TO_GPR, halves, asm::RAX);
+            return self.assembler.store_ax(to);
+        }
+        let high = self.take(at);
+        self.assembler.vector_with(asm::EXTRACT, halves, None, Operand::Vector(high), 1);
+        self.assembler.low(asm::PACK_DWORDS_UNSIGNED, halves, Some(halves), Operand::Vector(high));
+        self.assembler.low(asm::STORE, halves, None, to);
     }
 
     /// The address of a value's elements of this turn. It may need RAX (RDX where elements are done one by one).

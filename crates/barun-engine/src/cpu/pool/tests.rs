@@ -1,14 +1,26 @@
 use super::*;
 use crate::random::Stream;
+use half::bf16;
 
 /// Runs a kernel task by task, last task first, and checks that its blocks cover the output once.
-fn run<T: Float>(op: PoolOp, spec: &PoolSpec, isa: Isa, inputs: &[&[T]]) -> Vec<T> {
-    let [height, width] = op.output_size(spec);
-    let mut output = vec![T::count(77); spec.batch * height * width * spec.channels];
-    let kernel = Pool::<T>::new(op, spec.clone(), isa);
+fn run<T: Float + Kept>(op: PoolOp, spec: &PoolSpec, isa: Isa, inputs: &[&[T]]) -> Vec<T> {
     let pointers: Vec<*const u8> = inputs.iter().map(|input| input.as_ptr().cast()).collect();
+    run_kept::<T, T>(op, spec, isa, &pointers, T::count(77))
+}
+
+/// The same for images kept as `T`, with results of type `Y`.
+fn run_kept<T: Kept, Y: Copy>(
+    op: PoolOp,
+    spec: &PoolSpec,
+    isa: Isa,
+    inputs: &[*const u8],
+    unwritten: Y,
+) -> Vec<Y> {
+    let [height, width] = op.output_size(spec);
+    let mut output = vec![unwritten; spec.batch * height * width * spec.channels];
+    let kernel = Pool::<T>::new(op, spec.clone(), isa);
     let output_pointer = output.as_mut_ptr().cast();
-    let io = Io { inputs: &pointers, output: output_pointer, workspace: std::ptr::null_mut() };
+    let io = Io { inputs, output: output_pointer, workspace: std::ptr::null_mut() };
     let mut covered = vec![0; spec.batch * height * width];
     for task in (0..kernel.phases()[0]).rev() {
         let mut finished = |block: Block| {
@@ -201,6 +213,35 @@ fn every_instruction_set_gives_the_bits_of_the_scalar_one() {
             let scalar = bits(Isa::Scalar);
             for isa in [Isa::Avx2, Isa::Avx512] {
                 assert_eq!(bits(isa), scalar, "{op:?} {isa:?} {spec:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn images_kept_in_bf16_are_pooled_as_the_same_numbers_in_f32() {
+    let mut stream = Stream::new(4, "pool");
+    for _ in 0..60 {
+        let spec = random_spec(&mut stream);
+        for op in OPS.into_iter().filter(|op| !matches!(op, PoolOp::AvgScatter { .. })) {
+            let inputs: Vec<Vec<f32>> = inputs(op, &spec, &mut stream, true)
+                .into_iter()
+                .map(|input| input.into_iter().map(|x| bf16::from_f64(x / 3.0).to_f32()).collect())
+                .collect();
+            let x: Vec<bf16> = inputs[0].iter().map(|&x| bf16::from_f32(x)).collect();
+            let views: Vec<&[f32]> = inputs.iter().map(|input| &input[..]).collect();
+            for isa in Isa::available() {
+                let expected = run::<f32>(op, &spec, isa, &views);
+                let mut pointers: Vec<*const u8> = views.iter().map(|input| input.as_ptr().cast()).collect();
+                pointers[0] = x.as_ptr().cast();
+                let found: Vec<f32> = if op == PoolOp::Max {
+                    let kept = run_kept::<bf16, bf16>(op, &spec, isa, &pointers, bf16::MAX);
+                    kept.into_iter().map(bf16::to_f32).collect()
+                } else {
+                    run_kept::<bf16, f32>(op, &spec, isa, &pointers, 77.0)
+                };
+                let same = |(a, b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan();
+                assert!(found.iter().zip(&expected).all(same), "{op:?} {isa} {spec:?}");
             }
         }
     }

@@ -4,7 +4,7 @@
 //! Where few channels do not fill a vector, it reaches into the next pixel of its row. What it writes there is
 //! overwritten when that pixel's turn comes; only the last pixels of a row are cut to size.
 
-use super::{Float, PoolOp, PoolSpec, beats, clear, load, store};
+use super::{Float, Kept, PoolOp, PoolSpec, beats, clear, load, store};
 use crate::multiversion;
 use std::ops::Range;
 
@@ -58,9 +58,13 @@ macro_rules! by_window {
 /// # Safety
 /// The cells can be read: two rows of x that are `row` apart, two pixels that are `pixel` apart.
 #[inline(always)]
-unsafe fn cells<T: Float, const LANES: usize>(x: *const T, row: usize, pixel: usize) -> [[T; LANES]; 4] {
+unsafe fn cells<T: Kept, const LANES: usize>(
+    x: *const T,
+    row: usize,
+    pixel: usize,
+) -> [[T::Number; LANES]; 4] {
     // SAFETY: the caller's.
-    unsafe { [0, pixel, row, row + pixel].map(|at| load::<T, LANES>(x.add(at))) }
+    unsafe { [0, pixel, row, row + pixel].map(|at| load::<T, LANES>(x.add(at)).map(T::widen)) }
 }
 
 /// The maximum of each window and the number of its first cell that has it.
@@ -84,89 +88,91 @@ multiversion! {
     /// # Safety
     /// The arrays have the shapes of `spec`, which [`is_tiled`]; `second` is dy of the scattering maximum and nothing
     /// else; the output overlaps no input; `rows` are rows of its image that nobody else uses.
-    pub(super) unsafe fn run<T: Float>(
+    pub(super) unsafe fn run<T: Kept>(
         op: PoolOp, spec: &PoolSpec, image: usize, rows: Range<usize>,
-        first: *const T, second: *const T, output: *mut T
+        first: *const T, second: *const T::Number, output: *mut u8
     ) {
         let (row, pixel) = (spec.in_w * spec.channels, spec.channels);
         let x_at = |out_y: usize| (image * spec.in_h + 2 * out_y) * row;
         let y_at = |out_y: usize| (image * spec.out_h + out_y) * spec.out_w * pixel;
+        let numbers = output.cast::<T::Number>();
         // SAFETY of the blocks below: a block of channels of a window, which may reach on into its row of y and then
         // as far into its rows of x.
         match op {
             PoolOp::Max => for out_y in rows {
-                let (x, y) = (first.wrapping_add(x_at(out_y)), output.wrapping_add(y_at(out_y)));
+                let (x, y) = (first.wrapping_add(x_at(out_y)), output.cast::<T>().wrapping_add(y_at(out_y)));
                 by_window!(spec, |out, cell, LANES| {
                     unsafe {
                         let (best, _) = winners(&cells::<T, LANES>(x.add(cell), row, pixel));
-                        store::<T, LANES>(y.add(out), best);
+                        store::<T, LANES>(y.add(out), best.map(T::narrow));
                     }
                 });
             },
             PoolOp::Avg { .. } => for out_y in rows {
-                let (x, y) = (first.wrapping_add(x_at(out_y)), output.wrapping_add(y_at(out_y)));
+                let (x, y) = (first.wrapping_add(x_at(out_y)), numbers.wrapping_add(y_at(out_y)));
                 by_window!(spec, |out, cell, LANES| {
                     unsafe {
                         let [a, b, c, d] = cells::<T, LANES>(x.add(cell), row, pixel);
-                        let mut mean = [T::ZERO; LANES];
+                        let mut mean = [T::Number::ZERO; LANES];
                         for lane in 0..LANES {
-                            mean[lane] = (((a[lane] + b[lane]) + c[lane]) + d[lane]) / T::count(4);
+                            mean[lane] = (((a[lane] + b[lane]) + c[lane]) + d[lane]) / T::Number::count(4);
                         }
-                        store::<T, LANES>(y.add(out), mean);
+                        store::<T::Number, LANES>(y.add(out), mean);
                     }
                 });
             },
             PoolOp::MaxScatter => {
                 for out_y in windows(&rows, spec) {
                     let at = x_at(out_y);
-                    let (x, dy, dx) = (first.wrapping_add(at), second.wrapping_add(y_at(out_y)), output.wrapping_add(at));
+                    let (x, dy, dx) = (first.wrapping_add(at), second.wrapping_add(y_at(out_y)), numbers.wrapping_add(at));
                     // Tasks may part a window's rows.
                     let mine = [rows.contains(&(2 * out_y)), rows.contains(&(2 * out_y + 1))];
                     by_window!(spec, |out, cell, LANES| {
                         unsafe {
                             let (_, winner) = winners(&cells::<T, LANES>(x.add(cell), row, pixel));
-                            let gradient = load::<T, LANES>(dy.add(out));
+                            let gradient = load::<T::Number, LANES>(dy.add(out));
                             let share = |number: usize| {
-                                let mut share = [T::ZERO; LANES];
+                                let mut share = [T::Number::ZERO; LANES];
                                 for lane in 0..LANES {
-                                    share[lane] = if winner[lane] == T::count(number) { gradient[lane] } else { T::ZERO };
+                                    share[lane] = if winner[lane] == T::Number::count(number) { gradient[lane] } else { T::Number::ZERO };
                                 }
                                 share
                             };
                             if mine[0] {
-                                store::<T, LANES>(dx.add(cell), share(0));
-                                store::<T, LANES>(dx.add(cell + pixel), share(1));
+                                store::<T::Number, LANES>(dx.add(cell), share(0));
+                                store::<T::Number, LANES>(dx.add(cell + pixel), share(1));
                             }
                             if mine[1] {
-                                store::<T, LANES>(dx.add(cell + row), share(2));
-                                store::<T, LANES>(dx.add(cell + row + pixel), share(3));
+                                store::<T::Number, LANES>(dx.add(cell + row), share(2));
+                                store::<T::Number, LANES>(dx.add(cell + row + pixel), share(3));
                             }
                         }
                     });
                 }
                 // SAFETY: rows that are ours.
-                unsafe { clear_rest(spec, image, &rows, output) };
+                unsafe { clear_rest(spec, image, &rows, numbers) };
             }
             PoolOp::AvgScatter { .. } => {
                 for out_y in windows(&rows, spec) {
-                    let (dy, dx) = (first.wrapping_add(y_at(out_y)), output.wrapping_add(x_at(out_y)));
+                    let dy = first.cast::<T::Number>().wrapping_add(y_at(out_y));
+                    let dx = numbers.wrapping_add(x_at(out_y));
                     let mine = [rows.contains(&(2 * out_y)), rows.contains(&(2 * out_y + 1))];
                     by_window!(spec, |out, cell, LANES| {
                         unsafe {
-                            let share = load::<T, LANES>(dy.add(out)).map(|dy| dy / T::count(4));
+                            let share = load::<T::Number, LANES>(dy.add(out)).map(|dy| dy / T::Number::count(4));
                             if mine[0] {
-                                store::<T, LANES>(dx.add(cell), share);
-                                store::<T, LANES>(dx.add(cell + pixel), share);
+                                store::<T::Number, LANES>(dx.add(cell), share);
+                                store::<T::Number, LANES>(dx.add(cell + pixel), share);
                             }
                             if mine[1] {
-                                store::<T, LANES>(dx.add(cell + row), share);
-                                store::<T, LANES>(dx.add(cell + row + pixel), share);
+                                store::<T::Number, LANES>(dx.add(cell + row), share);
+                                store::<T::Number, LANES>(dx.add(cell + row + pixel), share);
                             }
                         }
                     });
                 }
                 // SAFETY: rows that are ours.
-                unsafe { clear_rest(spec, image, &rows, output) };
+                unsafe { clear_rest(spec, image, &rows, numbers) };
             }
             PoolOp::MaxPick => unreachable!("picks are read window by window"),
         }

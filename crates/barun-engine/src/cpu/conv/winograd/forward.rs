@@ -1,7 +1,7 @@
 //! The convolution, and the gradient with respect to its input, which is one too.
 
 use super::tiles::{Patches, Tiles};
-use super::transform::{Sources, Targets, Transforms};
+use super::transform::{Sources, Targets, Transformed, Transforms};
 use super::{KERNEL, PATCH, POINTS, Panels, Planes, TILE, even};
 use crate::cpu::conv::ConvSpec;
 use crate::cpu::gemm::blocked::{Matrix, MatrixLeft, Region, product, share};
@@ -20,15 +20,15 @@ pub(super) enum Pass {
 }
 
 /// `y = conv(x, w)` with inputs `[x, w]`, or `dx` of it with inputs `[dy, w]`, as a [`Kernel`]. The output's rows
-/// are pixels, its columns channels.
+/// are pixels, its columns channels. Operands are of type `T`, everything else is f32.
 ///
 /// A task makes some columns of some tiles. It goes through blocks of the channels summed over: transforms its tiles'
 /// patches, and adds the products with the transformed weights; then it transforms the sums back. The weights are
 /// transformed by a first phase, or, if no two tasks use the same, by the task.
-pub struct WinogradConv {
+pub struct WinogradConv<T: Transformed> {
     spec: ConvSpec,
     pass: Pass,
-    transforms: &'static Transforms,
+    transforms: &'static Transforms<T>,
     tiles: Tiles,
     /// Channels summed over, and how many at a time.
     from: usize,
@@ -63,24 +63,24 @@ fn cut(tiles: usize, to: usize) -> [usize; 2] {
     good.unwrap_or(CUTS[CUTS.len() - 1])
 }
 
-impl WinogradConv {
+impl<T: Transformed> WinogradConv<T> {
     /// Plans the convolution for fixed shapes, chosen by [`ConvSpec::suits_winograd`].
     ///
     /// # Panics
     /// If this machine lacks `isa`, or the convolution is none of 3x3 taps without stride, dilation and groups.
-    pub fn forward(spec: ConvSpec, isa: Isa) -> WinogradConv {
-        WinogradConv::new(spec, Pass::Forward, Transforms::of(isa))
+    pub fn forward(spec: ConvSpec, isa: Isa) -> WinogradConv<T> {
+        WinogradConv::new(spec, Pass::Forward, T::transforms(isa))
     }
 
     /// As [`WinogradConv::forward`], for the gradient with respect to the input.
     ///
     /// # Panics
     /// As [`WinogradConv::forward`].
-    pub fn input_grad(spec: ConvSpec, isa: Isa) -> WinogradConv {
-        WinogradConv::new(spec, Pass::InputGrad, Transforms::of(isa))
+    pub fn input_grad(spec: ConvSpec, isa: Isa) -> WinogradConv<T> {
+        WinogradConv::new(spec, Pass::InputGrad, T::transforms(isa))
     }
 
-    pub(super) fn new(spec: ConvSpec, pass: Pass, transforms: &'static Transforms) -> WinogradConv {
+    pub(super) fn new(spec: ConvSpec, pass: Pass, transforms: &'static Transforms<T>) -> WinogradConv<T> {
         assert!(super::applies(&spec), "{spec:?} is no convolution for Winograd's algorithm");
         let (tiles, from, to) = match pass {
             Pass::Forward => (Tiles::of_output(&spec), spec.in_channels, spec.out_channels),
@@ -134,7 +134,7 @@ impl WinogradConv {
     }
 
     /// The source as patches: `[tile][channel]` at each point.
-    fn patches(&self) -> Patches {
+    fn patches(&self) -> Patches<T> {
         let planes = Planes::new(self.chunk, self.depth);
         Patches { transforms: self.transforms, tiles: self.tiles, channels: self.from, planes }
     }
@@ -169,7 +169,7 @@ impl WinogradConv {
     /// `weights` are those of the spec, `to` holds [`WinogradConv::weights`] and `taps` [`WinogradConv::taps`].
     unsafe fn transform_weights(
         &self,
-        weights: *const f32,
+        weights: *const T,
         ks: Range<usize>,
         columns: Range<usize>,
         to: *mut f32,
@@ -200,9 +200,9 @@ impl WinogradConv {
                     first_k: 0,
                 };
                 // SAFETY: the channels exist, and a tap's plane holds the panel.
-                unsafe { (micro.pack_right)(&packing) };
+                unsafe { (self.transforms.packing.pack_right)(&packing) };
             }
-            let from: Sources<KERNEL> = std::array::from_fn(|i| {
+            let from: Sources<f32, KERNEL> = std::array::from_fn(|i| {
                 std::array::from_fn(|j| taps.wrapping_add((i * KERNEL + j) * self.tap()).cast_const())
             });
             let to = planes.places(to, (first - columns.start) * ks.len());
@@ -229,7 +229,7 @@ impl WinogradConv {
         for run in self.tiles.runs(tiles) {
             let output = output.wrapping_add(columns.start);
             for pixels in self.tiles.pixels(&run, output, self.to, waste) {
-                let from: Sources<PATCH> =
+                let from: Sources<f32, PATCH> =
                     planes.places(sums, row * planes.row).map(|line| line.map(|at| at.cast_const()));
                 let to: Targets<TILE> = pixels.map(|line| line.map(|at| at.cast_mut()));
                 // SAFETY: the pixels lie in the output, or are waste.
@@ -243,7 +243,7 @@ impl WinogradConv {
     }
 }
 
-impl Kernel for WinogradConv {
+impl<T: Transformed> Kernel for WinogradConv<T> {
     fn phases(&self) -> &[usize] {
         &self.phases
     }
@@ -271,7 +271,7 @@ impl Kernel for WinogradConv {
         scratch: *mut u8,
         finished: &mut dyn FnMut(Block),
     ) {
-        let (source, weights) = (io.inputs[0].cast::<f32>(), io.inputs[1].cast::<f32>());
+        let (source, weights) = (io.inputs[0].cast::<T>(), io.inputs[1].cast::<T>());
         let (output, kept, scratch) =
             (io.output.cast::<f32>(), io.workspace.cast::<f32>(), scratch.cast::<f32>());
         let cell = self.weights().elements();
@@ -295,7 +295,7 @@ impl Kernel for WinogradConv {
             let ks = self.stretch(stretch);
             // SAFETY: the operands are those of the spec; the scratch is laid out as its size was counted.
             unsafe {
-                self.patches().transform(source, &ks, tiles.clone(), patches, zeros);
+                self.patches().transform(source, &ks, tiles.clone(), patches, zeros.cast());
                 let mut ready = kept.wrapping_add((stretch * self.blocks() + task % self.blocks()) * cell);
                 if !self.keeps() {
                     ready = own;

@@ -1,5 +1,7 @@
 use super::forward::Pass;
-use super::transform::{Transforms, WIDE};
+use half::bf16;
+
+use super::transform::{Transformed, Transforms, WIDE, WIDE_BF16};
 use super::*;
 use crate::cpu::conv::tests::{Operands, Which, f32_micro, square, with_output};
 use crate::cpu::isa::Isa;
@@ -9,7 +11,11 @@ use crate::cpu::testing::*;
 /// The general kernels that these replace.
 const WHICH: [Which; 3] = [Which::Forward, Which::InputGrad, Which::WeightGrad];
 
-fn kernel(which: Which, spec: ConvSpec, transforms: &'static Transforms) -> Box<dyn Kernel> {
+fn kernel<T: Transformed>(
+    which: Which,
+    spec: ConvSpec,
+    transforms: &'static Transforms<T>,
+) -> Box<dyn Kernel> {
     match which {
         Which::Forward => Box::new(WinogradConv::new(spec, Pass::Forward, transforms)),
         Which::InputGrad => Box::new(WinogradConv::new(spec, Pass::InputGrad, transforms)),
@@ -18,10 +24,10 @@ fn kernel(which: Which, spec: ConvSpec, transforms: &'static Transforms) -> Box<
 }
 
 /// All tables; those after the first round as each other.
-fn tables() -> Vec<(&'static str, &'static Transforms)> {
-    let mut tables = vec![("scalar", Transforms::of(Isa::Scalar)), ("wide", &WIDE)];
+fn tables<T: Transformed>(wide: &'static Transforms<T>) -> Vec<(&'static str, &'static Transforms<T>)> {
+    let mut tables = vec![("scalar", T::transforms(Isa::Scalar)), ("wide", wide)];
     for isa in Isa::available().into_iter().filter(|&isa| isa != Isa::Scalar) {
-        tables.push((if isa == Isa::Avx2 { "avx2" } else { "avx512" }, Transforms::of(isa)));
+        tables.push((if isa == Isa::Avx2 { "avx2" } else { "avx512" }, T::transforms(isa)));
     }
     tables
 }
@@ -34,11 +40,16 @@ fn error(got: &[f32], expected: &[(f64, f64, usize)]) -> f64 {
 }
 
 fn check(spec: &ConvSpec, dice: &mut Dice) {
-    let operands = Operands::<f32>::random(dice, spec);
+    check_operands::<f32>(spec, dice, &WIDE);
+    check_operands::<bf16>(spec, dice, &WIDE_BF16);
+}
+
+fn check_operands<T: Sample + Transformed>(spec: &ConvSpec, dice: &mut Dice, wide: &'static Transforms<T>) {
+    let operands = Operands::<T>::random(dice, spec);
     for which in WHICH {
         let expected = which.naive(spec, &operands);
         let mut fused: Option<Vec<f32>> = None;
-        for (name, transforms) in tables() {
+        for (name, transforms) in tables(wide) {
             let kernel = kernel(which, *spec, transforms);
             let got = which.run_kernel(&*kernel, spec, &operands, Order::Forwards);
             let error = error(&got, &expected);
@@ -108,7 +119,7 @@ fn the_three_kernels_are_adjoint() {
         let operands = Operands::<f32>::random(&mut dice, &spec);
         for isa in Isa::available() {
             let [y, dx, dw] = WHICH.map(|which| {
-                let kernel = kernel(which, spec, Transforms::of(isa));
+                let kernel = kernel(which, spec, f32::transforms(isa));
                 which.run_kernel(&*kernel, &spec, &operands, Order::Forwards)
             });
             let [forward, input, weight] =
@@ -139,7 +150,7 @@ fn errors_with_the_weights_of_a_new_network_stay_far_below_what_training_needs()
                 errors.fold(0.0, f64::max) / most
             };
             let isa = Isa::detect();
-            let winograd = kernel(which, spec, Transforms::of(isa));
+            let winograd = kernel(which, spec, f32::transforms(isa));
             let winograd = error(&which.run_kernel(&*winograd, &spec, &operands, Order::Forwards));
             let direct = error(&which.run(&spec, f32_micro(isa), &operands, Order::Forwards));
             println!("{which:?} {}: {winograd:.1e}, directly {direct:.1e}", spec.in_channels);
@@ -183,7 +194,7 @@ fn large_convolutions_keep_a_team_busy_and_their_memory_is_bounded() {
     ] {
         assert!(spec.suits_winograd(), "{spec:?}");
         for which in WHICH {
-            let kernel = kernel(which, spec, Transforms::of(Isa::detect()));
+            let kernel = kernel(which, spec, f32::transforms(Isa::detect()));
             let tasks = kernel.phases().iter().max().copied().unwrap_or_default();
             assert!(tasks >= 8, "{which:?} {spec:?} has {tasks} tasks");
             assert!(kernel.workspace_bytes() <= 40 << 20);

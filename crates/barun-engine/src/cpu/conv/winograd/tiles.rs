@@ -1,6 +1,6 @@
 //! How images are cut into tiles, and where the patch lies that a tile of the output sees.
 
-use super::transform::{Sources, Transforms};
+use super::transform::{Sources, Transformed, Transforms};
 use super::{KERNEL, PATCH, Planes, TILE};
 use crate::cpu::conv::ConvSpec;
 use std::ops::Range;
@@ -74,13 +74,13 @@ impl Tiles {
 
     /// For each tile of the run where its patch of the source lies: `at` is the source's first element,
     /// `channels` are between its pixels; what lies outside is at `outside`.
-    fn patches(
+    fn patches<T>(
         &self,
         run: &TileRun,
-        at: *const f32,
+        at: *const T,
         channels: usize,
-        outside: *const f32,
-    ) -> impl Iterator<Item = Sources<PATCH>> + use<> {
+        outside: *const T,
+    ) -> impl Iterator<Item = Sources<T, PATCH>> + use<T> {
         let (source, image) = (self.source, run.image);
         let top = (run.row * TILE) as isize + self.origin[0];
         let left = self.origin[1];
@@ -90,13 +90,13 @@ impl Tiles {
     }
 
     /// For each tile of the run where its pixels of the target lie, as [`Tiles::patches`].
-    pub fn pixels(
+    pub fn pixels<T>(
         &self,
         run: &TileRun,
-        at: *const f32,
+        at: *const T,
         channels: usize,
-        outside: *const f32,
-    ) -> impl Iterator<Item = Sources<TILE>> + use<> {
+        outside: *const T,
+    ) -> impl Iterator<Item = Sources<T, TILE>> + use<T> {
         let (target, image, top) = (self.target, run.image, (run.row * TILE) as isize);
         run.columns
             .clone()
@@ -119,8 +119,8 @@ impl Tiles {
 }
 
 /// The source of a convolution, of which tiles see patches.
-pub(super) struct Patches {
-    pub transforms: &'static Transforms,
+pub(super) struct Patches<T: Transformed> {
+    pub transforms: &'static Transforms<T>,
     pub tiles: Tiles,
     /// All channels of the source: elements between its pixels.
     pub channels: usize,
@@ -128,18 +128,18 @@ pub(super) struct Patches {
     pub planes: Planes,
 }
 
-impl Patches {
+impl<T: Transformed> Patches<T> {
     /// Transforms what some tiles see of some channels.
     ///
     /// # Safety
     /// `source` can be read, `zeros` are as many as there are channels asked for, and `to` holds the planes.
     pub unsafe fn transform(
         &self,
-        source: *const f32,
+        source: *const T,
         channels: &Range<usize>,
         tiles: Range<usize>,
         to: *mut f32,
-        zeros: *const f32,
+        zeros: *const T,
     ) {
         let source = source.wrapping_add(channels.start);
         let mut row = 0;
@@ -155,14 +155,14 @@ impl Patches {
 }
 
 /// The places of a square of pixels of an image whose corner may lie outside.
-fn places<const N: usize>(
-    at: *const f32,
+fn places<T, const N: usize>(
+    at: *const T,
     [height, width]: [usize; 2],
     channels: usize,
     image: usize,
     [top, left]: [isize; 2],
-    outside: *const f32,
-) -> Sources<N> {
+    outside: *const T,
+) -> Sources<T, N> {
     let mut places = [[outside; N]; N];
     for (i, line) in places.iter_mut().enumerate() {
         let y = top + i as isize;

@@ -12,10 +12,13 @@
 //! their odd columns alone, so both come from one even and one odd part.
 //!
 //! All five transforms have one form: so many places to read, so many to write, and a number of consecutive channels
-//! at each.
+//! at each. Those of operands widen what they read, if it is bf16; points and all that follows are f32.
+
+use half::bf16;
 
 use super::{KERNEL, PATCH, TILE};
-use crate::cpu::gemm::micro::{self, Micro};
+use crate::cpu::gemm::Real;
+use crate::cpu::gemm::micro::{self, Micro, load};
 use crate::cpu::gemm::simd::*;
 use crate::cpu::isa::Isa;
 
@@ -230,8 +233,15 @@ impl Line<PATCH, PATCH> for FromInput {
 /// # Safety
 /// `count` elements behind `at` can be read and written at all places, and the processor has the instruction set.
 #[inline(always)]
-unsafe fn square<S: Simd<f32>, L: Line<FROM, TO>, const FROM: usize, const TO: usize, const WHOLE: bool>(
-    from: &Sources<FROM>,
+unsafe fn square<
+    T: Real<Sum = f32>,
+    S: Simd<f32>,
+    L: Line<FROM, TO>,
+    const FROM: usize,
+    const TO: usize,
+    const WHOLE: bool,
+>(
+    from: &Sources<T, FROM>,
     to: &Targets<TO>,
     at: usize,
     count: usize,
@@ -243,7 +253,7 @@ unsafe fn square<S: Simd<f32>, L: Line<FROM, TO>, const FROM: usize, const TO: u
             let mut line = [S::zero(); FROM];
             for i in 0..FROM {
                 let from = from[i][j].wrapping_add(at);
-                line[i] = if WHOLE { S::load(from) } else { S::load_part(from, count) };
+                line[i] = load::<T, S, WHOLE>(from, count);
             }
             let line = L::apply::<S>(line);
             for i in 0..TO {
@@ -263,8 +273,8 @@ unsafe fn square<S: Simd<f32>, L: Line<FROM, TO>, const FROM: usize, const TO: u
 /// # Safety
 /// See [`Transforms`].
 #[inline(always)]
-unsafe fn squares<S: Simd<f32>, L: Line<FROM, TO>, const FROM: usize, const TO: usize>(
-    from: &Sources<FROM>,
+unsafe fn squares<T: Real<Sum = f32>, S: Simd<f32>, L: Line<FROM, TO>, const FROM: usize, const TO: usize>(
+    from: &Sources<T, FROM>,
     to: &Targets<TO>,
     count: usize,
 ) {
@@ -272,79 +282,118 @@ unsafe fn squares<S: Simd<f32>, L: Line<FROM, TO>, const FROM: usize, const TO: 
     // SAFETY: only elements below `count` are touched.
     unsafe {
         for at in (0..whole).step_by(S::LANES) {
-            square::<S, L, FROM, TO, true>(from, to, at, S::LANES);
+            square::<T, S, L, FROM, TO, true>(from, to, at, S::LANES);
         }
         if whole < count {
-            square::<S, L, FROM, TO, false>(from, to, whole, count - whole);
+            square::<T, S, L, FROM, TO, false>(from, to, whole, count - whole);
         }
     }
 }
 
 /// Where the channels of a square of pixels are read.
-pub(super) type Sources<const N: usize> = [[*const f32; N]; N];
+pub(super) type Sources<T, const N: usize> = [[*const T; N]; N];
 /// Where the channels of a square of pixels are written.
 pub(super) type Targets<const N: usize> = [[*mut f32; N]; N];
 
-/// The transforms of one instruction set, and the register tiles that go with them.
+/// The transforms of one instruction set for operands of type `T`, and the register tiles that go with them.
 ///
 /// Safety of all: so many consecutive elements as the last argument says can be read and written at the places, and
 /// the processor has the instruction set.
-pub(super) struct Transforms {
+pub(super) struct Transforms<T: Real> {
+    /// Packs operands.
+    pub packing: &'static Micro<T>,
+    /// Multiplies at the points.
     pub micro: &'static Micro<f32>,
     /// A patch of the input to the points: `B' d B`.
-    pub from_input: unsafe fn(&Sources<PATCH>, &Targets<PATCH>, usize),
-    /// The taps to the points: `G g G'`.
-    pub from_weights: unsafe fn(&Sources<KERNEL>, &Targets<PATCH>, usize),
+    pub from_input: unsafe fn(&Sources<T, PATCH>, &Targets<PATCH>, usize),
+    /// The taps, packed, to the points: `G g G'`.
+    pub from_weights: unsafe fn(&Sources<f32, KERNEL>, &Targets<PATCH>, usize),
     /// A tile of the output's gradient to the points: `A y A'`.
-    pub from_output: unsafe fn(&Sources<TILE>, &Targets<PATCH>, usize),
+    pub from_output: unsafe fn(&Sources<T, TILE>, &Targets<PATCH>, usize),
     /// From the points to a tile of the output: `A' m A`.
-    pub to_output: unsafe fn(&Sources<PATCH>, &Targets<TILE>, usize),
+    pub to_output: unsafe fn(&Sources<f32, PATCH>, &Targets<TILE>, usize),
     /// From the points to the gradient of the taps: `G' m G`.
-    pub to_weights: unsafe fn(&Sources<PATCH>, &Targets<KERNEL>, usize),
+    pub to_weights: unsafe fn(&Sources<f32, PATCH>, &Targets<KERNEL>, usize),
 }
 
 macro_rules! transforms {
-    ($name:ident, $micro:expr, $simd:ty $(, $feature:literal)?) => {
-        pub(super) static $name: Transforms = {
-            transforms!(@one from_input, FromInput, PATCH, PATCH, $simd $(, $feature)?);
-            transforms!(@one from_weights, FromWeights, KERNEL, PATCH, $simd $(, $feature)?);
-            transforms!(@one from_output, FromOutput, TILE, PATCH, $simd $(, $feature)?);
-            transforms!(@one to_output, ToOutput, PATCH, TILE, $simd $(, $feature)?);
-            transforms!(@one to_weights, ToWeights, PATCH, KERNEL, $simd $(, $feature)?);
-            Transforms { micro: &$micro, from_input, from_weights, from_output, to_output, to_weights }
+    ($name:ident, $t:ty, $packing:expr, $micro:expr, $simd:ty $(, $feature:literal)?) => {
+        pub(super) static $name: Transforms<$t> = {
+            transforms!(@one from_input, FromInput, $t, PATCH, PATCH, $simd $(, $feature)?);
+            transforms!(@one from_weights, FromWeights, f32, KERNEL, PATCH, $simd $(, $feature)?);
+            transforms!(@one from_output, FromOutput, $t, TILE, PATCH, $simd $(, $feature)?);
+            transforms!(@one to_output, ToOutput, f32, PATCH, TILE, $simd $(, $feature)?);
+            transforms!(@one to_weights, ToWeights, f32, PATCH, KERNEL, $simd $(, $feature)?);
+            let (packing, micro) = (&$packing, &$micro);
+            Transforms { packing, micro, from_input, from_weights, from_output, to_output, to_weights }
         };
     };
-    (@one $name:ident, $line:ident, $from:ident, $to:ident, $simd:ty $(, $feature:literal)?) => {
+    (@one $name:ident, $line:ident, $t:ty, $from:ident, $to:ident, $simd:ty $(, $feature:literal)?) => {
         $(#[target_feature(enable = $feature)])?
-        unsafe fn $name(from: &Sources<$from>, to: &Targets<$to>, count: usize) {
+        unsafe fn $name(from: &Sources<$t, $from>, to: &Targets<$to>, count: usize) {
             // SAFETY: the caller's.
-            unsafe { squares::<$simd, $line, $from, $to>(from, to, count) }
+            unsafe { squares::<$t, $simd, $line, $from, $to>(from, to, count) }
         }
     };
 }
 
-transforms!(SCALAR, micro::SCALAR_F32, Portable<4>);
+transforms!(SCALAR, f32, micro::SCALAR_F32, micro::SCALAR_F32, Portable<4>);
+transforms!(SCALAR_BF16, bf16, micro::SCALAR_BF16, micro::SCALAR_F32, Portable<4>);
 #[cfg(target_arch = "x86_64")]
-transforms!(AVX2, micro::AVX2_F32, Avx2, "avx2,fma");
+transforms!(AVX2, f32, micro::AVX2_F32, micro::AVX2_F32, Avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-transforms!(AVX512, micro::AVX512_F32, Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+transforms!(AVX2_BF16, bf16, micro::AVX2_BF16, micro::AVX2_F32, Avx2, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+transforms!(
+    AVX512,
+    f32,
+    micro::AVX512_F32,
+    micro::AVX512_F32,
+    Avx512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
+);
+#[cfg(target_arch = "x86_64")]
+transforms!(
+    AVX512_BF16,
+    bf16,
+    micro::AVX512_BF16,
+    micro::AVX512_F32,
+    Avx512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
+);
 // The vectors of AVX-512 on any machine, for tests.
 #[cfg(test)]
-transforms!(WIDE, micro::WIDE_F32, Fused<16>);
+transforms!(WIDE, f32, micro::WIDE_F32, micro::WIDE_F32, Fused<16>);
+#[cfg(test)]
+transforms!(WIDE_BF16, bf16, micro::WIDE_BF16, micro::WIDE_F32, Fused<16>);
 
-impl Transforms {
+/// Types of operands that the transforms exist for.
+pub trait Transformed: Real<Sum = f32> {
     /// The table of an instruction set.
     ///
     /// # Panics
     /// If this machine lacks `isa`.
-    pub fn of(isa: Isa) -> &'static Transforms {
-        assert!(isa.is_available(), "this machine has no {isa}");
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => &AVX2,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => &AVX512,
-            _ => &SCALAR,
-        }
-    }
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn transforms(isa: Isa) -> &'static Transforms<Self>;
 }
+
+macro_rules! transformed {
+    ($t:ty, $scalar:ident, $avx2:ident, $avx512:ident) => {
+        impl Transformed for $t {
+            #[allow(private_interfaces)]
+            fn transforms(isa: Isa) -> &'static Transforms<$t> {
+                assert!(isa.is_available(), "this machine has no {isa}");
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => &$avx2,
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => &$avx512,
+                    _ => &$scalar,
+                }
+            }
+        }
+    };
+}
+transformed!(f32, SCALAR, AVX2, AVX512);
+transformed!(bf16, SCALAR_BF16, AVX2_BF16, AVX512_BF16);

@@ -1,7 +1,7 @@
 //! The gradient with respect to the weights.
 
 use super::tiles::{Patches, Tiles};
-use super::transform::{Sources, Targets, Transforms};
+use super::transform::{Sources, Targets, Transformed, Transforms};
 use super::{KERNEL, PATCH, POINTS, Panels, Planes, even};
 use crate::cpu::conv::ConvSpec;
 use crate::cpu::gemm::blocked::{Matrix, MatrixLeft, Region, product, share};
@@ -11,14 +11,14 @@ use crate::cpu::kernel::{Block, Io, Kernel};
 use std::ops::Range;
 
 /// `dw` of `y = conv(x, w)` as a [`Kernel`] with inputs `[x, dy]`. The output's rows are taps x input channels, its
-/// columns output channels.
+/// columns output channels. Operands are of type `T`, everything else is f32.
 ///
 /// A task makes the gradient of the weights between some channels over a stretch of the tiles: it transforms both
 /// operands of some tiles at a time and adds their products at the points; then it transforms the sums back. If the
 /// tiles are cut into stretches, each has its own part of the workspace, and a second phase adds the parts in order.
-pub struct WinogradWeightGrad {
+pub struct WinogradWeightGrad<T: Transformed> {
     spec: ConvSpec,
-    transforms: &'static Transforms,
+    transforms: &'static Transforms<T>,
     tiles: Tiles,
     /// Input and output channels of a task.
     cell: [usize; 2],
@@ -38,16 +38,19 @@ const TASKS: usize = 16;
 /// With fewer tasks than this the channels are cut further.
 const FEWEST_TASKS: usize = 8;
 
-impl WinogradWeightGrad {
+impl<T: Transformed> WinogradWeightGrad<T> {
     /// Plans the gradient for fixed shapes, chosen by [`ConvSpec::suits_winograd`].
     ///
     /// # Panics
     /// If this machine lacks `isa`, or the convolution is none of 3x3 taps without stride, dilation and groups.
-    pub fn new(spec: ConvSpec, isa: Isa) -> WinogradWeightGrad {
-        WinogradWeightGrad::with_transforms(spec, Transforms::of(isa))
+    pub fn new(spec: ConvSpec, isa: Isa) -> WinogradWeightGrad<T> {
+        WinogradWeightGrad::with_transforms(spec, T::transforms(isa))
     }
 
-    pub(super) fn with_transforms(spec: ConvSpec, transforms: &'static Transforms) -> WinogradWeightGrad {
+    pub(super) fn with_transforms(
+        spec: ConvSpec,
+        transforms: &'static Transforms<T>,
+    ) -> WinogradWeightGrad<T> {
         assert!(super::applies(&spec), "{spec:?} is no convolution for Winograd's algorithm");
         let tiles = Tiles::of_output(&spec);
         let chunks = tiles.count().div_ceil(CHUNK);
@@ -75,7 +78,7 @@ impl WinogradWeightGrad {
     }
 
     /// `x` as patches: `[tile][input channel]` at each point.
-    fn patches(&self) -> Patches {
+    fn patches(&self) -> Patches<T> {
         let planes = Planes::new(self.chunk, self.cell[0]);
         Patches { transforms: self.transforms, tiles: self.tiles, channels: self.spec.in_channels, planes }
     }
@@ -101,11 +104,11 @@ impl WinogradWeightGrad {
     /// `source` is that of the spec, `zeros` a line of zeros, and `to` holds [`WinogradWeightGrad::gradients`].
     unsafe fn transform_gradients(
         &self,
-        source: *const f32,
+        source: *const T,
         channels: &Range<usize>,
         tiles: Range<usize>,
         to: *mut f32,
-        zeros: *const f32,
+        zeros: *const T,
     ) {
         let (planes, micro, count) = (self.gradients(), self.transforms.micro, tiles.len());
         for first in channels.clone().step_by(micro.columns) {
@@ -132,7 +135,7 @@ impl WinogradWeightGrad {
         let planes = self.sums();
         for channel in 0..from.len() {
             let at = planes.places(sums, channel * planes.row);
-            let source: Sources<PATCH> = at.map(|line| line.map(|at| at.cast_const()));
+            let source: Sources<f32, PATCH> = at.map(|line| line.map(|at| at.cast_const()));
             let target: Targets<KERNEL> = std::array::from_fn(|i| {
                 std::array::from_fn(|j| {
                     let row = (i * KERNEL + j) * self.spec.in_channels + from.start + channel;
@@ -145,7 +148,7 @@ impl WinogradWeightGrad {
     }
 }
 
-impl Kernel for WinogradWeightGrad {
+impl<T: Transformed> Kernel for WinogradWeightGrad<T> {
     fn phases(&self) -> &[usize] {
         &self.phases
     }
@@ -172,7 +175,7 @@ impl Kernel for WinogradWeightGrad {
         finished: &mut dyn FnMut(Block),
     ) {
         let (spec, micro) = (&self.spec, self.transforms.micro);
-        let (x, dy) = (io.inputs[0].cast::<f32>(), io.inputs[1].cast::<f32>());
+        let (x, dy) = (io.inputs[0].cast::<T>(), io.inputs[1].cast::<T>());
         let (output, workspace) = (io.output.cast::<f32>(), io.workspace.cast::<f32>());
         if phase == 1 {
             let rows = share(self.rows(), 1, self.phases[1], task);
@@ -201,8 +204,8 @@ impl Kernel for WinogradWeightGrad {
             let tiles = first..(first + self.chunk).min(stretch.end);
             // SAFETY: the operands are those of the spec; the scratch is laid out as its size was counted.
             unsafe {
-                self.patches().transform(x, &from, tiles.clone(), patches, zeros);
-                self.transform_gradients(dy, &to, tiles.clone(), gradients, zeros);
+                self.patches().transform(x, &from, tiles.clone(), patches, zeros.cast());
+                self.transform_gradients(dy, &to, tiles.clone(), gradients, zeros.cast());
             }
             for point in 0..POINTS {
                 let at = self.patches().planes.plane(patches, point).cast_const();
