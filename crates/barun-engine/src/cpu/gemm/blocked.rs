@@ -173,6 +173,7 @@ pub(crate) fn scratch_elements<T: Real>(
     columns: usize,
     depth: usize,
 ) -> usize {
+    let depth = micro.cells(depth);
     let rows = rows.min(rows_at_once(micro)).div_ceil(micro.rows) * micro.rows;
     let columns = micro.packed_columns(columns.min(columns_at_once::<T::Sum>()));
     // Rounded so that the second part is aligned as the first.
@@ -196,9 +197,10 @@ pub(crate) unsafe fn product<T: Real>(
     let mut places = Places { rows: List::new(), runs: List::new() };
     let mut outputs = List::<usize, MOST_ROWS>::new();
     let width = columns_at_once::<T::Sum>();
+    let cells = micro.cells(depth);
     for columns in blocks(&region.columns, width) {
         let left_buffer = scratch
-            .wrapping_add((micro.packed_columns(columns.len().min(width)) * depth).next_multiple_of(16));
+            .wrapping_add((micro.packed_columns(columns.len().min(width)) * cells).next_multiple_of(16));
         for ks in blocks(&region.ks, depth) {
             // SAFETY: the ranges are parts of the region.
             let b = unsafe { right.block(micro, ks.clone(), columns.clone(), region.rows.len(), scratch) };
@@ -215,7 +217,7 @@ pub(crate) unsafe fn product<T: Real>(
                         (b.direct.wrapping_add(j - columns.start), b.direct_row, width)
                     } else {
                         let width = micro.panel_width(columns.end - j);
-                        let at = b.packed.wrapping_add((j - b.packed_from) * ks.len());
+                        let at = b.packed.wrapping_add((j - b.packed_from) * micro.cells(ks.len()));
                         (at, width, width.min(columns.end - j))
                     };
                     let panel = Panel {
@@ -289,6 +291,15 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
         let Matrix { at, row, column } = self.matrix;
         let at = at.wrapping_add(rows.start * row + ks.start * column);
         let (k, count) = (ks.len(), rows.len());
+        let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
+        if micro.of_pairs() {
+            // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
+            unsafe { (micro.pack_left)(&packing) };
+            let cells = micro.cells(k);
+            places.set_runs(1, std::iter::once(Run { offset: 0, len: cells }));
+            places.set_rows(cells, std::iter::once(Run { offset: 0, len: count }));
+            return LeftBlock { at: buffer, column: 1 };
+        }
         places.set_runs(1, std::iter::once(Run { offset: 0, len: k }));
         if T::IN_PLACE && !self.pack {
             places.set_rows(row, std::iter::once(Run { offset: 0, len: count }));
@@ -302,7 +313,6 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
             places.set_rows(k, std::iter::once(Run { offset: 0, len: count }));
             return LeftBlock { at: buffer, column };
         }
-        let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
         unsafe { (micro.pack_left)(&packing) };
         let tile = micro.rows;
