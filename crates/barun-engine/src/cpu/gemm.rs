@@ -143,7 +143,7 @@ impl<T: Real> Gemm<T> {
     /// # Panics
     /// If this machine lacks `isa`.
     pub fn new(spec: GemmSpec, isa: Isa) -> Gemm<T> {
-        Gemm::with_micro(spec, T::pairs(isa).unwrap_or_else(|| T::micro(isa)))
+        Gemm::with_micro(spec, T::micro(isa))
     }
 
     fn with_micro(spec: GemmSpec, micro: &'static Micro<T>) -> Gemm<T> {

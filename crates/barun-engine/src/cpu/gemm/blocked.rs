@@ -1,6 +1,6 @@
 //! The loops around the micro-kernels: blocks of columns, of `k`, of rows, so that what is reused stays in cache.
 
-use super::micro::{Micro, Packing, Panel, Real, Run};
+use super::micro::{Micro, Packing, Panel, Real, Rows, Run};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -45,6 +45,34 @@ impl Places {
                 _ => self.runs.push(run),
             }
         }
+    }
+}
+
+impl Places {
+    /// What tiles read of a block: the block itself, or where tiles take cells, those that `buffer` then holds.
+    ///
+    /// # Safety
+    /// The block has these places and can be read; `buffer` holds the cells of all rows.
+    pub unsafe fn ready<T: Real>(
+        &mut self,
+        micro: &Micro<T>,
+        block: LeftBlock<T::Sum>,
+        buffer: *mut T::Sum,
+    ) -> LeftBlock<T::Sum> {
+        let Some(pack_rows) = micro.pack_rows else { return block };
+        let (rows, runs) = (self.rows.as_slice(), self.runs.as_slice());
+        let (count, k) = (rows.len(), runs.iter().map(|run| run.len).sum());
+        // SAFETY: the caller's.
+        unsafe { pack_rows(&Rows { at: block.at, rows, runs, column: block.column }, buffer) };
+        self.set_cells(micro, count, k);
+        LeftBlock { at: buffer, column: 1 }
+    }
+
+    /// Sets rows of the cells of `k` elements, one after the other.
+    fn set_cells<T: Real>(&mut self, micro: &Micro<T>, count: usize, k: usize) {
+        let cells = micro.cells(k);
+        self.set_runs(1, std::iter::once(Run { offset: 0, len: cells }));
+        self.set_rows(cells, std::iter::once(Run { offset: 0, len: count }));
     }
 }
 
@@ -160,6 +188,11 @@ pub(crate) fn depth_of_blocks(k: usize, unit: usize) -> usize {
 /// Columns packed at a time.
 fn columns_at_once<T>() -> usize {
     COLUMN_BYTES / size_of::<T>()
+}
+
+/// Rows of scratch that a left operand needs which tiles read in place unless they take cells.
+pub(crate) fn rows_of_cells<T: Real>(micro: &Micro<T>) -> usize {
+    if micro.of_pairs() { rows_at_once(micro) } else { 0 }
 }
 
 fn rows_at_once<T: Real>(micro: &Micro<T>) -> usize {
@@ -295,9 +328,7 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
         if micro.of_pairs() {
             // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
             unsafe { (micro.pack_left)(&packing) };
-            let cells = micro.cells(k);
-            places.set_runs(1, std::iter::once(Run { offset: 0, len: cells }));
-            places.set_rows(cells, std::iter::once(Run { offset: 0, len: count }));
+            places.set_cells(micro, count, k);
             return LeftBlock { at: buffer, column: 1 };
         }
         places.set_runs(1, std::iter::once(Run { offset: 0, len: k }));

@@ -13,6 +13,8 @@
 use half::bf16;
 
 use super::lines::{Apart, Correlation, Lines, apart, correlate, lines};
+#[cfg(target_arch = "x86_64")]
+use super::pairs::{AMX_PAIRS, AVX512_PAIRS};
 use super::simd::*;
 use crate::bfloat::widen;
 use crate::cpu::isa::Isa;
@@ -23,6 +25,15 @@ pub(crate) struct Run {
     /// Where it begins, relative to the beginning of the row.
     pub offset: usize,
     pub len: usize,
+}
+
+/// Some rows of a left operand, widened.
+pub(crate) struct Rows<'a, T> {
+    pub at: *const T,
+    /// Row `i` begins at `rows[i]`; along it come the runs, in each of which neighbours are `column` apart.
+    pub rows: &'a [usize],
+    pub runs: &'a [Run],
+    pub column: usize,
 }
 
 /// A panel of the output: some rows by at most [`Micro::columns`] columns.
@@ -91,6 +102,8 @@ pub(crate) struct Micro<T: Real> {
     pub panel: [unsafe fn(&Panel<'_, T::Sum>); 4],
     pub pack_right: unsafe fn(&Packing<T>),
     pub pack_left: unsafe fn(&Packing<T>),
+    /// Where tiles take cells, packs rows that lie as a [`Panel`] tells in [`Micro::cells`] each, one after the other.
+    pub pack_rows: Option<unsafe fn(&Rows<'_, T::Sum>, *mut T::Sum)>,
     /// Copies `count` neighbours.
     pub copy: unsafe fn(from: *const T, to: *mut T::Sum, count: usize),
     /// Adds in 64 bytes' worth of lanes under every instruction set, and those in a fixed tree.
@@ -195,45 +208,35 @@ pub(crate) mod sealed {
         fn micro(isa: super::Isa) -> &'static super::Micro<Self>
         where
             Self: super::Real;
-
-        /// Those that multiply pairs, where there are any.
-        #[doc(hidden)]
-        #[allow(private_interfaces)]
-        fn pairs(_isa: super::Isa) -> Option<&'static super::Micro<Self>>
-        where
-            Self: super::Real,
-        {
-            None
-        }
     }
 }
 
 macro_rules! kernels {
-    ($t:ty, $scalar:ident, $avx2:ident, $avx512:ident $(, $pairs:path)?) => {
+    ($t:ty, $scalar:ident, $avx2:ident, $avx512:ident $(, $avx512_bf16:ident, $amx:ident)?) => {
         impl sealed::Kernels for $t {
             #[allow(private_interfaces)]
             fn micro(isa: Isa) -> &'static Micro<$t> {
                 assert!(isa.is_available(), "this machine has no {isa}");
-                match isa.vectors() {
+                match isa {
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => &$avx2,
+                    $(#[cfg(target_arch = "x86_64")]
+                    Isa::Avx512Bf16 => &$avx512_bf16,
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => &$avx512,
+                    Isa::Amx => &$amx,)?
+                    #[cfg(target_arch = "x86_64")]
+                    _ if isa.vectors() == Isa::Avx512 => &$avx512,
                     _ => &$scalar,
                 }
             }
 
-            $(#[allow(private_interfaces)]
-            fn pairs(isa: Isa) -> Option<&'static Micro<$t>> {
-                $pairs(isa)
-            })?
         }
     };
 }
 
 kernels!(f32, SCALAR_F32, AVX2_F32, AVX512_F32);
 kernels!(f64, SCALAR_F64, AVX2_F64, AVX512_F64);
-kernels!(bf16, SCALAR_BF16, AVX2_BF16, AVX512_BF16, super::pairs::micro);
+kernels!(bf16, SCALAR_BF16, AVX2_BF16, AVX512_BF16, AVX512_PAIRS, AMX_PAIRS);
 
 /// One table for operands of type `$t`: the generic loops compiled with the features that `$simd` needs.
 macro_rules! micro {
@@ -303,6 +306,7 @@ macro_rules! micro {
                 panel: [panel1, panel2, panel4, panel8],
                 pack_right: right,
                 pack_left: left,
+                pack_rows: None,
                 copy: copied,
                 dots: products,
                 sum: total,

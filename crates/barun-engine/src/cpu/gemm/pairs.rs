@@ -12,23 +12,10 @@
 
 use half::bf16;
 
-use super::micro::{self, Micro, Packing, Panel};
+use super::micro::{self, Micro, Packing, Panel, Rows};
 use super::simd::*;
 #[cfg(target_arch = "x86_64")]
 use super::tiles;
-use crate::cpu::isa::Isa;
-
-/// The kernels of the instruction set, if it has any that multiply pairs.
-pub(super) fn micro(isa: Isa) -> Option<&'static Micro<bf16>> {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Bf16 | Isa::Amx => {
-            assert!(isa.is_available(), "this machine has no {isa}");
-            Some(if isa == Isa::Amx { &AMX } else { &AVX512_BF16 })
-        }
-        _ => None,
-    }
-}
 
 /// One table: register tiles of `$simd` whose multiply-add takes cells, or what `$panel` computes on panels packed for
 /// them.
@@ -44,6 +31,10 @@ macro_rules! pairs {
             unsafe fn left(p: &Packing<bf16>) {
                 unsafe { pack_left(p, $granule) }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn rows(from: &Rows<'_, f32>, to: *mut f32) {
+                unsafe { pack_rows(from, to, $granule) }
+            }
             Micro {
                 rows: $rows,
                 group: 2,
@@ -51,6 +42,7 @@ macro_rules! pairs {
                 panel: $panel,
                 pack_right: right,
                 pack_left: left,
+                pack_rows: Some(rows),
                 ..$plain
             }
         };
@@ -76,7 +68,7 @@ macro_rules! panels {
 
 #[cfg(target_arch = "x86_64")]
 pairs!(
-    AVX512_BF16,
+    AVX512_PAIRS,
     micro::AVX512_BF16,
     Avx512Bf16,
     10,
@@ -86,7 +78,7 @@ pairs!(
 );
 #[cfg(target_arch = "x86_64")]
 pairs!(
-    AMX,
+    AMX_PAIRS,
     micro::AVX512_BF16,
     Avx512Bf16,
     32,
@@ -97,7 +89,7 @@ pairs!(
 
 // The same tables on any machine, for tests.
 #[cfg(test)]
-pairs!(EMULATED_AVX512_BF16, micro::WIDE_BF16, FusedPairs, 10, 1, panels!(FusedPairs, 10, 8));
+pairs!(EMULATED_AVX512, micro::WIDE_BF16, FusedPairs, 10, 1, panels!(FusedPairs, 10, 8));
 #[cfg(test)]
 pairs!(EMULATED_AMX, micro::WIDE_BF16, FusedPairs, 32, 16, [super::emulated::panel; 4]);
 
@@ -107,12 +99,15 @@ fn cells(k: usize, granule: usize) -> usize {
 }
 
 /// # Safety
-/// `k x count` elements of `from` can be read with the given strides; `to` holds `cells` times
-/// [`Micro::packed_columns`].
+/// `k x count` elements of `from` can be read with the given strides; `to` holds the cells of `whole_k` times
+/// [`Micro::packed_columns`], of which those before `first_k` have been packed.
 #[inline(always)]
 unsafe fn pack_right<S: Simd<f32>>(p: &Packing<bf16>, granule: usize) {
-    debug_assert!(p.first_k == 0 && p.whole_k == p.k);
-    let cells = cells(p.k, granule);
+    let cells = cells(p.whole_k, granule);
+    let (first, odd) = (p.first_k / 2, p.first_k % 2);
+    // Cells that lie whole in this part, and where the part begins if it does not end the cell before.
+    let (whole, start) = ((p.k - odd) / 2, odd);
+    let is_last = p.first_k + p.k == p.whole_k;
     let mut done = 0;
     while done < p.count {
         let remaining = p.count - done;
@@ -122,13 +117,17 @@ unsafe fn pack_right<S: Simd<f32>>(p: &Packing<bf16>, granule: usize) {
         // last are whole.
         unsafe {
             let from = p.from.add(done * p.column).cast::<u16>();
-            let to = p.to.add(done * cells).cast::<u32>();
+            let to = p.to.add(done * cells + first * width).cast::<u32>();
+            if odd == 1 {
+                (0..columns).for_each(|j| *to.add(j) |= u32::from(*from.add(j * p.column)) << 16);
+            }
+            let (from, to) = (from.add(start * p.row), to.add(odd * width));
             let squares = if p.row == 1 && p.column.is_multiple_of(2) {
-                transpose_cells::<S>(from, p.column / 2, p.k / 2, columns, to, width)
+                transpose_cells::<S>(from, p.column / 2, whole, columns, to, width)
             } else {
                 [0, 0]
             };
-            for cell in 0..p.k / 2 {
+            for cell in 0..whole {
                 let (from, to) = (from.add(2 * cell * p.row), to.add(cell * width));
                 let first = if cell < squares[0] { squares[1] } else { 0 };
                 if p.column == 1 {
@@ -143,12 +142,14 @@ unsafe fn pack_right<S: Simd<f32>>(p: &Packing<bf16>, granule: usize) {
                 }
                 std::ptr::write_bytes(to.add(columns), 0, width - columns);
             }
-            let whole = p.k / 2;
-            std::ptr::write_bytes(to.add(whole * width), 0, (cells - whole) * width);
-            if !p.k.is_multiple_of(2) {
-                for j in 0..columns {
-                    *to.add(whole * width + j) = joined(*from.add((p.k - 1) * p.row + j * p.column), 0);
-                }
+            let end = to.add(whole * width);
+            if is_last {
+                std::ptr::write_bytes(end, 0, (cells - first - odd - whole) * width);
+            }
+            if start + 2 * whole < p.k {
+                let from = from.add(2 * whole * p.row);
+                (0..columns).for_each(|j| *end.add(j) = joined(*from.add(j * p.column), 0));
+                std::ptr::write_bytes(end.add(columns), 0, width - columns);
             }
         }
         done += columns;
@@ -217,6 +218,49 @@ unsafe fn pack_left(p: &Packing<bf16>, granule: usize) {
             }
         }
     }
+}
+
+/// # Safety
+/// The rows can be read; `to` holds the cells of each.
+#[inline(always)]
+unsafe fn pack_rows(from: &Rows<'_, f32>, to: *mut f32, granule: usize) {
+    // Some rows at a time, as above.
+    const ROWS: usize = 16;
+    let k = from.runs.iter().map(|run| run.len).sum();
+    let length = 2 * cells(k, granule);
+    for (block, rows) in from.rows.chunks(ROWS).enumerate() {
+        let to = to.cast::<u16>().wrapping_add(block * ROWS * length);
+        let mut done = 0;
+        for run in from.runs {
+            // SAFETY: the run of each row can be read, and the halves of its cells written.
+            unsafe {
+                if from.column == 1 {
+                    for (i, row) in rows.iter().enumerate() {
+                        let (from, to) = (from.at.add(row + run.offset), to.add(i * length + done));
+                        (0..run.len).for_each(|p| *to.add(p) = narrowed(*from.add(p)));
+                    }
+                } else {
+                    for p in 0..run.len {
+                        let from = from.at.add(run.offset + p * from.column);
+                        for (i, row) in rows.iter().enumerate() {
+                            *to.add(i * length + done + p) = narrowed(*from.add(*row));
+                        }
+                    }
+                }
+            }
+            done += run.len;
+        }
+        for i in 0..rows.len() {
+            // SAFETY: the rest of the row's cells.
+            unsafe { std::ptr::write_bytes(to.add(i * length + k), 0, length - k) };
+        }
+    }
+}
+
+/// The bf16 that was widened to `x`.
+#[inline(always)]
+fn narrowed(x: f32) -> u16 {
+    (x.to_bits() >> 16) as u16
 }
 
 /// A cell.
