@@ -318,7 +318,7 @@ impl Buffer {
 
 /// GFLOP/s of fused multiply-adds that wait for nothing.
 fn peak(isa: Isa) -> f64 {
-    match isa {
+    match isa.vectors() {
         // SAFETY: the instruction set is available.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => rate(2.0 * 16.0 * 16.0 * 1000.0, || unsafe { fma_512() }),

@@ -60,7 +60,7 @@ macro_rules! by_shape {
         /// # Panics
         /// If this machine lacks `isa`.
         pub fn $name<T: Real>(spec: ConvSpec, isa: Isa) -> Box<dyn Kernel> {
-            if suits_winograd::<T>(&spec) {
+            if suits_winograd::<T>(&spec, isa) {
                 if T::IN_PLACE {
                     Box::new($winograd::<f32>::$make(spec, isa))
                 } else {
@@ -92,10 +92,13 @@ by_shape! {
     weight_grad: WinogradWeightGrad::new, WeightGradByPlanes, ConvWeightGrad of input_elements and output_elements
 }
 
-/// Whether Winograd's algorithm is the fastest for this shape and type.
-fn suits_winograd<T: Real>(spec: &ConvSpec) -> bool {
+/// Whether Winograd's algorithm is the fastest for this shape, type and machine.
+fn suits_winograd<T: Real>(spec: &ConvSpec, isa: Isa) -> bool {
     // Gradient checks are done in f64, and want its exactness.
-    TypeId::of::<T>() != TypeId::of::<f64>() && spec.suits_winograd()
+    let is_exact = TypeId::of::<T>() == TypeId::of::<f64>();
+    // Tiles multiply bf16 at sixteen times the rate of f32, which is more than the algorithm saves.
+    let on_tiles = !T::IN_PLACE && isa == Isa::Amx;
+    !is_exact && !on_tiles && spec.suits_winograd()
 }
 
 /// The shape of a convolution.

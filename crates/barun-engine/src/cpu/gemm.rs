@@ -11,12 +11,17 @@
 //! is a number of dot products instead, each summed in the same lanes under all of them.
 
 pub(crate) mod blocked;
+#[cfg(test)]
+pub(crate) mod emulated;
 pub(crate) mod grid;
 pub(crate) mod lines;
 pub(crate) mod micro;
+pub(crate) mod pairs;
 pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod tiles;
 
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
@@ -155,7 +160,8 @@ impl<T: Real> Gemm<T> {
         let GemmSpec { batch, m, n, k, .. } = spec;
         let most = ((spec.flops() / SMALLEST_TASK_FLOPS) as usize).clamp(1, 64);
         let groups = batch.min(most);
-        let splits = if batch == 1 && !way.of_dots() { splits_of_depth(m, n, k) } else { 1 };
+        let unit = micro.group * micro.granule;
+        let splits = if batch == 1 && !way.of_dots() { splits_of_depth(m, n, k, unit) } else { 1 };
         let left_cost = if spec.a.column == 1 && T::IN_PLACE { 0.0 } else { 0.3 };
         let right_cost = if spec.b.column == 1 { 0.25 } else { 0.4 };
         let stretch = k.div_ceil(splits);
@@ -170,7 +176,7 @@ impl<T: Real> Gemm<T> {
         if splits > 1 {
             phases.push(grid::tasks_of_sum(m * n * splits).min(m));
         }
-        Gemm { spec, way, micro, groups, grid, splits, depth: depth_of_blocks(stretch, 1), phases }
+        Gemm { spec, way, micro, groups, grid, splits, depth: depth_of_blocks(stretch, unit), phases }
     }
 
     /// One cell of a product that is a row or a column of dot products.
@@ -255,14 +261,14 @@ fn swapped_rows(block: &Block, n: usize) -> Range<usize> {
 
 /// In how many stretches the sums are cut: more than one only if they are long and the output is too small to keep
 /// a team busy. It must not depend on the instruction set.
-fn splits_of_depth(m: usize, n: usize, k: usize) -> usize {
+fn splits_of_depth(m: usize, n: usize, k: usize, unit: usize) -> usize {
     let cells = m.div_ceil(96) * n.div_ceil(64);
     if cells >= 16 || k < 2048 {
         return 1;
     }
     // A power of two suits most teams; and every stretch has at least a block.
     let splits = 1 << (16 / cells).min(k / 512).ilog2();
-    let depth = depth_of_blocks(k.div_ceil(splits), 1);
+    let depth = depth_of_blocks(k.div_ceil(splits), unit);
     splits.min(k.div_ceil(depth))
 }
 

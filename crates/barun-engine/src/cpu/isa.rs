@@ -15,13 +15,18 @@ pub enum Isa {
     Avx2,
     /// 512-bit vectors (`avx512f`, `avx512bw`, `avx512dq`, `avx512vl`).
     Avx512,
+    /// As [`Isa::Avx512`], and contractions of bf16 on instructions that multiply pairs (`avx512bf16`).
+    Avx512Bf16,
+    /// As [`Isa::Avx512Bf16`], and matrix products of bf16 on tile registers (`amx-tile`, `amx-bf16`), where the
+    /// system lets the process use them.
+    Amx,
 }
 
 /// Why a wished-for instruction set cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IsaError {
     /// The word is none of the names.
-    #[error("BARUN_ISA: `{0}` is no instruction set; use scalar, avx2 or avx512")]
+    #[error("BARUN_ISA: `{0}` is no instruction set; use scalar, avx2, avx512, avx512bf16 or amx")]
     Unknown(String),
     /// The name is known and the processor lacks it.
     #[error("BARUN_ISA: this machine has no {wished}; the best it has is {best}")]
@@ -34,7 +39,7 @@ pub enum IsaError {
 }
 
 impl Isa {
-    const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
+    const ALL: [Isa; 5] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16, Isa::Amx];
 
     /// The widest set this machine has.
     pub fn detect() -> Isa {
@@ -60,12 +65,21 @@ impl Isa {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
             }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 => Isa::Avx512.is_available() && is_x86_feature_detected!("avx512bf16"),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => Isa::Avx512Bf16.is_available() && super::amx::is_usable(),
             #[cfg(not(target_arch = "x86_64"))]
-            Isa::Avx2 | Isa::Avx512 => false,
+            _ => false,
         }
     }
 
-    /// What `BARUN_ISA` asks for (`scalar`, `avx2` or `avx512`), else the best the machine has.
+    /// The widest set within this one that computes in f32 and f64: what all but contractions of bf16 use.
+    pub fn vectors(self) -> Isa {
+        self.min(Isa::Avx512)
+    }
+
+    /// What `BARUN_ISA` asks for (`scalar`, `avx2`, `avx512`, `avx512bf16` or `amx`), else the best the machine has.
     ///
     /// # Errors
     /// A word that is none of these, or a set this machine lacks.
@@ -92,6 +106,8 @@ impl fmt::Display for Isa {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Avx512Bf16 => "avx512bf16",
+            Isa::Amx => "amx",
         })
     }
 }

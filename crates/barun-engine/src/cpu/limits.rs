@@ -53,7 +53,7 @@ impl Limits {
 fn multiply_add_rate(team: &Team, isa: Isa) -> f64 {
     const TURNS: usize = 10_000;
     // As many sums as the registers hold beside the two factors.
-    let (sums, run): (usize, fn(Isa, usize) -> f32) = match isa {
+    let (sums, run): (usize, fn(Isa, usize) -> f32) = match isa.vectors() {
         Isa::Avx512 => (16 * 16, |isa, turns| multiply_add::<256>(isa, turns)),
         Isa::Avx2 => (8 * 12, |isa, turns| multiply_add::<96>(isa, turns)),
         _ => (4 * 8, |isa, turns| multiply_add_apart::<32>(isa, turns)),

@@ -1,5 +1,7 @@
 //! The CPU device: run-time choice of instruction set, the thread team, the kernels, and the executor.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 pub mod conv;
 pub mod execute;
 pub mod fused;

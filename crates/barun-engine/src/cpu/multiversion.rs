@@ -65,7 +65,7 @@ macro_rules! multiversion {
                 unsafe { portable $(::<$($crate::multiversion!(@name $g $($g2)?)),+>)? ($($arg),*) }
             }
 
-            match isa {
+            match isa.vectors() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the guard saw the instructions; the rest is the caller's contract.
                 $crate::cpu::isa::Isa::Avx512 if $crate::cpu::multiversion::has_avx512() => unsafe {
@@ -107,7 +107,7 @@ macro_rules! multiversion {
                 portable $(::<$($crate::multiversion!(@name $g $($g2)?)),+>)? ($($arg),*)
             }
 
-            match isa {
+            match isa.vectors() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the guard saw that the machine has the instructions.
                 $crate::cpu::isa::Isa::Avx512 if $crate::cpu::multiversion::has_avx512() => unsafe {

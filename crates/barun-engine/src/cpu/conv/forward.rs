@@ -3,7 +3,9 @@
 use super::ConvSpec;
 use super::view::{PixelRows, Seen, View};
 use crate::cpu::gemm::Real;
-use crate::cpu::gemm::blocked::{Matrix, Region, depth_of_blocks, product, scratch_elements, share};
+use crate::cpu::gemm::blocked::{
+    Matrix, Region, depth_of_blocks, product, rows_of_cells, scratch_elements, share,
+};
 use crate::cpu::gemm::grid::Grid;
 use crate::cpu::gemm::micro::Micro;
 use crate::cpu::isa::Isa;
@@ -62,7 +64,7 @@ impl<T: Real> Kernel for ConvForward<T> {
     fn scratch_bytes(&self) -> usize {
         let columns = self.spec.group_out().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_out());
-        let product = scratch_elements(self.micro, 0, columns, self.depth);
+        let product = scratch_elements(self.micro, rows_of_cells(self.micro), columns, self.depth);
         (self.view.copy_elements::<T::Sum>() + product) * size_of::<T::Sum>()
     }
 

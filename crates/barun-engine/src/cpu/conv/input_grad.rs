@@ -4,7 +4,7 @@ use super::ConvSpec;
 use super::view::{Chunk, PixelRows, Seen, View};
 use crate::cpu::gemm::Real;
 use crate::cpu::gemm::blocked::{
-    DEPTH, Region, Right, RightBlock, depth_of_blocks, product, scratch_elements, share,
+    DEPTH, Region, Right, RightBlock, depth_of_blocks, product, rows_of_cells, scratch_elements, share,
 };
 use crate::cpu::gemm::grid::Grid;
 use crate::cpu::gemm::micro::{Micro, Packing};
@@ -157,7 +157,7 @@ impl<T: Real> Kernel for ConvInputGrad<T> {
     fn scratch_bytes(&self) -> usize {
         let columns = self.spec.group_in().div_ceil(self.grid.columns) + self.micro.columns;
         let columns = columns.min(self.spec.group_in());
-        let product = scratch_elements(self.micro, 0, columns, DEPTH);
+        let product = scratch_elements(self.micro, rows_of_cells(self.micro), columns, DEPTH);
         (self.view.copy_elements::<T::Sum>() + product) * size_of::<T::Sum>()
     }
 

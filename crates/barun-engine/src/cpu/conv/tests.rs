@@ -1,5 +1,7 @@
 use super::*;
+use crate::cpu::gemm::micro::sealed::Kernels;
 use crate::cpu::gemm::micro::{Micro, WIDE_BF16, WIDE_F32, WIDE_F64};
+use crate::cpu::gemm::pairs::{EMULATED_AMX, EMULATED_AVX512};
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::Kernel;
 use crate::cpu::testing::*;
@@ -210,6 +212,31 @@ fn check<T: Sample>(spec: &ConvSpec, dice: &mut Dice, wide: &'static Micro<T>) {
     }
 }
 
+/// The kernels that multiply pairs of bf16 against the plain loop, and the instructions against their emulation.
+fn check_pairs(spec: &ConvSpec, dice: &mut Dice) {
+    let operands = Operands::<bf16>::random(dice, spec);
+    for which in WHICH {
+        let expected = which.naive(spec, &operands);
+        for (isa, emulated) in [(Isa::Avx512Bf16, &EMULATED_AVX512), (Isa::Amx, &EMULATED_AMX)] {
+            let got = which.run(spec, emulated, &operands, Order::Forwards);
+            for (i, (&got, &(sum, size, terms))) in got.iter().zip(&expected).enumerate() {
+                let bound = (terms as f64 + 2.0) * f64::from(f32::EPSILON) * size;
+                let got = f64::from(got);
+                assert!((got - sum).abs() <= bound, "{which:?} {isa} {spec:?}: {i} is {got}, not {sum}");
+            }
+            let backwards = which.run(spec, emulated, &operands, Order::Backwards);
+            assert!(got == backwards, "{which:?} {isa} {spec:?}: the order shows in the bits");
+            if isa.is_available() {
+                let real = which.run(spec, bf16::micro(isa), &operands, Order::Interleaved);
+                assert!(
+                    got == real,
+                    "{which:?} {spec:?}: the instructions of {isa} differ from their emulation"
+                );
+            }
+        }
+    }
+}
+
 /// The largest output without going more than `over` steps past the lower right padding.
 pub(super) fn with_output(mut spec: ConvSpec, bottom: usize, right: usize) -> Option<ConvSpec> {
     let size = |size: usize, axis: usize, end: usize| {
@@ -283,6 +310,7 @@ fn random_convolutions_agree_with_the_plain_loop_under_every_isa() {
         check::<f32>(&spec, &mut dice, &WIDE_F32);
         check::<f64>(&spec, &mut dice, &WIDE_F64);
         check::<bf16>(&spec, &mut dice, &WIDE_BF16);
+        check_pairs(&spec, &mut dice);
     }
 }
 
@@ -303,6 +331,7 @@ fn convolutions_of_the_usual_networks_agree_with_the_plain_loop() {
     ] {
         check::<f32>(&spec, &mut dice, &WIDE_F32);
         check::<bf16>(&spec, &mut dice, &WIDE_BF16);
+        check_pairs(&spec, &mut dice);
     }
 }
 
@@ -381,7 +410,7 @@ fn the_kernels_are_adjoint() {
 }
 
 pub(super) fn f32_micro(isa: Isa) -> &'static Micro<f32> {
-    <f32 as crate::cpu::gemm::micro::sealed::Kernels>::micro(isa)
+    f32::micro(isa)
 }
 
 #[test]

@@ -282,15 +282,16 @@ pub(super) struct PixelRows<'a, T: Real, F> {
 impl<T: Real, F: Fn(usize) -> usize> Left<T> for PixelRows<'_, T, F> {
     unsafe fn block(
         &self,
-        _micro: &Micro<T>,
+        micro: &Micro<T>,
         rows: Range<usize>,
         ks: Range<usize>,
-        _buffer: *mut T::Sum,
+        buffer: *mut T::Sum,
         places: &mut Places,
     ) -> LeftBlock<T::Sum> {
         places.set_rows(self.seen.sight.steps[2], self.seen.pixel_runs(rows));
         places.set_runs(1, self.seen.tap_runs(ks));
-        LeftBlock { at: self.seen.sight.at, column: 1 }
+        // SAFETY: what is seen can be read, and the buffer holds it, as the caller vouches.
+        unsafe { places.ready(micro, LeftBlock { at: self.seen.sight.at, column: 1 }, buffer) }
     }
 
     fn output_row(&self, row: usize) -> usize {
@@ -304,15 +305,16 @@ pub(super) struct TapRows<'a, T: Real>(pub Seen<'a, T>);
 impl<T: Real> Left<T> for TapRows<'_, T> {
     unsafe fn block(
         &self,
-        _micro: &Micro<T>,
+        micro: &Micro<T>,
         rows: Range<usize>,
         ks: Range<usize>,
-        _buffer: *mut T::Sum,
+        buffer: *mut T::Sum,
         places: &mut Places,
     ) -> LeftBlock<T::Sum> {
         places.set_rows(1, self.0.tap_runs(rows));
         let column = self.0.sight.steps[2];
         places.set_runs(column, self.0.pixel_runs(ks));
-        LeftBlock { at: self.0.sight.at, column }
+        // SAFETY: as above.
+        unsafe { places.ready(micro, LeftBlock { at: self.0.sight.at, column }, buffer) }
     }
 }

@@ -1,6 +1,6 @@
 //! The loops around the micro-kernels: blocks of columns, of `k`, of rows, so that what is reused stays in cache.
 
-use super::micro::{Micro, Packing, Panel, Real, Run};
+use super::micro::{Micro, Packing, Panel, Real, Rows, Run};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -45,6 +45,34 @@ impl Places {
                 _ => self.runs.push(run),
             }
         }
+    }
+}
+
+impl Places {
+    /// What tiles read of a block: the block itself, or where tiles take cells, those that `buffer` then holds.
+    ///
+    /// # Safety
+    /// The block has these places and can be read; `buffer` holds the cells of all rows.
+    pub unsafe fn ready<T: Real>(
+        &mut self,
+        micro: &Micro<T>,
+        block: LeftBlock<T::Sum>,
+        buffer: *mut T::Sum,
+    ) -> LeftBlock<T::Sum> {
+        let Some(pack_rows) = micro.pack_rows else { return block };
+        let (rows, runs) = (self.rows.as_slice(), self.runs.as_slice());
+        let (count, k) = (rows.len(), runs.iter().map(|run| run.len).sum());
+        // SAFETY: the caller's.
+        unsafe { pack_rows(&Rows { at: block.at, rows, runs, column: block.column }, buffer) };
+        self.set_cells(micro, count, k);
+        LeftBlock { at: buffer, column: 1 }
+    }
+
+    /// Sets rows of the cells of `k` elements, one after the other.
+    fn set_cells<T: Real>(&mut self, micro: &Micro<T>, count: usize, k: usize) {
+        let cells = micro.cells(k);
+        self.set_runs(1, std::iter::once(Run { offset: 0, len: cells }));
+        self.set_rows(cells, std::iter::once(Run { offset: 0, len: count }));
     }
 }
 
@@ -162,6 +190,11 @@ fn columns_at_once<T>() -> usize {
     COLUMN_BYTES / size_of::<T>()
 }
 
+/// Rows of scratch that a left operand needs which tiles read in place unless they take cells.
+pub(crate) fn rows_of_cells<T: Real>(micro: &Micro<T>) -> usize {
+    if micro.of_pairs() { rows_at_once(micro) } else { 0 }
+}
+
 fn rows_at_once<T: Real>(micro: &Micro<T>) -> usize {
     ROWS.div_ceil(micro.rows) * micro.rows
 }
@@ -173,6 +206,7 @@ pub(crate) fn scratch_elements<T: Real>(
     columns: usize,
     depth: usize,
 ) -> usize {
+    let depth = micro.cells(depth);
     let rows = rows.min(rows_at_once(micro)).div_ceil(micro.rows) * micro.rows;
     let columns = micro.packed_columns(columns.min(columns_at_once::<T::Sum>()));
     // Rounded so that the second part is aligned as the first.
@@ -196,9 +230,10 @@ pub(crate) unsafe fn product<T: Real>(
     let mut places = Places { rows: List::new(), runs: List::new() };
     let mut outputs = List::<usize, MOST_ROWS>::new();
     let width = columns_at_once::<T::Sum>();
+    let cells = micro.cells(depth);
     for columns in blocks(&region.columns, width) {
         let left_buffer = scratch
-            .wrapping_add((micro.packed_columns(columns.len().min(width)) * depth).next_multiple_of(16));
+            .wrapping_add((micro.packed_columns(columns.len().min(width)) * cells).next_multiple_of(16));
         for ks in blocks(&region.ks, depth) {
             // SAFETY: the ranges are parts of the region.
             let b = unsafe { right.block(micro, ks.clone(), columns.clone(), region.rows.len(), scratch) };
@@ -215,7 +250,7 @@ pub(crate) unsafe fn product<T: Real>(
                         (b.direct.wrapping_add(j - columns.start), b.direct_row, width)
                     } else {
                         let width = micro.panel_width(columns.end - j);
-                        let at = b.packed.wrapping_add((j - b.packed_from) * ks.len());
+                        let at = b.packed.wrapping_add((j - b.packed_from) * micro.cells(ks.len()));
                         (at, width, width.min(columns.end - j))
                     };
                     let panel = Panel {
@@ -289,6 +324,13 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
         let Matrix { at, row, column } = self.matrix;
         let at = at.wrapping_add(rows.start * row + ks.start * column);
         let (k, count) = (ks.len(), rows.len());
+        let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
+        if micro.of_pairs() {
+            // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
+            unsafe { (micro.pack_left)(&packing) };
+            places.set_cells(micro, count, k);
+            return LeftBlock { at: buffer, column: 1 };
+        }
         places.set_runs(1, std::iter::once(Run { offset: 0, len: k }));
         if T::IN_PLACE && !self.pack {
             places.set_rows(row, std::iter::once(Run { offset: 0, len: count }));
@@ -302,7 +344,6 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
             places.set_rows(k, std::iter::once(Run { offset: 0, len: count }));
             return LeftBlock { at: buffer, column };
         }
-        let packing = Packing { from: at, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
         unsafe { (micro.pack_left)(&packing) };
         let tile = micro.rows;

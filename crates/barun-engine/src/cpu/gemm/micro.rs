@@ -7,11 +7,14 @@
 //! bits.
 //!
 //! Tiles work in the type of the sums. Operands of a narrower type (bf16) are widened where they are packed, and so
-//! always are; others are also read in place.
+//! always are; others are also read in place. Or they are packed in pairs, for instructions that multiply those
+//! (`pairs.rs`): what is said of an element along `k` then holds for a *cell* of the sum's size.
 
 use half::bf16;
 
 use super::lines::{Apart, Correlation, Lines, apart, correlate, lines};
+#[cfg(target_arch = "x86_64")]
+use super::pairs::{AMX_PAIRS, AVX512_PAIRS};
 use super::simd::*;
 use crate::bfloat::widen;
 use crate::cpu::isa::Isa;
@@ -22,6 +25,15 @@ pub(crate) struct Run {
     /// Where it begins, relative to the beginning of the row.
     pub offset: usize,
     pub len: usize,
+}
+
+/// Some rows of a left operand, widened.
+pub(crate) struct Rows<'a, T> {
+    pub at: *const T,
+    /// Row `i` begins at `rows[i]`; along it come the runs, in each of which neighbours are `column` apart.
+    pub rows: &'a [usize],
+    pub runs: &'a [Run],
+    pub column: usize,
 }
 
 /// A panel of the output: some rows by at most [`Micro::columns`] columns.
@@ -46,7 +58,8 @@ pub(crate) struct Panel<'a, T> {
 
 /// What is packed into what. The right operand's `k x columns` become panels of [`Micro::panel_width`] columns, each
 /// `[k][width]` and zero behind the last column; the left operand's `rows x k` become tiles of [`Micro::rows`] rows,
-/// each `[k][rows]`.
+/// each `[k][rows]`. Pairs: the right operand's panels are `[cells][width]`, the left operand's rows `[cells]`, all
+/// with [`Micro::cells`] that are zero behind the last element.
 pub(crate) struct Packing<T: Real> {
     pub from: *const T,
     /// Distance between rows of the operand as the product sees it.
@@ -73,6 +86,9 @@ pub(crate) struct Dots<T> {
     pub to: *mut T,
 }
 
+/// Packs rows one after the other.
+pub(crate) type PackRows<T> = unsafe fn(&Rows<'_, T>, *mut T);
+
 /// The kernels of one instruction set for operands of one element type.
 pub(crate) struct Micro<T: Real> {
     /// Rows of a register tile.
@@ -81,10 +97,16 @@ pub(crate) struct Micro<T: Real> {
     pub lanes: usize,
     /// Columns of the widest register tile.
     pub columns: usize,
+    /// Neighbours along `k` in a cell.
+    pub group: usize,
+    /// Stretches of `k` are filled up to whole multiples of so many cells.
+    pub granule: usize,
     /// Computes a panel of one, two, four or eight vectors' width.
-    panel: [unsafe fn(&Panel<'_, T::Sum>); 4],
+    pub panel: [unsafe fn(&Panel<'_, T::Sum>); 4],
     pub pack_right: unsafe fn(&Packing<T>),
     pub pack_left: unsafe fn(&Packing<T>),
+    /// Where tiles take cells, packs rows that lie as a [`Panel`] tells in [`Micro::cells`] each, one after the other.
+    pub pack_rows: Option<PackRows<T::Sum>>,
     /// Copies `count` neighbours.
     pub copy: unsafe fn(from: *const T, to: *mut T::Sum, count: usize),
     /// Adds in 64 bytes' worth of lanes under every instruction set, and those in a fixed tree.
@@ -99,6 +121,16 @@ pub(crate) struct Micro<T: Real> {
 }
 
 impl<T: Real> Micro<T> {
+    /// Cells of a packed stretch of `k`.
+    pub fn cells(&self, k: usize) -> usize {
+        k.div_ceil(self.group).next_multiple_of(self.granule)
+    }
+
+    /// Whether operands are packed in pairs.
+    pub fn of_pairs(&self) -> bool {
+        self.group > 1
+    }
+
     /// The width of the panel when `remaining` columns are left.
     pub fn panel_width(&self, remaining: usize) -> usize {
         if remaining <= self.lanes { self.lanes } else { self.columns }
@@ -183,7 +215,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! kernels {
-    ($t:ty, $scalar:ident, $avx2:ident, $avx512:ident) => {
+    ($t:ty, $scalar:ident, $avx2:ident, $avx512:ident $(, $avx512_bf16:ident, $amx:ident)?) => {
         impl sealed::Kernels for $t {
             #[allow(private_interfaces)]
             fn micro(isa: Isa) -> &'static Micro<$t> {
@@ -191,18 +223,23 @@ macro_rules! kernels {
                 match isa {
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => &$avx2,
+                    $(#[cfg(target_arch = "x86_64")]
+                    Isa::Avx512Bf16 => &$avx512_bf16,
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => &$avx512,
+                    Isa::Amx => &$amx,)?
+                    #[cfg(target_arch = "x86_64")]
+                    _ if isa.vectors() == Isa::Avx512 => &$avx512,
                     _ => &$scalar,
                 }
             }
+
         }
     };
 }
 
 kernels!(f32, SCALAR_F32, AVX2_F32, AVX512_F32);
 kernels!(f64, SCALAR_F64, AVX2_F64, AVX512_F64);
-kernels!(bf16, SCALAR_BF16, AVX2_BF16, AVX512_BF16);
+kernels!(bf16, SCALAR_BF16, AVX2_BF16, AVX512_BF16, AVX512_PAIRS, AMX_PAIRS);
 
 /// One table for operands of type `$t`: the generic loops compiled with the features that `$simd` needs.
 macro_rules! micro {
@@ -267,9 +304,12 @@ macro_rules! micro {
                 rows: $rows,
                 lanes: LANES,
                 columns: 2 * LANES,
+                group: 1,
+                granule: 1,
                 panel: [panel1, panel2, panel4, panel8],
                 pack_right: right,
                 pack_left: left,
+                pack_rows: None,
                 copy: copied,
                 dots: products,
                 sum: total,
@@ -311,7 +351,7 @@ micro!(WIDE_BF16, bf16, Fused<16>, 10, 8);
 /// # Safety
 /// See [`Micro::panel`].
 #[inline(always)]
-unsafe fn panel<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>) {
+pub(super) unsafe fn panel<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>) {
     let rows = p.a_rows.len();
     let mut done = 0;
     // SAFETY: rows below `rows` only; the caller vouches for the pointers.

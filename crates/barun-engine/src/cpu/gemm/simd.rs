@@ -154,8 +154,81 @@ portable!(Fused, f32, |a, b, c| a.mul_add(b, c));
 #[cfg(test)]
 portable!(Fused, f64, |a, b, c| a.mul_add(b, c));
 
+/// Vectors of cells (see `pairs.rs`): those of `$plain` with another multiply-add.
+macro_rules! cells {
+    ($(#[$meta:meta])* $name:ident, $plain:ty, $dot:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name;
+
+        // SAFETY of the blocks below: the trait's contract is passed on.
+        impl Simd<f32> for $name {
+            type V = <$plain as Simd<f32>>::V;
+            const LANES: usize = <$plain as Simd<f32>>::LANES;
+            const SIDE: usize = <$plain as Simd<f32>>::SIDE;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self::V {
+                unsafe { <$plain as Simd<f32>>::zero() }
+            }
+            #[inline(always)]
+            unsafe fn splat(from: *const f32) -> Self::V {
+                unsafe { <$plain as Simd<f32>>::splat(from) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self::V {
+                unsafe { <$plain as Simd<f32>>::load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(to: *mut f32, v: Self::V) {
+                unsafe { <$plain as Simd<f32>>::store(to, v) }
+            }
+            #[inline(always)]
+            unsafe fn load_part(from: *const f32, count: usize) -> Self::V {
+                unsafe { <$plain as Simd<f32>>::load_part(from, count) }
+            }
+            #[inline(always)]
+            unsafe fn store_part(to: *mut f32, v: Self::V, count: usize) {
+                unsafe { <$plain as Simd<f32>>::store_part(to, v, count) }
+            }
+            #[inline(always)]
+            unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+                unsafe { <$plain as Simd<f32>>::add(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+                unsafe { <$plain as Simd<f32>>::sub(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+                unsafe { <$plain as Simd<f32>>::mul(a, b) }
+            }
+            /// The products of two pairs and `c`.
+            #[inline(always)]
+            unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+                $dot(a, b, c)
+            }
+            #[inline(always)]
+            unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+                unsafe { <$plain as Simd<f32>>::transpose(from, from_row, to, to_row) }
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+cells!(
+    /// AVX512-BF16 in plain Rust, but for its denormals: of each pair first the second product is added.
+    FusedPairs,
+    Fused<16>,
+    |a: [f32; 16], b: [f32; 16], c: [f32; 16]| std::array::from_fn(|i| {
+        let (a, b) = (super::emulated::parts(a[i]), super::emulated::parts(b[i]));
+        a[0].mul_add(b[0], a[1].mul_add(b[1], c[i]))
+    })
+);
+
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::{Avx2, Avx512};
+pub(crate) use x86::{Avx2, Avx512, Avx512Bf16};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -169,6 +242,16 @@ mod x86 {
     /// 512-bit vectors.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512;
+
+    cells!(
+        /// 512-bit vectors of pairs of bf16, added up in f32.
+        Avx512Bf16,
+        Avx512,
+        // SAFETY: inlined into a function that enables the feature; the types differ in name only.
+        |a: __m512, b: __m512, c: __m512| unsafe {
+            _mm512_dpbf16_ps(c, std::mem::transmute::<__m512, __m512bh>(a), std::mem::transmute::<__m512, __m512bh>(b))
+        }
+    );
 
     /// `MASK_32[8 - n..]` has its first `n` lanes set.
     static MASK_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];

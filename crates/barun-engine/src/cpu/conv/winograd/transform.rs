@@ -384,7 +384,7 @@ macro_rules! transformed {
             #[allow(private_interfaces)]
             fn transforms(isa: Isa) -> &'static Transforms<$t> {
                 assert!(isa.is_available(), "this machine has no {isa}");
-                match isa {
+                match isa.vectors() {
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => &$avx2,
                     #[cfg(target_arch = "x86_64")]
