@@ -74,9 +74,9 @@ impl Account {
             end[block.last + 1].push(index);
         }
         let mut now = ArenaUse::default();
-        for stage in 0..stages {
-            end[stage].iter().for_each(|&index| *now.of(purposes[index]) -= blocks[index].bytes);
-            begin[stage].iter().for_each(|&index| *now.of(purposes[index]) += blocks[index].bytes);
+        for (ended, begun) in end.iter().zip(&begin).take(stages) {
+            ended.iter().for_each(|&index: &usize| *now.of(purposes[index]) -= blocks[index].bytes);
+            begun.iter().for_each(|&index: &usize| *now.of(purposes[index]) += blocks[index].bytes);
             if now.total() > account.peak.total() {
                 account.peak = now;
             }

@@ -50,6 +50,7 @@ pub(super) unsafe fn row<T: Copy + Default, S: Simd<T>>(p: &Panel<'_, T>) {
 ///
 /// # Safety
 /// As for [`row`]; `sums` holds [`MOST_COLUMNS`].
+#[allow(clippy::needless_range_loop)] // several arrays run along; iterators are not unrolled as surely
 #[inline(always)]
 unsafe fn add_rows<T: Copy, S: Simd<T>, const G: usize>(
     p: &Panel<'_, T>,
