@@ -336,8 +336,9 @@ impl Shared {
             if door & STOP != 0 {
                 return;
             }
-            let entered = self.door.compare_exchange(door, door + 1, Ordering::SeqCst, Ordering::SeqCst);
-            if door & OPEN == 0 || entered.is_err() {
+            // Closed meanwhile: the caller waits until those who are counted as inside have left.
+            let enter = || self.door.compare_exchange(door, door + 1, Ordering::SeqCst, Ordering::SeqCst);
+            if door & OPEN == 0 || enter().is_err() {
                 continue;
             }
             // SAFETY: the caller wrote the cell before it opened the door, and neither writes it again nor lets go of
