@@ -38,13 +38,7 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
             continue;
         }
         for &operand in &inst.operands {
-            let source = viewed.narrow(operand);
-            let reads_directly = viewed.views[operand].source == source;
-            if reads_directly && iteration(viewed, operand, index) {
-                groups.try_join(index, source, viewed);
-            } else {
-                groups.try_join(index, viewed.views[operand].source, viewed);
-            }
+            groups.try_join(index, viewed.views[operand].source, viewed);
         }
     }
     if enabled {
@@ -55,12 +49,6 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
         attach_epilogues(viewed, &mut units);
     }
     order(viewed, units)
-}
-
-/// Whether a loop over `user` walks `operand` element by element.
-fn iteration(viewed: &Viewed, operand: usize, user: usize) -> bool {
-    let nodes = &viewed.graph.nodes;
-    is_reduction(&nodes[user].op) || nodes[operand].shape == nodes[user].shape
 }
 
 /// Whether the numbers of an operand lie in memory as bf16.
@@ -241,7 +229,7 @@ impl Groups {
             let is_whole = || view.is_whole(shape, &nodes[source].shape);
             match &rows {
                 Some(_) if is_of_rows(member) => {
-                    let is_even = view.is_contiguous(shape) || view.strides.iter().all(|&stride| stride == 0);
+                    let is_even = view.is_contiguous(shape) || view.is_uniform();
                     !is_narrow(operand, viewed)
                         && shape.elements() == nodes[member].shape.elements()
                         && if is_read_of_other { is_given_by_row && is_whole() } else { is_even }

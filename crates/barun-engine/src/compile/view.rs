@@ -31,6 +31,11 @@ impl View {
         self.offset == 0 && shape.elements() == source.elements() && self.is_contiguous(shape)
     }
 
+    /// Whether all elements are one in memory.
+    pub fn is_uniform(&self) -> bool {
+        self.strides.iter().all(|&stride| stride == 0)
+    }
+
     /// Whether the elements lie in row-major order without gaps.
     pub fn is_contiguous(&self, shape: &Shape) -> bool {
         let expected = contiguous(shape);
