@@ -4,6 +4,7 @@ use barun_data::Targets;
 use barun_engine::{DType, Tensor};
 use barun_nn::losses::Loss;
 use barun_nn::metrics::{Aggregate, Correct, Metric};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use crate::metrics::{Errors, Mean, Metrics, argmax};
 use crate::report::Answer;
 
 /// What is learned.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Objective {
     /// One of several classes: an output for each, the largest speaks.
     Classes,
@@ -135,7 +136,7 @@ impl Metric for Deviation {
 }
 
 /// The figures of one pass, batch by batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     objective: Objective,
     loss: Mean,

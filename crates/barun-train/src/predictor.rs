@@ -1,6 +1,7 @@
 //! A network with its weights, ready to be asked and measured.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use barun_data::{Dataset, Features, Targets};
 use barun_engine::{Device, Options, State};
@@ -21,11 +22,11 @@ use crate::report::Answer;
 /// The names of the texts in a model file.
 pub(crate) const RECIPE: &str = "recipe";
 pub(crate) const DATA: &str = "data";
-pub(crate) const PROGRESS: &str = "progress";
+pub(crate) const POSITION: &str = "position";
 
 /// A network, its weights, and what its data must look like.
 pub struct Predictor<M> {
-    pub(crate) step: Step<M>,
+    pub(crate) step: Arc<Step<M>>,
     pub(crate) state: State,
     pub(crate) preparation: Preparation,
     pub(crate) objective: Objective,
@@ -153,7 +154,7 @@ impl ModelFile {
             engine: Options { device: Some(device.clone()), ..Options::default() },
             ..StepOptions::default()
         };
-        let step = Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?;
+        let step = Arc::new(Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?);
         let mut state = State::zeros(step.layout());
         write_into(&mut state, &file, path)?;
         let batch_size = recipe.train.batch_size;

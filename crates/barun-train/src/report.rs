@@ -27,14 +27,17 @@ pub struct TrainReport {
     pub test: Option<Metrics>,
     /// Seconds of training, with its validation.
     pub seconds: f64,
-    /// Training rows a second, over the whole run.
+    /// Training rows a second; of a resumed run since then.
     pub samples_per_second: f64,
     /// The seed of the run.
     pub seed: u64,
     /// Whether the user stopped it.
     pub interrupted: bool,
-    /// Why a callback stopped it before its epochs were over; null where none did.
+    /// Why it was stopped before its epochs were over, by a callback or because its time was up; null where it was not.
     pub stopped: Option<String>,
+    /// Whether it was stopped because its time was up; with more it goes on.
+    #[serde(default)]
+    pub is_out_of_time: bool,
 }
 
 /// What `barun eval` has found.
@@ -162,10 +165,11 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            is_out_of_time: false,
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
         );
     }
 

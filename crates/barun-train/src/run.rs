@@ -6,6 +6,8 @@
 //!     log.jsonl                       one line an epoch
 //!     checkpoints/best.safetensors    the model to use
 //!     checkpoints/last.safetensors    the state to go on from
+//!     checkpoints/previous.safetensors    the one before, should the last one be damaged
+//!     report.json                     how the run ended
 //!     .lock                           held while a process writes here
 //! ```
 
@@ -14,25 +16,38 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::files::{io_error, read_text, write_atomically};
+use crate::checkpoint::Checkpoint;
+use crate::files::{io_error, read_text, remove_left_overs, replace, write_atomically};
 use crate::log::Log;
 use crate::recipe::Recipe;
+use crate::report::TrainReport;
 
 const RECIPE: &str = "recipe.toml";
 const LOG: &str = "log.jsonl";
+const REPORT: &str = "report.json";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = ".lock";
 /// What a run writes, and so what `--force` may remove.
-const OWN_FILES: &[&str] =
-    &[RECIPE, LOG, "report.html", "checkpoints/best.safetensors", "checkpoints/last.safetensors"];
+const OWN_FILES: &[&str] = &[
+    RECIPE,
+    LOG,
+    REPORT,
+    "report.html",
+    "checkpoints/best.safetensors",
+    "checkpoints/last.safetensors",
+    "checkpoints/previous.safetensors",
+    "checkpoints/next.safetensors",
+];
 
-/// Which of a run's two checkpoints.
+/// Which of a run's checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// The best epoch by the validation part.
     Best,
-    /// The latest epoch.
+    /// The latest state.
     Last,
+    /// The state before it, should that be damaged.
+    Previous,
 }
 
 /// A run folder that this process, and no other, may write to.
@@ -55,15 +70,9 @@ impl RunFolder {
         if !force && OWN_FILES.iter().any(|file| path.join(file).exists()) {
             return Err(Error::RunExists { path: path.to_path_buf() });
         }
-        for file in OWN_FILES {
-            let file = path.join(file);
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(io_error("remove", &file, error));
-                }
-                _ => {}
-            }
-        }
+        OWN_FILES.iter().try_for_each(|file| remove_if_there(&path.join(file)))?;
+        remove_left_overs(path)?;
+        remove_left_overs(&path.join(CHECKPOINTS))?;
         Ok(run)
     }
 
@@ -99,7 +108,13 @@ impl RunFolder {
     /// Opens an existing run to write to it again.
     pub fn open(path: &Path) -> Result<RunFolder> {
         must_be_a_run(path)?;
-        Ok(RunFolder { path: path.to_path_buf(), _lock: lock(path)? })
+        let run = RunFolder { path: path.to_path_buf(), _lock: lock(path)? };
+        let checkpoints = path.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(|source| io_error("create", &checkpoints, source))?;
+        // Nobody else writes here now.
+        remove_left_overs(path)?;
+        remove_left_overs(&checkpoints)?;
+        Ok(run)
     }
 
     /// The folder.
@@ -112,9 +127,22 @@ impl RunFolder {
         write_atomically(&self.path.join(RECIPE), recipe.to_toml().as_bytes())
     }
 
-    /// Opens the log to add lines to it.
-    pub fn log(&self) -> Result<Log> {
-        Log::open(&self.path.join(LOG))
+    /// Opens the log to add lines after the first `lines`, and tells how many of them there are.
+    pub fn log(&self, lines: usize) -> Result<(Log, usize)> {
+        Log::open(&self.path.join(LOG), lines)
+    }
+
+    /// Writes how the run ended.
+    pub fn write_report(&self, report: &TrainReport) -> Result<()> {
+        write_report(&self.path, report)
+    }
+
+    /// Makes `checkpoint` the last state and the last one the previous: at any moment one of them is there.
+    pub(crate) fn replace_last(&self, checkpoint: &Checkpoint<'_>) -> Result<()> {
+        let (last, next) = (self.checkpoint(Which::Last), self.path.join(CHECKPOINTS).join("next.safetensors"));
+        checkpoint.write(&next)?;
+        replace(&last, &self.checkpoint(Which::Previous))?;
+        replace(&next, &last)
     }
 
     /// Where a checkpoint is, or will be.
@@ -130,6 +158,23 @@ pub fn recipe_of(path: &Path) -> Result<Recipe> {
     Recipe::from_toml(&read_text(&file)?, &file.to_string_lossy())
 }
 
+/// How the run at `path` ended; none where it has not, or nobody could say so any more.
+pub fn report_of(path: &Path) -> Option<TrainReport> {
+    serde_json::from_str(&read_text(&path.join(REPORT)).ok()?).ok()
+}
+
+/// Writes how the run at `path` ended.
+pub(crate) fn write_report(path: &Path, report: &TrainReport) -> Result<()> {
+    let file = path.join(REPORT);
+    let text = serde_json::to_string_pretty(report).map_err(|error| io_error("write", &file, error.into()))?;
+    write_atomically(&file, (text + "\n").as_bytes())
+}
+
+/// Forgets how the run at `path` ended, because it goes on.
+pub(crate) fn remove_report(path: &Path) -> Result<()> {
+    remove_if_there(&path.join(REPORT))
+}
+
 /// The log of the run at `path`.
 pub fn log_of(path: &Path) -> PathBuf {
     path.join(LOG)
@@ -140,6 +185,7 @@ pub fn checkpoint_of(path: &Path, which: Which) -> PathBuf {
     let name = match which {
         Which::Best => "best.safetensors",
         Which::Last => "last.safetensors",
+        Which::Previous => "previous.safetensors",
     };
     path.join(CHECKPOINTS).join(name)
 }
@@ -180,6 +226,13 @@ fn holds_something(path: &Path) -> bool {
     entries.filter_map(std::io::Result::ok).any(|entry| !is_a_trace(&entry.path()))
 }
 
+fn remove_if_there(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", file, error)),
+        _ => Ok(()),
+    }
+}
+
 fn lock(path: &Path) -> Result<File> {
     let file = path.join(LOCK);
     let failed = |source| io_error("lock", &file, source);
@@ -218,7 +271,7 @@ mod tests {
         let run = RunFolder::create(&path, false).unwrap();
         let recipe = Recipe::for_source("digits").unwrap();
         run.write_recipe(&recipe).unwrap();
-        run.log().unwrap();
+        run.log(0).unwrap();
         assert_eq!(recipe_of(&path).unwrap(), recipe);
         assert!(log_of(&path).is_file());
         assert!(run.checkpoint(Which::Best).parent().unwrap().is_dir());

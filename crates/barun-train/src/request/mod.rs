@@ -4,11 +4,13 @@ mod data;
 mod evaluate;
 mod memory;
 mod predict;
+mod resume;
 mod train;
 
 pub use evaluate::evaluate;
 pub use memory::memory_of;
 pub use predict::predict;
+pub use resume::resume;
 pub use train::train;
 
 use std::path::PathBuf;
@@ -40,6 +42,21 @@ pub struct TrainRequest {
     pub out: Option<PathBuf>,
     /// Train over an earlier run in `out`.
     pub force: bool,
+    /// The bytes it may take; not given: what the machine has free, where that is known.
+    pub memory_limit: Option<usize>,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// A run that goes on.
+#[derive(Clone, Debug)]
+pub struct ResumeRequest {
+    /// The run folder.
+    pub run: PathBuf,
+    /// Other epochs in all than its recipe says.
+    pub epochs: Option<usize>,
+    /// Another time in all, in seconds, than its recipe says.
+    pub max_seconds: Option<f64>,
     /// The bytes it may take; not given: what the machine has free, where that is known.
     pub memory_limit: Option<usize>,
     /// With what.
