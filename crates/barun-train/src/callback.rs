@@ -111,13 +111,13 @@ pub struct Batch {
     pub epoch: usize,
     /// The step in its epoch, from 1.
     pub step: usize,
-    /// Rows seen since the beginning of the run by this process.
+    /// Rows seen since the beginning of the run.
     pub samples: usize,
     /// The mean loss of this epoch so far.
     pub loss: f64,
     /// For classes, the accuracy of this epoch so far.
     pub accuracy: Option<f64>,
-    /// Time since the beginning of the run.
+    /// Time of training since the beginning of the run, without interruptions.
     pub elapsed: Duration,
 }
 

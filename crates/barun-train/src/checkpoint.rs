@@ -188,7 +188,10 @@ impl Checkpoint<'_> {
                 let texts = metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
                 if written != Some(checksum(&tensors, &texts)) {
                     let what = "its checksum is wrong: a byte of it has changed since it was written";
-                    return Err(bad(path, format!("{what}; use another checkpoint of the run, or train again")));
+                    return Err(bad(
+                        path,
+                        format!("{what}; use another checkpoint of the run, or train again"),
+                    ));
                 }
             }
         }
@@ -234,8 +237,27 @@ pub fn tensors_of(state: &State) -> Vec<NamedTensor<'_>> {
 /// # Errors
 /// When a tensor of the state is missing in the file, or has another type or shape there; then the state is as before.
 pub fn write_into(state: &mut State, file: &Checkpoint<'_>, path: &Path) -> Result<()> {
+    fill(state, file, path, |_| true)
+}
+
+/// As [`write_into`], but only the tensors called `names`: a model needs nothing else to be asked.
+pub(crate) fn write_weights_into(
+    state: &mut State,
+    names: &BTreeSet<String>,
+    file: &Checkpoint<'_>,
+    path: &Path,
+) -> Result<()> {
+    fill(state, file, path, |name| names.contains(name))
+}
+
+fn fill(
+    state: &mut State,
+    file: &Checkpoint<'_>,
+    path: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<()> {
     let mut filled = state.clone();
-    for (index, slot) in state.layout().slots().iter().enumerate() {
+    for (index, slot) in state.layout().slots().iter().enumerate().filter(|(_, slot)| is_wanted(&slot.name)) {
         let tensor = file.tensor(&slot.name, DType::of(slot.dtype), &slot.shape, path)?;
         let mut buffer = Buffer::zeros(slot.shape.clone(), slot.dtype);
         buffer.bytes_mut()[..tensor.bytes.len()].copy_from_slice(&tensor.bytes);

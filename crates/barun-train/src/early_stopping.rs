@@ -162,7 +162,11 @@ mod tests {
             assert_eq!(epoch, 4 + patience);
             assert_eq!(reason, format!("no better epoch than 4 for {patience} epochs"));
         }
-        assert_eq!(stops(EarlyStopping::patience(1), &CURVE).unwrap().0, 3, "a bump is enough for no patience");
+        assert_eq!(
+            stops(EarlyStopping::patience(1), &CURVE).unwrap().0,
+            3,
+            "a bump is enough for no patience"
+        );
         assert_eq!(stops(EarlyStopping::patience(6), &CURVE), None);
     }
 

@@ -166,6 +166,12 @@ pub enum Error {
         /// The data, as the recipe names it.
         source_name: String,
     },
+    /// A file that is not to be written over.
+    #[error("{} already exists; choose another name with --out, or give --force to write over it", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A training for several seeds without any.
     #[error("there is no seed to train with; give at least one")]
     NoSeeds,
@@ -203,6 +209,10 @@ pub enum Error {
     /// The network cannot be built or run.
     #[error(transparent)]
     Network(#[from] barun_nn::Error),
+    /// The network has no counterpart in ONNX.
+    #[cfg(feature = "onnx")]
+    #[error(transparent)]
+    Onnx(#[from] barun_onnx::Error),
     /// The engine refuses.
     #[error(transparent)]
     Engine(#[from] barun_engine::Error),
@@ -243,7 +253,9 @@ pub enum Error {
         fix: String,
     },
     /// Early stopping without a validation part.
-    #[error("early stopping looks at the validation part, and the split left none; give it a share, such as 0.1")]
+    #[error(
+        "early stopping looks at the validation part, and the split left none; give it a share, such as 0.1"
+    )]
     NothingToWatch,
     /// What a callback remembered cannot be read again.
     #[error("what a callback remembered cannot be read: {0}")]

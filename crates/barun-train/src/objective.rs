@@ -98,6 +98,31 @@ impl Objective {
         let class = argmax(&probabilities).unwrap_or(0);
         Answer::Class { prediction: classes[class].clone(), probability: probabilities[class], probabilities }
     }
+
+    /// The same as tensors, for programs that compute without this one, after the logits.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn results(self, outputs: &Tensor, offset: f64) -> Vec<Tensor> {
+        match self {
+            Objective::Classes => vec![outputs.clone(), outputs.softmax(-1)],
+            Objective::Binary => {
+                let yes = outputs.sigmoid();
+                vec![outputs.clone(), Tensor::concat(&[&(yes.like(1.0) - &yes), &yes], -1)]
+            }
+            Objective::Numbers { unit } => vec![outputs * unit + offset],
+        }
+    }
+
+    /// Name and meaning of each of the [`results`](Objective::results).
+    #[cfg(feature = "onnx")]
+    pub(crate) fn result_names(self) -> &'static [(&'static str, &'static str)] {
+        const PROBABILITIES: (&str, &str) =
+            ("probabilities", "the probability of each class, in the order of the metadata's `classes`");
+        match self {
+            Objective::Classes => &[("logits", "a score for each class before softmax"), PROBABILITIES],
+            Objective::Binary => &[("logits", "a score for the second class before sigmoid"), PROBABILITIES],
+            Objective::Numbers { .. } => &[("prediction", "the number, in the target's own unit")],
+        }
+    }
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {

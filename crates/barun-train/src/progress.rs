@@ -208,7 +208,7 @@ pub fn metrics_text(metrics: &Metrics) -> String {
 }
 
 /// Four digits after the point where that says something, else powers of ten.
-fn figure_text(figure: f64) -> String {
+pub fn figure_text(figure: f64) -> String {
     if figure == 0.0 || !figure.is_finite() || (1e-3..1e5).contains(&figure.abs()) {
         format!("{figure:.4}")
     } else {
@@ -230,7 +230,7 @@ pub fn thousands(number: f64) -> String {
 }
 
 /// `0:42`, `12:05`, `1:02:03`.
-fn duration_text(seconds: f64) -> String {
+pub fn duration_text(seconds: f64) -> String {
     if !seconds.is_finite() || seconds > 1e9 {
         return "-".to_string();
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::memory::{Limit, RunMemory, Textbook};
 use crate::metrics::Metrics;
+use crate::seeds::MetricsSpread;
 
 /// What `barun train` has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,42 @@ pub struct TrainReport {
     /// Whether it was stopped because its time was up; with more it goes on.
     #[serde(default)]
     pub is_out_of_time: bool,
+}
+
+/// What `barun train --seeds` has done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeedsReport {
+    /// The folder with a run folder for each seed.
+    pub run: PathBuf,
+    /// The seeds whose runs are over.
+    pub seeds: Vec<u64>,
+    /// The figures of the kept weights on the training part.
+    pub train: MetricsSpread,
+    /// The same on the validation part.
+    pub valid: MetricsSpread,
+    /// The same on the test part, looked at once by each run.
+    pub test: MetricsSpread,
+    /// The seed whose run is best on the validation part; the first where there is no such part.
+    pub best_seed: Option<u64>,
+    /// Seconds of training in all.
+    pub seconds: f64,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// What each run has done, in the order of the seeds.
+    pub runs: Vec<TrainReport>,
+}
+
+/// What `barun export` has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportReport {
+    /// The model file.
+    pub model: PathBuf,
+    /// The file.
+    pub out: PathBuf,
+    /// Its format.
+    pub format: String,
+    /// Its size.
+    pub bytes: usize,
 }
 
 /// What `barun eval` has found.

@@ -95,7 +95,11 @@ pub(crate) fn newest_point(run: &RunFolder, expected: &Expected<'_>) -> Result<P
     Ok(Point { resumed: Some(Resumed { notes, ..Resumed::default() }), ..Point::default() })
 }
 
-fn candidate(run: &RunFolder, path: &Path, expected: &Expected<'_>) -> Result<(Position, State, Option<Best>)> {
+fn candidate(
+    run: &RunFolder,
+    path: &Path,
+    expected: &Expected<'_>,
+) -> Result<(Position, State, Option<Best>)> {
     let file = Checkpoint::read(path)?;
     expected.check(&file, path)?;
     let position = position_in(&file, path)?;
@@ -106,7 +110,12 @@ fn candidate(run: &RunFolder, path: &Path, expected: &Expected<'_>) -> Result<(P
 }
 
 /// The best epoch that `position` refers to, or a newer one.
-fn best_of(run: &RunFolder, position: &Position, state: &State, expected: &Expected<'_>) -> Result<Option<Best>> {
+fn best_of(
+    run: &RunFolder,
+    position: &Position,
+    state: &State,
+    expected: &Expected<'_>,
+) -> Result<Option<Best>> {
     let Some(bar) = position.best_valid else { return Ok(None) };
     if position.best_epoch == position.epochs && position.unfinished.is_none() {
         return Ok(Some(Best::new(position.best_epoch, bar, state.clone())));

@@ -37,7 +37,7 @@ use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
 use barun_nn::schedules::{Constant, Schedule};
 use barun_nn::{Forward, Module};
 
-pub use seeds::{SeededTrainer, SeededTrained};
+pub use seeds::{SeededTrained, SeededTrainer};
 
 use crate::callback::Callback;
 use crate::error::{Error, Result};
@@ -219,7 +219,8 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// A training that may begin: all that can be refused has been.
     fn ready(self, data: &PreparedData) -> Result<(Setup<'_, M>, Settings, Option<RunPlan>)> {
-        let Trainer { model, loss, optimizer, precision, device, seed, memory_limit, settings, plan, .. } = self;
+        let Trainer { model, loss, optimizer, precision, device, seed, memory_limit, settings, plan, .. } =
+            self;
         let setup = Setup::new(model, &loss, &optimizer, precision, device, data, seed)?;
         check_target(&data.train(), &setup.preparation)?;
         settings.best_by.check(setup.objective)?;

@@ -1,8 +1,8 @@
 //! `[train]`: how the network learns.
 
 use super::declare::{names, section, tagged};
-use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::rules::{AT_LEAST_ONE, BELOW_ONE, NOT_NEGATIVE, POSITIVE, POSITIVE_IF_GIVEN};
+use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
 
 section! {

@@ -2,15 +2,19 @@
 
 mod data;
 mod evaluate;
+mod export;
 mod memory;
 mod predict;
 mod resume;
+mod seeds;
 mod train;
 
 pub use evaluate::evaluate;
+pub use export::export;
 pub use memory::memory_of;
 pub use predict::predict;
 pub use resume::resume;
+pub use seeds::{resume_seeds, train_seeds};
 pub use train::train;
 
 use std::path::PathBuf;
@@ -107,6 +111,42 @@ pub struct PredictRequest {
     pub inputs: Vec<PathBuf>,
     /// With what.
     pub machine: Machine,
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub struct ExportRequest {
+    /// A run folder or a model file.
+    pub model: PathBuf,
+    /// As what.
+    pub format: ExportFormat,
+    /// The file; not given: the run's name with the format's ending, in the working folder.
+    pub out: Option<PathBuf>,
+    /// Write over an existing file.
+    pub force: bool,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// What a network is exported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// A graph that other programs run.
+    #[cfg(feature = "onnx")]
+    Onnx(crate::export::ImageLayout),
+    /// The weights and statistics alone.
+    Safetensors,
+}
+
+impl ExportFormat {
+    /// The ending of its files.
+    pub fn ending(self) -> &'static str {
+        match self {
+            #[cfg(feature = "onnx")]
+            ExportFormat::Onnx(_) => "onnx",
+            ExportFormat::Safetensors => "safetensors",
+        }
+    }
 }
 
 impl Machine {

@@ -27,7 +27,7 @@ pub fn resume(request: &ResumeRequest, callback: &mut dyn Callback) -> Result<Tr
     if let Some(report) = report.as_ref().filter(|report| !report.interrupted) {
         refuse_complete(path, &recipe, report)?;
     }
-    let seconds = report.map_or_else(|| seconds_in_log(path), |report| report.seconds);
+    let seconds = seconds_of(path);
     let data = prepare(&recipe, &request.machine)?;
     let plan = RunPlan::Resume { run: folder, recipe: recipe.clone(), seconds };
     run(&recipe, &data, plan, (&request.machine, request.memory_limit), callback)
@@ -49,8 +49,11 @@ fn refuse_complete(path: &Path, recipe: &Recipe, report: &TrainReport) -> Result
     Err(Error::RunComplete { path: path.to_path_buf(), how, fix })
 }
 
-/// How long a run had trained that could not say so: until the last epoch it told of.
-fn seconds_in_log(path: &Path) -> f64 {
-    let records: Vec<EpochRecord> = read_log(&log_of(path)).unwrap_or_default();
-    records.last().map_or(0.0, |record| record.seconds)
+/// How long the run at `path` has trained; of one that was killed, until the last epoch it told of.
+pub(super) fn seconds_of(path: &Path) -> f64 {
+    let in_log = || {
+        let records: Vec<EpochRecord> = read_log(&log_of(path)).unwrap_or_default();
+        records.last().map_or(0.0, |record| record.seconds)
+    };
+    report_of(path).map_or_else(in_log, |report| report.seconds)
 }

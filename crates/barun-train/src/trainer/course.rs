@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use barun_data::{Loader, Part, Targets};
 use barun_engine::State;
@@ -102,7 +102,12 @@ struct End {
 
 impl<M: Module + Forward> Course<'_, M> {
     /// All epochs; then the weights to keep, and the report.
-    pub fn go(mut self, names: Names<'_>, seed: u64, resumed: Option<&Resumed>) -> Result<(State, TrainReport)> {
+    pub fn go(
+        mut self,
+        names: Names<'_>,
+        seed: u64,
+        resumed: Option<&Resumed>,
+    ) -> Result<(State, TrainReport)> {
         let params = self.step.inventory().trainable();
         let memory = std::mem::take(&mut self.position.callbacks);
         self.callback.on_start(&Start {
@@ -235,7 +240,7 @@ impl<M: Module + Forward> Course<'_, M> {
                 samples: done * self.loader.part().len() + epoch.rows,
                 loss: epoch.tally.loss(),
                 accuracy: epoch.tally.accuracy(),
-                elapsed: self.clock.begin.elapsed(),
+                elapsed: Duration::from_secs_f64(self.clock.seconds()),
             };
             let is_last = epoch.batches == steps_per_epoch;
             if let Flow::Stop(reason) = self.callback.on_batch(&event)? {

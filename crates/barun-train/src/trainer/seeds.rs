@@ -59,7 +59,8 @@ impl<M: Module + Forward> SeededTrainer<M> {
             (Some(new), Some(old)) => best_by.is_better(&new, &old, 0.0),
             _ => false,
         };
-        let best = (1..runs.len()).fold(0, |best, at| if is_better(&runs[at], &runs[best]) { at } else { best });
+        let best =
+            (1..runs.len()).fold(0, |best, at| if is_better(&runs[at], &runs[best]) { at } else { best });
         Ok(SeededTrained { runs, best })
     }
 }
