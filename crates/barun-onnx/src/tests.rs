@@ -1,4 +1,4 @@
-//! The structure of translated graphs; what they compute is compared with onnxruntime by `tests/onnxruntime.py`.
+//! The structure of translated graphs; what they compute is compared with onnxruntime by `tests/compare_with_onnxruntime.py`.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! Element-wise operations of ONNX broadcast by themselves, so a constant or a broadcast tensor stays as small as it is
 //! until something needs its whole shape: each value has the shape it stands for and the shape it *has*.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use barun_engine::graph::{Binary, Conv2d, Graph, Inst, Literal, Pool2d, Primitive, Unary};
@@ -161,10 +161,14 @@ impl Translation<'_> {
             self.nodes.push(node);
             outputs.push(self.outer(named, at));
         }
+        let (nodes, mut constants) = (std::mem::take(&mut self.nodes), std::mem::take(&mut self.constants));
+        // Of kernels that were turned, the unturned ones.
+        let used: HashSet<&str> = nodes.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
+        constants.retain(|constant| used.contains(constant.name.as_str()));
         Ok(proto::Graph {
-            nodes: std::mem::take(&mut self.nodes),
+            nodes,
             name: "barun".to_string(),
-            constants: std::mem::take(&mut self.constants),
+            constants,
             inputs: input.into_iter().collect(),
             outputs,
         })

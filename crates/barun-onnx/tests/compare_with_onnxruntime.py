@@ -4,7 +4,7 @@
 Needs numpy, onnx, onnxruntime and safetensors. Run from the repository's root:
 
     cargo build --release -p barun-cli
-    python crates/barun-onnx/tests/onnxruntime.py target/release/barun
+    python crates/barun-onnx/tests/compare_with_onnxruntime.py target/release/barun
 """
 
 import json
@@ -20,6 +20,8 @@ import onnxruntime
 from safetensors import safe_open
 
 TOLERANCE = 1e-5
+# Of a network that barun asks in bf16; its graph computes in f32.
+TOLERANCE_BF16 = 1e-2
 FEW = ["--set", "data.split={ train = 0.02, valid = 0.01, test = 0.01 }", "--set", "train.batch_size=16"]
 
 LAYERS = """[data]
@@ -110,17 +112,18 @@ def main():
                         expected = np.array([answer["prediction"] for answer in answers[:batch]])
                         found = results["prediction"][:, 0]
                         difference = max(difference, (np.abs(found - expected) / np.abs(expected)).max())
-                worst = max(worst, difference)
+                tolerance = TOLERANCE_BF16 if name == "bf16" else TOLERANCE
+                worst = max(worst, difference) if name != "bf16" else worst
                 nodes = len(model.graph.node)
                 print(f"{name:34} {layout}  {nodes:3} nodes  largest difference {difference:.1e}")
-                assert difference <= TOLERANCE, name
+                assert difference <= tolerance, name
             run("export", out, "--format", "safetensors", "--out", f"{out}.safetensors")
             with safe_open(folder / f"{out}.safetensors", "np") as file:
                 keys = list(file.keys())
                 assert keys and not any(key.startswith(("optimizer/", "run/")) for key in keys), keys
                 assert all(np.isfinite(file.get_tensor(key)).all() for key in keys)
             assert json.loads(run("predict", f"{out}.safetensors", source, "--json"))["predictions"] == answers
-    print(f"{len(MODELS)} models, largest difference {worst:.1e}, allowed {TOLERANCE:.0e}")
+    print(f"{len(MODELS)} models, largest difference in f32 {worst:.1e}, allowed {TOLERANCE:.0e}")
 
 
 if __name__ == "__main__":
