@@ -136,3 +136,34 @@ fn runs_are_listed_and_compared() {
     assert_eq!(empty.out.lines().count(), 3, "{}", empty.out);
     assert!(scratch.run(&["runs", "nowhere"]).refusal().starts_with("error: cannot read nowhere"));
 }
+
+/// Whoever follows a run may go away, and its folder may be called anything.
+#[test]
+#[cfg(unix)]
+fn a_run_needs_no_reader_and_no_plain_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let scratch = table();
+    let gone = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer
+    };
+    let train = ["train", "flowers.csv", "--epochs", "2", "--out"];
+    let mut deaf = scratch.command(&train);
+    let status = deaf.arg("deaf").stdout(gone()).stderr(gone()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(scratch.path("deaf/report.json").is_file());
+
+    for name in
+        [OsStr::new("\u{acb0}\u{acfc} (1)/a b"), OsStr::from_bytes(b"no \xff unicode"), OsStr::new("-")]
+    {
+        let output = scratch.command(&train).arg(name).arg("--json").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let listed =
+            scratch.command(&["runs"]).arg(format!("./{}", name.to_string_lossy())).output().unwrap();
+        assert!(listed.status.success() || name.to_str().is_none());
+        let resumed = scratch.command(&["resume", "--epochs", "3", "--"]).arg(name).output().unwrap();
+        assert_eq!(resumed.status.code(), Some(0), "{name:?}: {}", String::from_utf8_lossy(&resumed.stderr));
+    }
+}

@@ -79,8 +79,11 @@ fn assert_well_formed(model: &Model) {
 #[test]
 fn a_linear_layer_is_a_product_and_a_sum_with_a_free_batch() {
     let state = state(&[("0.weight", &[3, 2]), ("0.bias", &[2])]);
-    let model = translated(&state, &[3], DType::F32, &|x, w| (x.matmul(&w[0]) + &w[1]).maximum(&x.like(0.0)))
-        .unwrap();
+    let formula = |x: &Tensor, w: &[Tensor]| {
+        let y = x.matmul(&w[0]) + &w[1];
+        y.maximum(&y.like(0.0))
+    };
+    let model = translated(&state, &[3], DType::F32, &formula).unwrap();
     assert_well_formed(&model);
     assert_eq!(ops(&model), ["MatMul", "Add", "Relu", "Identity"]);
     let (weight, bias) = (("0.weight", vec![3, 2]), ("0.bias", vec![1, 2]));

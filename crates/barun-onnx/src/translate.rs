@@ -84,6 +84,10 @@ pub fn translate(source: &Source<'_>) -> Result<proto::Graph> {
 fn shapes((small, _): &Traced, (large, _): &Traced) -> Result<Vec<Vec<Dim>>> {
     let (first, second) = BATCHES;
     let of = |(a, b): (&Inst, &Inst)| {
+        if matches!(a.op, Primitive::Scan(_)) {
+            // Its body has shapes of its own, so that it would seem to depend on the batch.
+            return Err(operation_error(a));
+        }
         let dims = a.shape.iter().zip(b.shape.iter()).map(|(&a, &b)| match a == b {
             true => Some(Dim::Fixed(a)),
             false => (a % first == 0 && a / first * second == b).then_some(Dim::Batch(a / first)),

@@ -39,12 +39,17 @@ pub(crate) fn remove_left_overs(folder: &Path) -> Result<()> {
     let failed = |source| io_error("read", folder, source);
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') && name.ends_with(LEFT_OVER) {
+        if is_left_over(&path) {
             fs::remove_file(&path).map_err(|source| io_error("remove", &path, source))?;
         }
     }
     Ok(())
+}
+
+/// Whether `path` is the half of a file.
+pub(crate) fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') && name.ends_with(LEFT_OVER)
 }
 
 /// How the names of files end that are not yet whole.

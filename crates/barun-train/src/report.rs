@@ -1,17 +1,27 @@
 //! What each command has found, as the document that `--json` prints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::memory::{Limit, RunMemory, Textbook};
 use crate::metrics::Metrics;
 use crate::seeds::MetricsSpread;
 
+/// A path in JSON: what of it is no Unicode is shown as well as it can be.
+pub(crate) fn path_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+fn option_text<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(to)
+}
+
 /// What `barun train` has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainReport {
     /// The run folder; null where the run was not kept in one.
+    #[serde(serialize_with = "option_text")]
     pub run: Option<PathBuf>,
     /// How many numbers the network learns.
     pub params: usize,
@@ -45,6 +55,7 @@ pub struct TrainReport {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SeedsReport {
     /// The folder with a run folder for each seed.
+    #[serde(serialize_with = "path_text")]
     pub run: PathBuf,
     /// The seeds whose runs are over.
     pub seeds: Vec<u64>,
@@ -68,8 +79,10 @@ pub struct SeedsReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportReport {
     /// The model file.
+    #[serde(serialize_with = "path_text")]
     pub model: PathBuf,
     /// The file.
+    #[serde(serialize_with = "path_text")]
     pub out: PathBuf,
     /// Its format.
     pub format: String,
@@ -81,6 +94,7 @@ pub struct ExportReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalReport {
     /// The model file.
+    #[serde(serialize_with = "path_text")]
     pub model: PathBuf,
     /// The data.
     pub source: String,
@@ -99,6 +113,7 @@ pub struct EvalReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PredictReport {
     /// The model file.
+    #[serde(serialize_with = "path_text")]
     pub model: PathBuf,
     /// The class names, in the order of the probabilities; left out where the target is a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]

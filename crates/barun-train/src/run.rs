@@ -15,14 +15,16 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::checkpoint::Checkpoint;
+mod seeds;
+
+pub use seeds::SeedsFolder;
+
 use crate::error::{Error, Result};
-use crate::files::{io_error, read_text, remove_left_overs, replace, write_atomically};
+use crate::files::{io_error, is_left_over, read_text, remove_left_overs, replace, write_atomically};
 use crate::log::Log;
 use crate::recipe::Recipe;
-use crate::report::{SeedsReport, TrainReport};
+use crate::report::TrainReport;
 
 const RECIPE: &str = "recipe.toml";
 const LOG: &str = "log.jsonl";
@@ -134,82 +136,6 @@ impl RunFolder {
     }
 }
 
-/// The folder of a training with several seeds: a run folder `seed-N` for each, and `seeds.json`.
-#[derive(Debug)]
-pub struct SeedsFolder {
-    path: PathBuf,
-    _lock: File,
-}
-
-/// What `seeds.json` holds.
-#[derive(Serialize, Deserialize)]
-struct Seeds {
-    /// What every run does, but for its seed.
-    recipe: String,
-    seeds: Vec<u64>,
-    /// What has come of it so far.
-    report: Option<SeedsReport>,
-}
-
-impl SeedsFolder {
-    /// Makes the folder, by the rules of [`RunFolder::create`].
-    pub fn create(path: &Path, force: bool) -> Result<SeedsFolder> {
-        RunFolder::check_free(path, force)?;
-        Ok(SeedsFolder { path: path.to_path_buf(), _lock: claim(path, force)? })
-    }
-
-    /// Makes `parent/name-1`, or with the next number that is free.
-    pub fn create_numbered(parent: &Path, name: &str) -> Result<SeedsFolder> {
-        SeedsFolder::create(&numbered(parent, name)?, false)
-    }
-
-    /// Opens an existing one to go on.
-    pub fn open(path: &Path) -> Result<SeedsFolder> {
-        let folder = SeedsFolder { path: path.to_path_buf(), _lock: lock(path)? };
-        remove_left_overs(path)?;
-        Ok(folder)
-    }
-
-    /// Whether `path` is such a folder.
-    pub fn is_at(path: &Path) -> bool {
-        path.join(SEEDS).is_file()
-    }
-
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Writes what is to be done.
-    pub fn write_plan(&self, recipe: &Recipe, seeds: &[u64]) -> Result<()> {
-        self.write(&Seeds { recipe: recipe.to_toml(), seeds: seeds.to_vec(), report: None })
-    }
-
-    /// What is to be done.
-    pub fn plan(&self) -> Result<(Recipe, Vec<u64>)> {
-        let Seeds { recipe, seeds, .. } = self.read()?;
-        let origin = self.path.join(SEEDS);
-        Ok((Recipe::from_toml(&recipe, &origin.to_string_lossy())?, seeds))
-    }
-
-    /// Adds what has come of it.
-    pub fn write_report(&self, report: &SeedsReport) -> Result<()> {
-        self.write(&Seeds { report: Some(report.clone()), ..self.read()? })
-    }
-
-    fn read(&self) -> Result<Seeds> {
-        let file = self.path.join(SEEDS);
-        serde_json::from_str(&read_text(&file)?).map_err(|error| io_error("read", &file, error.into()))
-    }
-
-    fn write(&self, seeds: &Seeds) -> Result<()> {
-        let file = self.path.join(SEEDS);
-        let text =
-            serde_json::to_string_pretty(seeds).map_err(|error| io_error("write", &file, error.into()))?;
-        write_atomically(&file, (text + "\n").as_bytes())
-    }
-}
-
 /// Whether a process is writing to the run at `path`. Writes nothing.
 pub(crate) fn is_in_use(path: &Path) -> bool {
     let lock = File::open(path.join(LOCK));
@@ -290,8 +216,11 @@ fn must_be_a_run(path: &Path) -> Result<()> {
 fn holds_something(path: &Path) -> bool {
     let Ok(entries) = fs::read_dir(path) else { return path.exists() };
     let is_empty_folder = |path: &Path| fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none());
-    let is_a_trace =
-        |entry: &Path| entry.ends_with(LOCK) || (entry.ends_with(CHECKPOINTS) && is_empty_folder(entry));
+    let is_a_trace = |entry: &Path| {
+        entry.ends_with(LOCK)
+            || is_left_over(entry)
+            || (entry.ends_with(CHECKPOINTS) && is_empty_folder(entry))
+    };
     entries.filter_map(std::io::Result::ok).any(|entry| !is_a_trace(&entry.path()))
 }
 
@@ -420,7 +349,10 @@ mod tests {
     fn a_run_that_wrote_nothing_is_no_obstacle() {
         let folder = scratch();
         drop(RunFolder::create(folder.path(), false).unwrap());
-        RunFolder::create(folder.path(), false).unwrap();
+        // Killed while it wrote its recipe.
+        fs::write(folder.path().join(".recipe.toml.1-0.barun-tmp"), "[da").unwrap();
+        let run = RunFolder::create(folder.path(), false).unwrap();
+        assert!(!run.path().join(".recipe.toml.1-0.barun-tmp").exists());
     }
 
     #[test]

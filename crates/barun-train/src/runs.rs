@@ -10,6 +10,7 @@ use crate::files::io_error;
 use crate::log::{EpochRecord, read_log};
 use crate::metrics::Metrics;
 use crate::recipe::{self, Recipe};
+use crate::report::path_text;
 use crate::run::{is_in_use, log_of, recipe_of, report_of};
 
 /// So many folders deep runs are looked for: a folder of runs, and in it those of several seeds.
@@ -47,6 +48,7 @@ impl std::fmt::Display for Status {
 #[derive(Clone, Debug, Serialize)]
 pub struct RunSummary {
     /// Its folder.
+    #[serde(serialize_with = "path_text")]
     pub run: PathBuf,
     /// Its data.
     pub data: String,
