@@ -64,9 +64,18 @@ impl PlannedLayer {
                 kernel * kernel * (from / groups) * to + if *bias { to } else { 0 }
             }
             Layer::BatchNorm => 2 * from,
+            Layer::Periodic { size, frequencies, .. } => from * periodic_parameters(*size, *frequencies),
+            Layer::MemberScale { .. } => self.output.iter().product(),
+            Layer::MemberHead { .. } => self.input[0] * (from + 1) * to,
             _ => parameters(&self.inside) + parameters(&self.shortcut),
         }
     }
+}
+
+/// Of one column: frequencies and phases, and the weights and biases of the mixtures.
+fn periodic_parameters(size: usize, frequencies: usize) -> usize {
+    let mixtures = size - 1;
+    if mixtures == 0 { 0 } else { 2 * frequencies + mixtures * (frequencies + 1) }
 }
 
 /// The layers that a model by name stands for.
@@ -81,6 +90,19 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
             for units in hidden {
                 layers.extend(hidden_layer(*units, *activation, *batch_norm, *dropout));
             }
+        }
+        Model::Tabular { hidden, members, embedding, activation, dropout, .. } => {
+            needs_row(model, input)?;
+            layers.push(Layer::SmoothClip { bound: 3.0 });
+            if *embedding > 1 {
+                layers.push(Layer::Periodic { size: *embedding, frequencies: 16, sigma: 0.1 });
+            }
+            layers.push(Layer::MemberScale { members: *members });
+            for units in hidden {
+                layers.extend(hidden_layer(*units, *activation, false, *dropout));
+            }
+            layers.push(Layer::MemberHead { units: Units::Classes });
+            return Ok(layers);
         }
         Model::LeNet { activation, .. } => {
             needs_image(model, input)?;
@@ -172,6 +194,19 @@ fn needs_image(model: &Model, input: &[usize]) -> Result<()> {
     })
 }
 
+fn needs_row(model: &Model, input: &[usize]) -> Result<()> {
+    if input.len() == 1 {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        path: "model".into(),
+        layer: model.name(),
+        requires: "takes rows of columns [columns]".into(),
+        got: format!("gets samples of shape {}", shape_text(input)),
+        fix: "use the model mlp or cnn for images".into(),
+    })
+}
+
 fn plan_list(path: &str, layers: &[Layer], input: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
     let mut planned: Vec<PlannedLayer> = Vec::with_capacity(layers.len());
     for (at, layer) in layers.iter().enumerate() {
@@ -187,13 +222,15 @@ fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> R
     let mut layer = layer.clone();
     let output = match &mut layer {
         Layer::Linear { units, .. } => {
-            at.vector()?;
-            let count = match *units {
-                Units::Count(count) => count,
-                Units::Classes => outputs,
-            };
-            *units = Units::Count(count);
-            vec![count]
+            let members = at.features()?;
+            let count = settle(units, outputs);
+            members.iter().copied().chain([count]).collect()
+        }
+        Layer::Periodic { size, .. } => vec![at.vector()? * *size],
+        Layer::MemberScale { members } => vec![*members, at.vector()?],
+        Layer::MemberHead { units } => {
+            at.members()?;
+            vec![settle(units, outputs)]
         }
         Layer::Conv { channels, kernel, stride, padding, dilation, groups, .. } => {
             let [height, width, from] = at.image()?;
@@ -228,10 +265,21 @@ fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> R
         | Layer::LeakyRelu
         | Layer::Sigmoid
         | Layer::Tanh
+        | Layer::SmoothClip { .. }
         | Layer::BatchNorm
         | Layer::Dropout { .. } => input.to_vec(),
     };
     Ok(PlannedLayer { path, layer, input: input.to_vec(), output, inside, shortcut })
+}
+
+/// How many units are meant, also from now on.
+fn settle(units: &mut Units, outputs: usize) -> usize {
+    let count = match *units {
+        Units::Count(count) => count,
+        Units::Classes => outputs,
+    };
+    *units = Units::Count(count);
+    count
 }
 
 /// Nothing where the shapes agree; else the smallest layer that makes them agree, and batch normalisation.
@@ -281,6 +329,24 @@ impl Site<'_> {
                 "put \"flatten\" before it".into(),
             )),
         }
+    }
+
+    /// The axes before the last, of a row of numbers or of one for each member.
+    fn features(&self) -> Result<&[usize]> {
+        match self.input {
+            [members @ .., _] if members.len() < 2 => Ok(members),
+            _ => self.vector().map(|_| &[][..]),
+        }
+    }
+
+    fn members(&self) -> Result<[usize; 2]> {
+        self.input.try_into().map_err(|_| {
+            self.misfit(
+                "takes a row for each member [members, features]".into(),
+                &shape_text(self.input),
+                "put \"member_scale\" before the layers that the members share".into(),
+            )
+        })
     }
 
     fn image(&self) -> Result<[usize; 3]> {

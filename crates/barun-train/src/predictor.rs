@@ -23,6 +23,9 @@ pub(crate) const RECIPE: &str = "recipe";
 pub(crate) const DATA: &str = "data";
 pub(crate) const PROGRESS: &str = "progress";
 
+/// Rows that are answered at once, where the recipe does not say how many are learned from at once.
+const ANSWERED_AT_ONCE: usize = 256;
+
 /// A network, its weights, and what its data must look like.
 pub struct Predictor<M> {
     pub(crate) step: Step<M>,
@@ -156,7 +159,7 @@ impl ModelFile {
         let step = Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?;
         let mut state = State::zeros(step.layout());
         write_into(&mut state, &file, path)?;
-        let batch_size = recipe.train.batch_size;
+        let batch_size = recipe.train.batch_size.unwrap_or(ANSWERED_AT_ONCE);
         let predictor = Predictor { step, state, preparation, objective, batch_size };
         Ok(ModelFile { recipe, predictor })
     }

@@ -1,16 +1,18 @@
 //! `[train]`: how the network learns.
 
 use super::declare::{names, section, tagged};
-use super::rules::{AT_LEAST_ONE, BELOW_ONE, NOT_NEGATIVE, POSITIVE};
+use super::defaults::{batch_size_for, epochs_for};
+use super::rules::{AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, NOT_NEGATIVE, POSITIVE};
 use super::setting::Fallback::{Inside, Is};
 
 section! {
     /// `[train]`: how the network learns. `train.lr` is short for `train.optimizer.lr`.
     pub struct Train {
-        /// How many times each training row is seen.
-        epochs: usize = Is(|d| d.epochs), AT_LEAST_ONE;
-        /// How many rows one step learns from.
-        batch_size: usize = Is(|d| d.batch_size), AT_LEAST_ONE;
+        /// How many times each training row is seen. Not given: as many as the rows of a table ask for, 100 for up to
+        /// 20,000, then fewer.
+        epochs: Option<usize> = Is(|d| d.epochs), AT_LEAST_ONE_IF_GIVEN;
+        /// How many rows one step learns from. Not given: as many as the rows of a table ask for, from 16 to 256.
+        batch_size: Option<usize> = Is(|d| d.batch_size), AT_LEAST_ONE_IF_GIVEN;
         /// What is minimised.
         loss: Loss = Is(|_| Loss::Auto);
         /// The seed of everything random in training: first weights, shuffles, dropout.
@@ -21,6 +23,18 @@ section! {
         optimizer: Optimizer = Inside;
         /// How the learning rate changes over the run.
         schedule: Schedule = Inside;
+    }
+}
+
+impl Train {
+    /// The epochs over so many training rows.
+    pub fn epochs(&self, rows: usize) -> usize {
+        self.epochs.unwrap_or_else(|| epochs_for(rows))
+    }
+
+    /// The rows of a step, of so many training rows.
+    pub fn batch_size(&self, rows: usize) -> usize {
+        self.batch_size.unwrap_or_else(|| batch_size_for(rows))
     }
 }
 
@@ -54,7 +68,7 @@ names! {
 
 tagged! {
     /// `[train.optimizer]`: how a gradient becomes a step. Formulas and defaults as in PyTorch.
-    pub enum Optimizer, "an optimizer", "name" or else "adam" {
+    pub enum Optimizer, "an optimizer", "name" or else (|d| d.optimizer) {
         /// Gradient descent: `p <- p - lr g`.
         "sgd" => Sgd {
             /// The learning rate.
@@ -124,7 +138,7 @@ impl Optimizer {
 
 tagged! {
     /// `[train.schedule]`: how the learning rate changes over the run.
-    pub enum Schedule, "a schedule", "name" or else "cosine" {
+    pub enum Schedule, "a schedule", "name" or else (|_| "cosine") {
         /// The same learning rate throughout.
         "constant" => Constant,
         /// Half a cosine from the learning rate down to `min_lr` over the run, after a linear warm-up.
