@@ -76,7 +76,7 @@ fn a_regression_is_measured_in_the_targets_own_unit() {
     assert!((1.0..20_000.0).contains(&number(&test["mae"])), "{report}");
     assert!(number(&test["rmse"]) >= number(&test["mae"]));
     assert!(test.get("accuracy").is_none());
-    let asked = scratch.run(&["predict", "runs/houses-mlp-1", "houses.csv", "--json"]).json();
+    let asked = scratch.run(&["predict", "runs/houses-tabular-1", "houses.csv", "--json"]).json();
     let price = number(&asked["predictions"][100]["prediction"]);
     assert!((price - 300_000.0).abs() < 20_000.0, "{price}");
 }
@@ -87,7 +87,7 @@ fn two_classes_may_be_learned_with_one_output() {
     let report = scratch.run(&["train", "moons", "--set", "train.loss=bce_with_logits", "--json"]).json();
     assert!(number(&report["test"]["accuracy"]) >= 0.95, "{report}");
     assert_eq!(report["params"], 2 * 64 + 64 + 64 * 64 + 64 + 64 + 1);
-    let asked = scratch.run(&["predict", "runs/moons-mlp-1", "moons", "--json"]).json();
+    let asked = scratch.run(&["predict", "runs/moons-tabular-1", "moons", "--json"]).json();
     let row = &asked["predictions"][0];
     let likely = row["probabilities"].as_array().unwrap().iter().map(number).fold(0.0, f64::max);
     assert_eq!(number(&row["probability"]), likely);
@@ -293,7 +293,7 @@ fn a_loss_that_leaves_the_numbers_ends_the_run_with_rate_and_step() {
     assert!(message.contains("was not finite in 5 steps in a row (epoch 1, step "), "{message}");
     assert!(message.contains("learning rate ") && message.contains("--set train.lr=1e29"), "{message}");
     // What was reached before is there.
-    assert!(scratch.path("runs/sine-mlp-1/checkpoints/last.safetensors").is_file());
+    assert!(scratch.path("runs/sine-tabular-1/checkpoints/last.safetensors").is_file());
 }
 
 #[test]

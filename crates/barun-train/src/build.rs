@@ -169,7 +169,7 @@ mod tests {
                 vec![9, 9, 2],
             ),
         ] {
-            let recipe = Recipe::from_toml(&format!("data.source = 'd'\n{model_line}"), "r").unwrap();
+            let recipe = Recipe::from_toml(&format!("data.source = 'digits'\n{model_line}"), "r").unwrap();
             let planned = plan(&recipe.model, &input, 10).unwrap();
             let network = model(&planned, recipe.model.init());
             let summary = summary(&network, [&[3], &input[..]].concat(), DType::F32).unwrap();

@@ -34,6 +34,7 @@ pub fn plan(model: &Model, input: &[usize], outputs: usize) -> Result<Vec<Planne
     };
     let fix = match got.len() {
         1 => "end the list with { type = \"linear\", units = \"classes\" }",
+        2 => "end the list with \"member_head\"",
         _ => "end the list with \"flatten\", { type = \"linear\", units = \"classes\" }",
     };
     Err(Error::Shape {
@@ -190,7 +191,7 @@ fn needs_image(model: &Model, input: &[usize]) -> Result<()> {
         layer: model.name(),
         requires: "takes images [height, width, channels]".into(),
         got: format!("gets rows of shape {}", shape_text(input)),
-        fix: "use the model mlp for a table".into(),
+        fix: "use the model tabular for a table".into(),
     })
 }
 
@@ -383,7 +384,7 @@ mod tests {
     use crate::recipe::Recipe;
 
     fn model(lines: &str) -> Model {
-        Recipe::from_toml(&format!("data.source = \"d\"\n{lines}"), "r.toml").unwrap().model
+        Recipe::from_toml(&format!("data.source = \"digits\"\n{lines}"), "r.toml").unwrap().model
     }
 
     fn size_of(lines: &str, input: &[usize]) -> usize {
@@ -403,6 +404,21 @@ mod tests {
         assert_eq!(size_of("model = \"lenet\"", &image), 61_706);
         assert_eq!(size_of("model = \"cnn\"", &image), 1_199_882);
         assert_eq!(size_of("model = \"resnet18\"", &[32, 32, 3]), 11_173_962);
+    }
+
+    #[test]
+    fn the_model_for_tables_has_members_between_its_columns_and_its_answer() {
+        let lines = "model = {name = \"tabular\", hidden = [6, 5], members = 3}";
+        let planned = plan(&model(lines), &[4], 2).unwrap();
+        let names: Vec<_> = planned.iter().map(|planned| planned.layer.name()).collect();
+        let hidden = ["linear", "relu", "dropout", "linear", "relu", "dropout"];
+        let expected = [&["smooth_clip", "periodic", "member_scale"], &hidden[..], &["member_head"]].concat();
+        assert_eq!(names, expected);
+        let outputs: Vec<_> = planned.iter().map(|planned| planned.output.clone()).collect();
+        assert_eq!(outputs[1..4], [vec![16], vec![3, 16], vec![3, 6]]);
+        assert_eq!(outputs.last(), Some(&vec![2]));
+        let embedding = 4 * (2 * 16 + 3 * 16 + 3);
+        assert_eq!(parameters(&planned), embedding + 3 * 16 + 16 * 6 + 6 + 6 * 5 + 5 + 3 * (5 * 2 + 2));
     }
 
     #[test]
@@ -477,7 +493,22 @@ mod tests {
         assert_eq!(
             refusal("model = \"lenet\"", &[13]),
             "`model` (lenet) takes images [height, width, channels], but gets rows of shape [13]; \
-             use the model mlp for a table"
+             use the model tabular for a table"
+        );
+        assert_eq!(
+            refusal("model = \"tabular\"", &[28, 28, 1]),
+            "`model` (tabular) takes rows of columns [columns], but gets samples of shape [28, 28, 1]; \
+             use the model mlp or cnn for images"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = [{type = "linear", units = 7}, "member_head"]"#, &[5]),
+            "`model.layers[1]` (member_head) takes a row for each member [members, features], but gets [7]; \
+             put \"member_scale\" before the layers that the members share"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = ["member_scale", {type = "linear", units = "classes"}]"#, &[5]),
+            "`model.layers[1]` (linear) is last and must give [10], one number for each thing to predict, \
+             but gives [8, 10]; end the list with \"member_head\""
         );
         assert_eq!(
             refusal("model.layers = []", &[5]),

@@ -78,3 +78,19 @@ pub(crate) fn batch_size_for(rows: usize) -> usize {
     let power = wanted.next_power_of_two();
     if power > wanted { power / 2 } else { power }.min(rows.max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_any_size_has_batches_that_fit_and_epochs_that_end() {
+        for rows in (1..2_000).chain([20_000, 1_000_000, 100_000_000]) {
+            let batch = batch_size_for(rows);
+            assert!(batch >= 1 && batch <= rows.min(256), "{rows} rows in batches of {batch}");
+            assert!((10..=100).contains(&epochs_for(rows)), "{rows} rows");
+        }
+        assert_eq!((batch_size_for(105), batch_size_for(20_000)), (16, 256));
+        assert_eq!((epochs_for(20_000), epochs_for(40_000), epochs_for(1_000_000)), (100, 50, 10));
+    }
+}
