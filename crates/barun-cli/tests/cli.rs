@@ -74,7 +74,7 @@ fn a_mistake_in_the_input_is_exit_code_1_and_one_error_line() {
         (
             &["train", "digits", "--model", "lnet", "--json"],
             "error: --model lnet: `model` is \"lnet\", which is not a model; did you mean \"lenet\"? \
-             Known: mlp, lenet, cnn, resnet18, layers\n",
+             Known: mlp, tabular, lenet, cnn, resnet18, layers\n",
         ),
     ];
     for (arguments, message) in cases {
