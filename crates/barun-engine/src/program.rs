@@ -100,6 +100,19 @@ impl MemoryPlan {
     }
 }
 
+impl ProgramSpec<'_> {
+    /// The graph behind the outputs, then the updates, as it is before it is compiled: feeds are the inputs in their order,
+    /// then the given data that is returned.
+    pub fn trace(&self) -> Result<(Graph, Vec<Arc<Buffer>>)> {
+        let bound = self.inputs.iter().enumerate().map(|(index, input)| (input.node().id, index)).collect();
+        let leaves = Leaves { bound, ..Leaves::default() };
+        let roots: Vec<Tensor> =
+            self.outputs.iter().cloned().chain(self.updates.iter().map(|(_, value)| value.clone())).collect();
+        let (graph, data) = Graph::trace(&roots, &leaves)?;
+        Ok((graph, with_values(data)?))
+    }
+}
+
 impl Program {
     /// Compiles the graph behind `outputs` and `updates` for the shapes it has.
     pub fn compile(spec: &ProgramSpec<'_>, options: &Options) -> Result<Program> {
@@ -128,12 +141,7 @@ impl Program {
                 return Err(Error::State(message));
             }
         }
-        let bound = spec.inputs.iter().enumerate().map(|(index, input)| (input.node().id, index)).collect();
-        let leaves = Leaves { bound, ..Leaves::default() };
-        let roots: Vec<Tensor> =
-            spec.outputs.iter().cloned().chain(spec.updates.iter().map(|(_, value)| value.clone())).collect();
-        let (graph, data) = Graph::trace(&roots, &leaves)?;
-        let data = with_values(data)?;
+        let (graph, data) = spec.trace()?;
         let updates: Vec<usize> = spec.updates.iter().map(|(slot, _)| *slot).collect();
         Program::from_graph(
             graph,

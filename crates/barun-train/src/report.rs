@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::memory::{Limit, RunMemory, Textbook};
 use crate::metrics::Metrics;
+use crate::seeds::MetricsSpread;
 
 /// What `barun train` has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,14 +28,53 @@ pub struct TrainReport {
     pub test: Option<Metrics>,
     /// Seconds of training, with its validation.
     pub seconds: f64,
-    /// Training rows a second, over the whole run.
+    /// Training rows a second; of a resumed run since then.
     pub samples_per_second: f64,
     /// The seed of the run.
     pub seed: u64,
     /// Whether the user stopped it.
     pub interrupted: bool,
-    /// Why a callback stopped it before its epochs were over; null where none did.
+    /// Why it was stopped before its epochs were over, by a callback or because its time was up; null where it was not.
     pub stopped: Option<String>,
+    /// Whether it was stopped because its time was up; with more it goes on.
+    #[serde(default)]
+    pub is_out_of_time: bool,
+}
+
+/// What `barun train --seeds` has done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeedsReport {
+    /// The folder with a run folder for each seed.
+    pub run: PathBuf,
+    /// The seeds whose runs are over.
+    pub seeds: Vec<u64>,
+    /// The figures of the kept weights on the training part.
+    pub train: MetricsSpread,
+    /// The same on the validation part.
+    pub valid: MetricsSpread,
+    /// The same on the test part, looked at once by each run.
+    pub test: MetricsSpread,
+    /// The seed whose run is best on the validation part; the first where there is no such part.
+    pub best_seed: Option<u64>,
+    /// Seconds of training in all.
+    pub seconds: f64,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// What each run has done, in the order of the seeds.
+    pub runs: Vec<TrainReport>,
+}
+
+/// What `barun export` has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportReport {
+    /// The model file.
+    pub model: PathBuf,
+    /// The file.
+    pub out: PathBuf,
+    /// Its format.
+    pub format: String,
+    /// Its size.
+    pub bytes: usize,
 }
 
 /// What `barun eval` has found.
@@ -162,10 +202,11 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            is_out_of_time: false,
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
         );
     }
 

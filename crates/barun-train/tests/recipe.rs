@@ -189,6 +189,8 @@ fn every_recipe_key_is_documented() {
     assert_eq!(key("train.epochs").expects, "a whole number: 1 or more");
     assert_eq!(key("train.optimizer.name").expects, "one of sgd, momentum, nesterov, adam, adamw");
     assert_eq!(key("train.optimizer.beta1").only_for.as_deref(), Some("adam"));
+    assert_eq!(key("model.name").default, "\"mlp\" (tables: \"tabular\")");
+    assert_eq!(key("train.best_by").default, "\"auto\" (tables: \"loss\")");
     assert_eq!(key("model.hidden").default, "[512, 256] (tables: [64, 64])");
     assert_eq!(key("model.layers[].kernel").default, "3");
 }

@@ -2,7 +2,10 @@
 
 pub mod bench;
 pub mod eval;
+pub mod export;
 pub mod list;
 pub mod memory;
 pub mod predict;
+pub mod resume;
+pub mod runs;
 pub mod train;

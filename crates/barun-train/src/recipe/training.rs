@@ -2,14 +2,15 @@
 
 use super::declare::{names, section, tagged};
 use super::defaults::{batch_size_for, epochs_for};
-use super::rules::{AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, NOT_NEGATIVE, POSITIVE};
+use super::rules::{AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, NOT_NEGATIVE, POSITIVE, POSITIVE_IF_GIVEN};
+use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
 
 section! {
     /// `[train]`: how the network learns. `train.lr` is short for `train.optimizer.lr`.
     pub struct Train {
         /// How many times each training row is seen. Not given: as many as the rows of a table ask for, 100 for up to
-        /// 20,000, then fewer.
+        /// 10,000, then fewer, down to 10.
         epochs: Option<usize> = Is(|d| d.epochs), AT_LEAST_ONE_IF_GIVEN;
         /// How many rows one step learns from. Not given: as many as the rows of a table ask for, from 16 to 256.
         batch_size: Option<usize> = Is(|d| d.batch_size), AT_LEAST_ONE_IF_GIVEN;
@@ -23,6 +24,14 @@ section! {
         optimizer: Optimizer = Inside;
         /// How the learning rate changes over the run.
         schedule: Schedule = Inside;
+        /// By which figure on the validation part the best epoch is chosen, whose weights are kept.
+        best_by: BestBy = Is(|d| d.best_by);
+        /// End after so many seconds of training in all, also in the middle of an epoch. Not given: train all epochs.
+        max_seconds: Option<f64> = Is(|_| None), POSITIVE_IF_GIVEN;
+        /// When to end before all epochs are over.
+        early_stopping: EarlyStopping = Inside;
+        /// How often the state is written.
+        checkpoint: Checkpoint = Inside;
     }
 }
 
@@ -118,7 +127,7 @@ tagged! {
             /// Keeps the division finite.
             eps: f64 = Is(|_| 1e-8), POSITIVE;
             /// Pulls the weights to 0 apart from the gradient: `p <- p - lr weight_decay p`.
-            weight_decay: f64 = Is(|_| 0.01), NOT_NEGATIVE;
+            weight_decay: f64 = Is(|d| d.adamw_decay), NOT_NEGATIVE;
         },
     }
 }
