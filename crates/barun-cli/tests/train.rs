@@ -86,7 +86,8 @@ fn two_classes_may_be_learned_with_one_output() {
     let scratch = Scratch::new();
     let report = scratch.run(&["train", "moons", "--set", "train.loss=bce_with_logits", "--json"]).json();
     assert!(number(&report["test"]["accuracy"]) >= 0.95, "{report}");
-    assert_eq!(report["params"], 2 * 64 + 64 + 64 * 64 + 64 + 64 + 1);
+    let (columns, members) = (2 * (2 * 16 + 3 * 16 + 3), 8 * 8 + 8 * (256 + 1));
+    assert_eq!(report["params"], columns + members + 8 * 256 + 256 + 256 * 256 + 256);
     let asked = scratch.run(&["predict", "runs/moons-tabular-1", "moons", "--json"]).json();
     let row = &asked["predictions"][0];
     let likely = row["probabilities"].as_array().unwrap().iter().map(number).fold(0.0, f64::max);
