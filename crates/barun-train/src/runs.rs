@@ -211,7 +211,7 @@ mod tests {
         let mut draft = Draft::for_source("moons");
         settings.iter().for_each(|setting| draft.set(setting).unwrap());
         let run = RunFolder::create(path, false).unwrap();
-        run.write_recipe(&draft.resolve().unwrap()).unwrap();
+        run.write_recipe(&draft.resolve().unwrap().for_rows(700)).unwrap();
         run
     }
 
