@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use crate::arenas::Arenas;
 use crate::compile::{self, Account, ArenaUse, Compiled, KernelInfo, ValueInfo};
+use crate::cpu::board::Board;
 use crate::cpu::execute::{Executable, Frame, Place, Untimed};
 use crate::cpu::memory::Memory;
 use crate::cpu::team::{Member, Team};
@@ -265,26 +265,31 @@ impl Program {
         };
         let mut found = Ok(());
         if self.check_finite {
-            found = self.run_checked(&memory, &context.counters);
+            found = self.run_checked(&memory, &context.boards);
         } else {
             let work = |member: Member<'_>| {
                 let frame = memory.frame();
                 let scratch = memory.scratch[member.index];
-                let counters = &context.counters;
+                let boards = &context.boards;
                 // SAFETY: the context was made for this program, the state has its layout (checked), feeds have the
                 // shapes it was compiled for (checked); members get a scratch each.
                 unsafe {
                     match spent {
-                        None => self.executable.run(frame, &member, scratch, counters, 0, &mut Untimed),
+                        None => self.executable.run(frame, &member, scratch, boards, &mut Untimed),
                         Some(spent) => {
                             let mut watch = spent.stopwatch();
-                            self.executable.run(frame, &member, scratch, counters, 0, &mut watch);
+                            let attendance = self.executable.run(frame, &member, scratch, boards, &mut watch);
                             spent.add(&watch);
+                            attendance
                         }
                     }
                 }
             };
-            if self.executable.is_shared() { team.run(&work) } else { work(Member::alone()) }
+            if self.executable.is_shared() {
+                team.run_steps(&work);
+            } else {
+                work(Member::alone());
+            }
         }
         let results = self.outputs.iter().zip(&self.executable.outputs).map(|(kind, &place)| {
             // SAFETY: the place holds a value of this kind until the context is used again.
@@ -296,13 +301,13 @@ impl Program {
     }
 
     /// Op by op on one thread, looking at every value.
-    fn run_checked(&self, memory: &Pointers, counters: &[AtomicUsize]) -> Result<()> {
+    fn run_checked(&self, memory: &Pointers, boards: &[Board]) -> Result<()> {
         let mut found = None;
         let frame = memory.frame();
         let member = Member::alone();
         // SAFETY: as in `execute`.
         unsafe {
-            self.executable.run_one_by_one(frame, &member, memory.scratch[0], counters, |work| {
+            self.executable.run_one_by_one(frame, &member, memory.scratch[0], boards, |work| {
                 for value in self.values.get(work).into_iter().flatten() {
                     let buffer = read(frame, value.place, &(value.shape.clone(), value.dtype));
                     if let Some((index, &wrong)) =
