@@ -68,6 +68,14 @@ impl Recipe {
         Draft::for_source(source).resolve()
     }
 
+    /// The recipe for so many training rows: what was left to them is a number.
+    pub fn for_rows(&self, rows: usize) -> Recipe {
+        let mut recipe = self.clone();
+        recipe.train.epochs = Some(self.train.epochs(rows));
+        recipe.train.batch_size = Some(self.train.batch_size(rows));
+        recipe
+    }
+
     /// The recipe as TOML with every default written out. Reading it gives the same recipe.
     pub fn to_toml(&self) -> String {
         self.write().map(|root| tree::to_toml(&root)).unwrap_or_default()
@@ -284,8 +292,8 @@ fn check_schedule(train: &Train, root: &Node) -> Result<()> {
         let message = "`train.schedule.warmup_epochs` and `train.schedule.warmup_steps` say the same thing; keep one of them";
         return Err(Error::Contradiction { place, message: message.into() });
     }
-    if warmup_epochs >= train.epochs && warmup_epochs > 0 {
-        let allowed = format!("below `train.epochs` ({})", train.epochs);
+    if let Some(epochs) = train.epochs.filter(|&epochs| warmup_epochs >= epochs && warmup_epochs > 0) {
+        let allowed = format!("below `train.epochs` ({epochs})");
         return Err(bad_value(&at("warmup_epochs"), "train.schedule.warmup_epochs", &allowed));
     }
     let lr = train.optimizer.lr();
