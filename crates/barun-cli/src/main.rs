@@ -20,6 +20,7 @@ use crate::error::Result;
 Examples:
   barun train digits                         train on digits that barun draws itself
   barun train houses.csv --target price      predict the column `price` of a table
+  barun train pets --model cnn               tell the classes of a folder of class folders of images apart
   barun train recipe.toml --set train.lr=3e-4
   barun predict runs/houses-mlp-1 new-houses.csv
 
@@ -35,6 +36,7 @@ enum Command {
     Memory(commands::memory::Memory),
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
+    Gallery(commands::gallery::Gallery),
     List(commands::list::List),
     Bench(commands::bench::Bench),
 }
@@ -64,6 +66,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Memory(memory) => memory.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
+        Command::Gallery(gallery) => gallery.run(),
         Command::List(list) => list.run(),
         Command::Bench(bench) => bench.run(),
     }

@@ -20,12 +20,16 @@
 //! # Ok::<(), barun_data::Error>(())
 //! ```
 
+pub mod augment;
 mod dataset;
 pub mod digits;
 mod error;
 pub mod idx;
+#[cfg(feature = "images")]
+pub mod images;
+mod lazy;
 mod loader;
-mod mnist;
+mod named;
 mod normalize;
 mod open;
 mod prepared;
@@ -34,11 +38,13 @@ mod suggest;
 pub mod table;
 pub mod toy;
 
+pub use augment::Augment;
 pub use dataset::{Dataset, Features, FeaturesRef, Sample, Target, Targets, one_hot};
 pub use error::{Error, Result};
+pub use lazy::{ImageSource, LazyImages};
 pub use loader::{Batch, BatchFeatures, BatchTargets, Batches, LastBatch, Loader, LoaderOptions, Order};
 pub use normalize::{Fitted, MinMax, Scaling, ScalingKind, Scope, Standardize};
-pub use open::{OpenOptions, SOURCES, about};
+pub use open::{Colour, OpenOptions, SOURCES, about};
 pub use prepared::{Part, PreparedData};
 pub use split::{Method, Split, SplitData};
 pub use suggest::Suggestion;

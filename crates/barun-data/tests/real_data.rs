@@ -51,7 +51,7 @@ fn data_09_mnist_has_its_published_shape_and_labels() {
             let batch = batch.unwrap();
             let BatchFeatures::Images(pixels) = &batch.features else { panic!("images stay bytes") };
             let sample = prepared.dataset().get(batch.indices[0]).unwrap();
-            assert_eq!(sample.features, FeaturesRef::Image(&pixels[..784]));
+            assert_eq!(sample.features, FeaturesRef::Image(pixels[..784].into()));
             count += batch.len();
         }
         assert_eq!(count, sizes.0);

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use barun_data::{Loader, Part, PreparedData, Targets};
+use barun_data::{Augment, Loader, Part, PreparedData, Targets};
 use barun_engine::{DType, Device, State};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
@@ -60,6 +60,7 @@ pub struct Trainer<M> {
     epochs: usize,
     batch_size: usize,
     seed: u64,
+    augment: Augment,
     precision: DType,
     device: Option<Device>,
     name: String,
@@ -80,6 +81,7 @@ impl<M: Module + Forward> Trainer<M> {
             epochs: 10,
             batch_size: 128,
             seed: 0,
+            augment: Augment::NONE,
             precision: DType::F32,
             device: None,
             name: "model".to_string(),
@@ -111,7 +113,12 @@ impl<M: Module + Forward> Trainer<M> {
         Trainer { batch_size, ..self }
     }
 
-    /// The seed of everything random: first weights, shuffles, dropout.
+    /// How training images are varied each time they are met; what is measured is never varied. [DATA-14]
+    pub fn augment(self, augment: Augment) -> Self {
+        Trainer { augment, ..self }
+    }
+
+    /// The seed of everything random: first weights, shuffles, augmentation, dropout.
     pub fn seed(self, seed: u64) -> Self {
         Trainer { seed, ..self }
     }
@@ -173,8 +180,8 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// What stands before the first step.
     pub(crate) fn set_up(self, data: &PreparedData) -> Result<Setup<'_, M>> {
-        let Trainer { model, loss, optimizer, precision, device, seed, .. } = self;
-        Setup::new(model, &loss, &optimizer, precision, device, data, seed)
+        let Trainer { model, loss, optimizer, precision, device, seed, augment, .. } = self;
+        Ok(Setup::new(model, &loss, &optimizer, precision, device, data, seed)?.augment(augment))
     }
 
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
@@ -188,7 +195,8 @@ impl<M: Module + Forward> Trainer<M> {
             self.device,
             data,
             self.seed,
-        )?;
+        )?
+        .augment(self.augment);
         check_target(&data.train(), &setup.preparation)?;
         // Every shape is compiled now: a mistake shows before anything is written.
         let memory = setup.memory(self.batch_size)?;

@@ -114,7 +114,8 @@ pub mod prelude {
     pub use crate::feed::{InStep, ToStep};
     #[cfg(feature = "data")]
     pub use barun_data::{
-        Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Split, Standardize, Targets,
+        Augment, Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Split, Standardize,
+        Targets,
     };
 
     #[cfg(feature = "train")]

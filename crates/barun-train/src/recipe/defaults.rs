@@ -1,6 +1,12 @@
 //! The defaults that depend on the kind of data. The others stand at their key.
 
-/// What the data is made of, as far as its name tells.
+use std::path::Path;
+
+use barun_data::Augment;
+
+use super::augment::Preset;
+
+/// What the data is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Images.
@@ -10,10 +16,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of the data called `source`. Looks at the name only.
+    /// The kind of the data called `source`, by its name; a folder is one of images.
     pub fn of(source: &str) -> Kind {
+        let path = Path::new(source);
+        let is_archive = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
         match source {
-            "digits" | "mnist" | "fashion-mnist" => Kind::Images,
+            "digits" | "mnist" | "fashion-mnist" | "cifar10" | "omniglot" | "omniglot-small" => Kind::Images,
+            _ if is_archive || path.is_dir() => Kind::Images,
             _ => Kind::Table,
         }
     }
@@ -27,6 +36,7 @@ impl Kind {
 }
 
 /// Defaults of one kind of data.
+#[derive(Clone, Debug)]
 pub(crate) struct Defaults {
     pub hidden: &'static [usize],
     pub epochs: usize,
@@ -34,6 +44,15 @@ pub(crate) struct Defaults {
     pub adam_lr: f64,
     pub train_share: f64,
     pub test_share: f64,
+    pub augment: Augment,
+}
+
+impl Defaults {
+    /// With the augmentation of a preset; an unknown one is refused where it is read.
+    pub fn varied_by(&self, preset: &str) -> Defaults {
+        let known = Preset::ALL.iter().find(|known| known.name() == preset);
+        Defaults { augment: known.map_or(Augment::NONE, |known| known.settings()), ..self.clone() }
+    }
 }
 
 /// Ten epochs of this train the drawn digits above 0.97 test accuracy well within a minute on two cores.
@@ -44,6 +63,7 @@ pub(crate) const IMAGES: Defaults = Defaults {
     adam_lr: 1e-3,
     train_share: 0.8,
     test_share: 0.1,
+    augment: Augment::NONE,
 };
 
 /// Tables are small: a larger test part, so that a number means something, a smaller network, more passes, more and longer steps. At 1e-3 a hundred rows are not learned in a
@@ -55,4 +75,5 @@ pub(crate) const TABLES: Defaults = Defaults {
     adam_lr: 3e-3,
     train_share: 0.7,
     test_share: 0.2,
+    augment: Augment::NONE,
 };

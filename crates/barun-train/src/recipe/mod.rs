@@ -16,9 +16,11 @@
 //! A key that is left out has its default; [`Recipe::keys`] lists them all. [`Draft`] is what the user said, [`Recipe`]
 //! what it comes to: a draft takes changes (`--set`), resolving it checks everything and fills in the defaults.
 
+mod augment;
 mod data;
 mod declare;
 pub mod defaults;
+mod images;
 mod model;
 mod rules;
 pub(crate) mod setting;
@@ -27,8 +29,10 @@ pub(crate) mod tree;
 
 use std::path::Path;
 
+pub use augment::{Augment, Fill, Preset};
 pub use data::{Data, Normalize, Split};
 pub use defaults::Kind;
+pub use images::{Colour, ImageSize, Images};
 pub use model::{Activation, Init, Layer, Model, Units};
 pub use setting::Key;
 pub use training::{Loss, Optimizer, Precision, Schedule, Train};
@@ -66,12 +70,25 @@ impl Recipe {
 
     /// The recipe as TOML with every default written out. Reading it gives the same recipe.
     pub fn to_toml(&self) -> String {
-        self.write().map(|root| tree::to_toml(&root)).unwrap_or_default()
+        self.written().map(|root| tree::to_toml(&root)).unwrap_or_default()
     }
 
     /// The recipe as JSON with every default written out.
     pub fn to_json(&self) -> serde_json::Value {
-        self.write().map_or(serde_json::Value::Null, |root| root.to_json())
+        self.written().map_or(serde_json::Value::Null, |root| root.to_json())
+    }
+
+    /// Every key with its value; of augmentation that does nothing the preset alone, since most recipes have no use for it.
+    fn written(&self) -> Option<Node> {
+        let mut root = self.write()?;
+        if self.data.augment.is_off()
+            && let Some(data) = root.get_mut("data")
+        {
+            let mut preset = Node::default(Value::Table(Vec::new()));
+            preset.put("preset", Node::default(Value::Text(Preset::None.name().to_string())));
+            data.put("augment", preset);
+        }
+        Some(root)
     }
 
     /// `digits-mlp`: the data's name without folder and ending, and the model's.
@@ -206,14 +223,26 @@ impl Draft {
             Some(Value::Text(source)) => source.as_str(),
             _ => "",
         };
-        let recipe = Recipe::read(root, "", Kind::of(source).defaults())?;
+        let preset = root.find("data.augment.preset").map(|node| &node.value);
+        let defaults = match preset {
+            Some(Value::Text(preset)) => Kind::of(source).defaults().varied_by(preset),
+            _ => Kind::of(source).defaults().clone(),
+        };
+        let recipe = Recipe::read(root, "", &defaults)?;
         check_split(&recipe.data.split, root)?;
         check_schedule(&recipe.train, root)?;
         Ok(recipe)
     }
 
-    /// `train.lr` is `train.optimizer.lr`; `model.layers` means the model `layers`.
+    /// `train.lr` is `train.optimizer.lr`; `model.layers` means the model `layers`; `data.augment = "digits"` names its
+    /// preset.
     fn spell_out_short_forms(&mut self) -> Result<()> {
+        if let Some(data) = self.root.get_mut("data")
+            && let Some(Node { value: Value::Text(_), .. }) = data.get("augment")
+            && let Some(entry) = data.remove("augment")
+        {
+            data.put("augment.preset", entry.node);
+        }
         if let Some(train) = self.root.get_mut("train") {
             if let (Some(short), Some(_)) = (train.get("lr"), train.find("optimizer.lr")) {
                 let place = short.place.clone();

@@ -66,6 +66,7 @@ pub(super) fn trainer(
         .epochs(recipe.train.epochs)
         .batch_size(recipe.train.batch_size)
         .seed(recipe.train.seed)
+        .augment(build::augment(&recipe.data.augment))
         .precision(build::precision(recipe.train.precision))
         .device(machine.device()?)
         .name(recipe.model.name()))
