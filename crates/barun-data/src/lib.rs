@@ -19,6 +19,10 @@
 //! }
 //! # Ok::<(), barun_data::Error>(())
 //! ```
+//!
+//! Images are bytes all the way. Those of a folder (feature `images`) are decoded when they are asked for, see
+//! [`LazyImages`]; those of the training part are varied on the loader's threads, see [`augment`]. Known data sets that
+//! are not there are fetched with the feature `download`.
 
 pub mod augment;
 mod dataset;
