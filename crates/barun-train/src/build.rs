@@ -1,5 +1,6 @@
 //! From a recipe's words to the layers, losses, optimisers and schedules they name.
 
+use barun_data::augment::{Augment, Fill};
 use barun_nn::layers::{
     AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, LeakyRelu, Linear, MaxPool2d,
     MemberHead, MemberScale, PeriodicEmbedding, Relu, Residual, Sequential, Sigmoid, SmoothClip, Tanh,
@@ -134,6 +135,56 @@ pub fn schedule(schedule: &recipe::Schedule, steps_per_epoch: usize) -> Box<dyn 
                 steps => Box::new(Warmup::new(steps as u64, cosine)),
             }
         }
+    }
+}
+
+/// How training images are varied.
+pub fn augment(augment: &recipe::Augment) -> Augment {
+    let recipe::Augment {
+        preset: _,
+        flip,
+        flip_vertical,
+        rotate,
+        shear,
+        shift,
+        zoom,
+        crop,
+        fill,
+        brightness,
+        contrast,
+        saturation,
+        noise,
+        erase,
+        cutout,
+        random_operations,
+        random_magnitude,
+        mixup,
+        cutmix,
+    } = *augment;
+    let fill = match fill {
+        recipe::Fill::Black => Fill::Black,
+        recipe::Fill::Edge => Fill::Edge,
+        recipe::Fill::Reflect => Fill::Reflect,
+    };
+    Augment {
+        flip,
+        flip_vertical,
+        rotate,
+        shear,
+        shift,
+        zoom,
+        crop,
+        fill,
+        brightness,
+        contrast,
+        saturation,
+        noise,
+        erase,
+        cutout,
+        random_operations,
+        random_magnitude,
+        mixup,
+        cutmix,
     }
 }
 

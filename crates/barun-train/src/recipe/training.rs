@@ -1,7 +1,6 @@
 //! `[train]`: how the network learns.
 
 use super::declare::{names, section, tagged};
-use super::defaults::{batch_size_for, epochs_for};
 use super::rules::{AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, NOT_NEGATIVE, POSITIVE, POSITIVE_IF_GIVEN};
 use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
@@ -12,8 +11,9 @@ section! {
         /// How many times each training row is seen. Not given: as many as the rows of a table ask for, 100 for up to
         /// 10,000, then fewer, down to 10.
         epochs: Option<usize> = Is(|d| d.epochs), AT_LEAST_ONE_IF_GIVEN;
-        /// How many rows one step learns from. Not given: as many as the rows of a table ask for, from 16 to 256.
-        batch_size: Option<usize> = Is(|d| d.batch_size), AT_LEAST_ONE_IF_GIVEN;
+        /// How many rows one step learns from. Not given: as many as the training rows ask for, from 16 to 128 images, or
+        /// to 256 rows of a table.
+        batch_size: Option<usize> = Is(|_| None), AT_LEAST_ONE_IF_GIVEN;
         /// What is minimised.
         loss: Loss = Is(|_| Loss::Auto);
         /// The seed of everything random in training: first weights, shuffles, dropout.
@@ -32,18 +32,6 @@ section! {
         early_stopping: EarlyStopping = Inside;
         /// How often the state is written.
         checkpoint: Checkpoint = Inside;
-    }
-}
-
-impl Train {
-    /// The epochs over so many training rows.
-    pub fn epochs(&self, rows: usize) -> usize {
-        self.epochs.unwrap_or_else(|| epochs_for(rows))
-    }
-
-    /// The rows of a step, of so many training rows.
-    pub fn batch_size(&self, rows: usize) -> usize {
-        self.batch_size.unwrap_or_else(|| batch_size_for(rows))
     }
 }
 

@@ -80,7 +80,7 @@ pub(super) fn trainer(
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
     let rows = data.train().len();
-    let (epochs, batch_size) = (recipe.train.epochs(rows), recipe.train.batch_size(rows));
+    let (epochs, batch_size) = (recipe.epochs(rows), recipe.batch_size(rows));
     let steps_per_epoch = check_steps(recipe, rows)?;
     let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer(build::optimizer(&recipe.train.optimizer))
@@ -89,6 +89,7 @@ pub(super) fn trainer(
         .batch_size(batch_size)
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
+        .augment(build::augment(&recipe.data.augment))
         .precision(build::precision(recipe.train.precision))
         .device(machine.device()?)
         .name(recipe.model.name());
@@ -101,7 +102,7 @@ pub(super) fn trainer(
 
 /// Steps of an epoch, where the settings leave any.
 fn check_steps(recipe: &Recipe, rows: usize) -> Result<usize> {
-    let batch = recipe.train.batch_size(rows);
+    let batch = recipe.batch_size(rows);
     if batch > rows {
         return Err(Error::Setting {
             path: "train.batch_size",
@@ -111,7 +112,7 @@ fn check_steps(recipe: &Recipe, rows: usize) -> Result<usize> {
         });
     }
     let steps_per_epoch = rows.div_ceil(batch);
-    let steps = recipe.train.epochs(rows) * steps_per_epoch;
+    let steps = recipe.epochs(rows) * steps_per_epoch;
     match recipe.train.schedule {
         Schedule::Cosine { warmup_steps, .. } if warmup_steps >= steps => Err(Error::Setting {
             path: "train.schedule.warmup_steps",
