@@ -36,6 +36,7 @@ enum Command {
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
     List(commands::list::List),
+    Explain(commands::explain::Explain),
     Bench(commands::bench::Bench),
 }
 
@@ -65,6 +66,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
         Command::List(list) => list.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Bench(bench) => bench.run(),
     }
 }

@@ -141,19 +141,18 @@ impl ModelFile {
             }
             None => Targets::Values { name: preparation.target.clone(), values: Vec::new() },
         };
-        let loss = build::loss(recipe.train.loss, preparation.classes.is_some());
+        let loss = build::loss(&recipe.train.loss, preparation.classes.is_some());
         let (unit, _) = preparation.unit_and_offset();
         let objective = Objective::of(&*loss, &targets, unit)?;
         let planned = plan(&recipe.model, &preparation.input, objective.outputs(&targets))?;
         let model = build::model(&planned, recipe.model.init());
         let options = StepOptions {
-            precision: build::precision(recipe.train.precision),
             input: preparation.transform(),
             metrics: objective.metrics(),
             engine: Options { device: Some(device.clone()), ..Options::default() },
-            ..StepOptions::default()
+            ..build::step_options(&recipe.train)
         };
-        let step = Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?;
+        let step = Step::with(model, &*recipe.train.optimizer, &loss, options)?;
         let mut state = State::zeros(step.layout());
         write_into(&mut state, &file, path)?;
         let batch_size = recipe.train.batch_size;

@@ -30,8 +30,8 @@ use barun_data::{Loader, Part, PreparedData, Targets};
 use barun_engine::{DType, Device, State};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
-use barun_nn::schedules::{Constant, Schedule};
-use barun_nn::{Forward, Module, Step};
+use barun_nn::schedules::{Constant, Moment, Schedule};
+use barun_nn::{Forward, Module, Step, StepOptions};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ pub struct Trainer<M> {
     epochs: usize,
     batch_size: usize,
     seed: u64,
-    precision: DType,
+    options: StepOptions,
     device: Option<Device>,
     name: String,
     stop: Arc<AtomicBool>,
@@ -80,7 +80,7 @@ impl<M: Module + Forward> Trainer<M> {
             epochs: 10,
             batch_size: 128,
             seed: 0,
-            precision: DType::F32,
+            options: StepOptions::default(),
             device: None,
             name: "model".to_string(),
             stop: Arc::default(),
@@ -118,7 +118,13 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// The type of the weights and of all arithmetic, f32 or f64; with bf16 that is f32, and what layers take is bf16.
     pub fn precision(self, precision: DType) -> Self {
-        Trainer { precision, ..self }
+        Trainer { options: StepOptions { precision, ..self.options }, ..self }
+    }
+
+    /// How a step is compiled: precision, clipping, accumulation, averages, penalties, groups. Input, metrics and device are
+    /// the trainer's to set. Where weights are averaged, it is the average that is validated and kept.
+    pub fn options(self, options: StepOptions) -> Self {
+        Trainer { options, ..self }
     }
 
     /// Where to compute; not given: on [`Device::shared`].
@@ -173,22 +179,15 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// What stands before the first step.
     pub(crate) fn set_up(self, data: &PreparedData) -> Result<Setup<'_, M>> {
-        let Trainer { model, loss, optimizer, precision, device, seed, .. } = self;
-        Setup::new(model, &loss, &optimizer, precision, device, data, seed)
+        let Trainer { model, loss, optimizer, options, device, seed, .. } = self;
+        Setup::new(model, &loss, &optimizer, options, device, data, seed)
     }
 
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
     pub(crate) fn fit_with(self, data: &PreparedData, callback: &mut dyn Callback) -> Result<Trained<M>> {
         let targets = data.dataset().targets();
-        let setup = Setup::new(
-            self.model,
-            &self.loss,
-            &self.optimizer,
-            self.precision,
-            self.device,
-            data,
-            self.seed,
-        )?;
+        let setup =
+            Setup::new(self.model, &self.loss, &self.optimizer, self.options, self.device, data, self.seed)?;
         check_target(&data.train(), &setup.preparation)?;
         // Every shape is compiled now: a mistake shows before anything is written.
         let memory = setup.memory(self.batch_size)?;
@@ -381,7 +380,10 @@ impl<M: Module + Forward> Run<'_, M> {
             Some(best) => (best.epoch, Some(best.valid)),
             None => (self.records.len(), None),
         };
-        let kept = self.best.take().map_or(self.state, |best| best.state);
+        let kept = match self.best.take() {
+            Some(best) => best.state,
+            None => self.step.averaged(&self.state)?.into_owned(),
+        };
         let train = match unfinished {
             // Whoever interrupts does not want to wait for a measurement.
             Some(unfinished) => unfinished,
@@ -414,6 +416,7 @@ impl<M: Module + Forward> Run<'_, M> {
         let steps_per_epoch = self.loader.batches_per_epoch();
         let total = (self.epochs * steps_per_epoch) as u64;
         let base = self.step.optimizer().lr();
+        let losses: Vec<f64> = self.records.iter().filter_map(|record| Some(record.valid?.loss)).collect();
         let mut sums = EpochSums { tally: Tally::new(self.objective), skipped: 0, lr: base };
         let mut feed = Feed::new(self.objective);
         let mut bad_in_a_row = 0;
@@ -423,7 +426,15 @@ impl<M: Module + Forward> Run<'_, M> {
             }
             let gathered = gathered?;
             let position = (epoch - 1) * steps_per_epoch + taken;
-            sums.lr = self.schedule.lr(base, position as u64, total);
+            sums.lr = self.schedule.lr(
+                base,
+                &Moment {
+                    step: position as u64,
+                    total,
+                    steps_per_epoch: steps_per_epoch as u64,
+                    losses: &losses,
+                },
+            );
             let batch = feed.fill(&gathered);
             let output = self.step.run(&mut self.state, batch, sums.lr)?;
             if output.applied {
@@ -464,7 +475,8 @@ impl<M: Module + Forward> Run<'_, M> {
                 let data = (self.valid.dataset().features(), self.valid.dataset().targets());
                 let rows = self.valid.indices();
                 let batch_size = self.batch_size.min(rows.len());
-                Some(measure(self.step, &self.state, self.objective, data, rows, batch_size)?)
+                let state = self.step.averaged(&self.state)?;
+                Some(measure(self.step, &state, self.objective, data, rows, batch_size)?)
             }
         };
         let is_best = match (&valid, &self.best) {
@@ -474,7 +486,8 @@ impl<M: Module + Forward> Run<'_, M> {
         if let Some(valid) = valid.filter(|_| is_best) {
             // The old copy goes before the new one comes, so that there are never two.
             self.best = None;
-            self.best = Some(Best { state: self.state.clone(), epoch, valid, is_written: false });
+            let state = self.step.averaged(&self.state)?.into_owned();
+            self.best = Some(Best { state, epoch, valid, is_written: false });
         }
         let record = EpochRecord {
             epoch,
@@ -514,7 +527,7 @@ impl<M: Module + Forward> Run<'_, M> {
             None if progress.epochs > 0 => {
                 progress.best_epoch = progress.epochs;
                 if batches == 0 {
-                    keeper.write(Which::Best, &self.state, &progress)?;
+                    keeper.write(Which::Best, &*self.step.averaged(&self.state)?, &progress)?;
                 }
             }
             None => {}

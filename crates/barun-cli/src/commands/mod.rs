@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod eval;
+pub mod explain;
 pub mod list;
 pub mod memory;
 pub mod predict;

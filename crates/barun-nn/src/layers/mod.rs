@@ -5,7 +5,9 @@ mod conv2d;
 mod dropout;
 mod flatten;
 mod linear;
+mod maxout;
 mod pool;
+mod prelu;
 mod residual;
 mod sequential;
 
@@ -15,7 +17,9 @@ pub use conv2d::Conv2d;
 pub use dropout::{Dropout, DropoutScaling};
 pub use flatten::Flatten;
 pub use linear::Linear;
+pub use maxout::Maxout;
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
+pub use prelu::Prelu;
 pub use residual::Residual;
 pub use sequential::Sequential;
 
@@ -53,6 +57,8 @@ pub fn examples() -> Vec<Box<dyn Hyper>> {
         Box::new(Flatten::default()),
         Box::new(BatchNorm::new(50)),
         Box::new(Dropout::default()),
+        Box::new(Prelu::new(50)),
+        Box::new(Maxout::default()),
         Box::new(Sequential::default()),
         Box::new(Residual::new(Sequential::default())),
     ]

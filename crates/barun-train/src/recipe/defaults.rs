@@ -31,7 +31,8 @@ pub(crate) struct Defaults {
     pub hidden: &'static [usize],
     pub epochs: usize,
     pub batch_size: usize,
-    pub adam_lr: f64,
+    /// Where the default of an optimiser's setting is not the library's: optimiser, setting, value.
+    pub settings: &'static [(&'static str, &'static str, f64)],
     pub train_share: f64,
     pub test_share: f64,
 }
@@ -41,7 +42,7 @@ pub(crate) const IMAGES: Defaults = Defaults {
     hidden: &[512, 256],
     epochs: 10,
     batch_size: 128,
-    adam_lr: 1e-3,
+    settings: &[("sgd", "lr", 0.1), ("momentum", "lr", 0.01), ("nesterov", "lr", 0.01)],
     train_share: 0.8,
     test_share: 0.1,
 };
@@ -52,7 +53,13 @@ pub(crate) const TABLES: Defaults = Defaults {
     hidden: &[64, 64],
     epochs: 100,
     batch_size: 32,
-    adam_lr: 3e-3,
+    settings: &[
+        ("sgd", "lr", 0.1),
+        ("momentum", "lr", 0.01),
+        ("nesterov", "lr", 0.01),
+        ("adam", "lr", 3e-3),
+        ("adamw", "lr", 3e-3),
+    ],
     train_share: 0.7,
     test_share: 0.2,
 };

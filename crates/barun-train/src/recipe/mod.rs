@@ -16,6 +16,7 @@
 //! A key that is left out has its default; [`Recipe::keys`] lists them all. [`Draft`] is what the user said, [`Recipe`]
 //! what it comes to: a draft takes changes (`--set`), resolving it checks everything and fills in the defaults.
 
+pub(crate) mod chosen;
 mod data;
 mod declare;
 pub mod defaults;
@@ -27,12 +28,16 @@ pub(crate) mod tree;
 
 use std::path::Path;
 
+pub use chosen::{Chosen, LossChoice, Scheduled};
 pub use data::{Data, Normalize, Split};
 pub use defaults::Kind;
-pub use model::{Activation, Init, Layer, Model, Units};
+pub use model::{Activation, Layer, Model, Units};
 pub use setting::Key;
-pub use training::{Loss, Optimizer, Precision, Schedule, Train};
+pub use training::{Precision, Train};
 pub use tree::Place;
+
+use barun_nn::schedules::Span;
+use barun_nn::{Hyper, hyper};
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -104,6 +109,10 @@ const FOREIGN_NAMES: &[(&str, &str)] = &[
     ("l2", "train.optimizer.weight_decay"),
     ("architecture", "model.name"),
     ("num_epochs", "train.epochs"),
+    ("warmup_epochs", "train.schedule.warmup"),
+    ("gradient_clipping", "train.clip"),
+    ("ema", "train.average"),
+    ("warmup_steps", "train.schedule.warmup"),
 ];
 
 /// Where a key that is unknown here could belong: the same name in another table.
@@ -255,19 +264,21 @@ fn check_split(split: &Split, root: &Node) -> Result<()> {
 }
 
 fn check_schedule(train: &Train, root: &Node) -> Result<()> {
-    let Schedule::Cosine { min_lr, warmup_epochs, warmup_steps } = train.schedule else { return Ok(()) };
+    let Scheduled { schedule, warmup } = &train.schedule;
     let at = |key: &str| root.find(&format!("train.schedule.{key}")).cloned().unwrap_or_else(|| root.clone());
-    if warmup_epochs > 0 && warmup_steps > 0 {
-        let place = at("warmup_steps").place;
-        let message = "`train.schedule.warmup_epochs` and `train.schedule.warmup_steps` say the same thing; keep one of them";
-        return Err(Error::Contradiction { place, message: message.into() });
-    }
-    if warmup_epochs >= train.epochs && warmup_epochs > 0 {
-        let allowed = format!("below `train.epochs` ({})", train.epochs);
-        return Err(bad_value(&at("warmup_epochs"), "train.schedule.warmup_epochs", &allowed));
+    let is_all = match *warmup {
+        Span::Epochs(epochs) => epochs >= train.epochs as f64,
+        Span::Share(share) => share >= 1.0,
+        // How many steps there are is known with the data.
+        Span::Steps(_) => false,
+    };
+    if is_all {
+        let allowed = format!("less than the run, `train.epochs` ({})", train.epochs);
+        return Err(bad_value(&at("warmup"), "train.schedule.warmup", &allowed));
     }
     let lr = train.optimizer.lr();
-    if min_lr > lr {
+    let lowest = schedule.settings().into_iter().find(|setting| setting.name == "min_lr");
+    if lowest.is_some_and(|lowest| matches!(lowest.value, hyper::Value::Number(lowest) if lowest > lr)) {
         let allowed = format!("at most the learning rate ({lr})");
         return Err(bad_value(&at("min_lr"), "train.schedule.min_lr", &allowed));
     }

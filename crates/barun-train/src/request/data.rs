@@ -4,10 +4,11 @@ use std::path::Path;
 
 use barun_data::table::TargetKind;
 use barun_data::{Dataset, Method, MinMax, OpenOptions, Scaling, Split, Standardize, Targets};
+use barun_nn::losses::{Loss, Task};
 
 use super::Machine;
 use crate::error::Result;
-use crate::recipe::{self, Loss, Normalize, Recipe};
+use crate::recipe::{self, LossChoice, Normalize, Recipe};
 
 /// Opens the data of a recipe, or other data for its model.
 ///
@@ -21,7 +22,7 @@ pub(super) fn open(recipe: &Recipe, source: &str, machine: &Machine) -> Result<D
     };
     let dataset = Dataset::open_with(source, &options)?;
     let is_table = Path::new(source).is_file();
-    let wants_numbers = matches!(recipe.train.loss, Loss::Mse | Loss::Mae);
+    let wants_numbers = matches!(&recipe.train.loss, LossChoice::Named(loss) if loss.task() == Task::Numbers);
     match dataset.targets() {
         Targets::Classes { classes, .. }
             if is_table && wants_numbers && classes.iter().all(|class| class.parse::<f64>().is_ok()) =>

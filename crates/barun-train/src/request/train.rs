@@ -2,6 +2,7 @@
 
 use barun_data::{PreparedData, Targets};
 use barun_nn::layers::Sequential;
+use barun_nn::schedules::Span;
 
 use super::{Machine, TrainRequest, data};
 use crate::build;
@@ -11,7 +12,7 @@ use crate::keeper::RunPlan;
 use crate::memory::Limit;
 use crate::network::plan;
 use crate::objective::Objective;
-use crate::recipe::{Recipe, Schedule};
+use crate::recipe::Recipe;
 use crate::report::TrainReport;
 use crate::run::RunFolder;
 use crate::trainer::Trainer;
@@ -55,24 +56,24 @@ pub(super) fn trainer(
     machine: &Machine,
 ) -> Result<Trainer<Sequential>> {
     let targets = data.dataset().targets();
-    let loss = build::loss(recipe.train.loss, targets.classes().is_some());
+    let loss = build::loss(&recipe.train.loss, targets.classes().is_some());
     let objective = Objective::of(&*loss, targets, 1.0)?;
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
-    let steps_per_epoch = check_steps(recipe, data)?;
+    check_steps(recipe, data)?;
     Ok(Trainer::new(build::model(&planned, recipe.model.init()), loss)
-        .optimizer(build::optimizer(&recipe.train.optimizer))
-        .schedule(build::schedule(&recipe.train.schedule, steps_per_epoch))
+        .optimizer((*recipe.train.optimizer).clone())
+        .schedule(build::schedule(&recipe.train.schedule))
         .epochs(recipe.train.epochs)
         .batch_size(recipe.train.batch_size)
         .seed(recipe.train.seed)
-        .precision(build::precision(recipe.train.precision))
+        .options(build::step_options(&recipe.train))
         .device(machine.device()?)
         .name(recipe.model.name()))
 }
 
-/// Steps of an epoch, where the settings leave any.
-fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<usize> {
+/// Whether the settings leave steps to take.
+fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<()> {
     let (rows, batch) = (data.train().len(), recipe.train.batch_size);
     if batch > rows {
         return Err(Error::Setting {
@@ -82,15 +83,14 @@ fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<usize> {
             fix: format!("choose at most that: --set train.batch_size={rows}"),
         });
     }
-    let steps_per_epoch = rows.div_ceil(batch);
-    let steps = recipe.train.epochs * steps_per_epoch;
-    match recipe.train.schedule {
-        Schedule::Cosine { warmup_steps, .. } if warmup_steps >= steps => Err(Error::Setting {
-            path: "train.schedule.warmup_steps",
-            value: warmup_steps.to_string(),
+    let steps = recipe.train.epochs * rows.div_ceil(batch);
+    match recipe.train.schedule.warmup {
+        Span::Steps(warmup) if warmup >= steps as u64 => Err(Error::Setting {
+            path: "train.schedule.warmup",
+            value: format!("{warmup} steps"),
             but: format!("the whole run has {steps} steps"),
             fix: "warm up for fewer steps, or train longer".into(),
         }),
-        _ => Ok(steps_per_epoch),
+        _ => Ok(()),
     }
 }
