@@ -416,7 +416,7 @@ fn muon_gives_vectors_adamws_update_and_matrices_orthogonal_steps() {
         |i: usize, j: usize| (0..4).map(|row| step[3 * row + i] * step[3 * row + j]).sum::<f64>() / 0.16;
     for i in 0..3 {
         assert!((0.5..1.5).contains(&product(i, i)), "{}", product(i, i));
-        assert!((0..i).all(|j| product(i, j).abs() < 0.45));
+        assert!((0..i).all(|j| product(i, j).abs() < 0.5));
     }
 }
 

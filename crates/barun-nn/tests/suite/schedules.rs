@@ -101,10 +101,10 @@ fn schedules_take_their_lengths_in_words() {
     );
 }
 
-/// A line to fit in batches of four rows; the rows of batch `bad` are a thousand times as large.
+/// A line to fit in batches of four rows; the rows of batch `bad` are a hundred times as large.
 fn batches(bad: Option<usize>) -> impl Iterator<Item = barun_nn::Result<Batch>> {
     (0..).map(move |index| {
-        let size = if Some(index) == bad { 1000.0 } else { 1.0 };
+        let size = if Some(index) == bad { 100.0 } else { 1.0 };
         let x: Vec<f64> = (0..8).map(|at| ((index * 8 + at) as f64 * 0.77).sin()).collect();
         let y: Vec<f64> = x.chunks(2).map(|row| size * (2.0 * row[0] - 3.0 * row[1])).collect();
         Ok(Batch { x: f64s(&x, [4, 2]), y: f64s(&y, [4, 1]) })
