@@ -17,7 +17,9 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 fn the_version_and_the_help_are_on_standard_output() {
     let (code, out, _) = run(&["--version"]);
     assert_eq!((code, out.as_str()), (0, concat!("barun ", env!("CARGO_PKG_VERSION"), "\n")));
-    for command in ["train", "memory", "eval", "predict", "list", "explain", "bench"] {
+    for command in
+        ["train", "resume", "memory", "eval", "predict", "runs", "export", "list", "explain", "bench"]
+    {
         let (code, out, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(out.contains("Examples:\n  barun "), "{out}");
@@ -169,10 +171,26 @@ fn a_name_is_explained_by_its_own_documentation() {
     assert!(out.contains("linear (layer)") && out.contains("linear (schedule)"), "{out}");
     let (code, out, err) = run(&["explain", "adm"]);
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(err.starts_with("error: there is no thing `adm`, did you mean `adam`?"), "{err}");
+    assert!(err.starts_with("error: nothing is called `adm`: did you mean `adam`?; `barun list`"), "{err}");
     let (_, json, _) = run(&["explain", "gelu", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json[0]["family"], &json[0]["settings"][0]["name"]), (&"activation".into(), &"form".into()));
+}
+
+#[test]
+fn every_name_of_the_list_is_explained() {
+    let (_, json, _) = run(&["list", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let topics = ["models", "layers", "activations", "initializers", "losses", "optimizers", "schedules"];
+    for topic in topics {
+        for item in json[topic].as_array().unwrap() {
+            let name = item["name"].as_str().unwrap();
+            // A list of layers of one's own is no model that could be explained.
+            let (code, out, err) = run(&["explain", name]);
+            assert_eq!(code, i32::from(name == "layers"), "{topic} {name}: {err}");
+            assert!(code == 1 || out.lines().count() >= 3, "{out}");
+        }
+    }
 }
 
 #[test]

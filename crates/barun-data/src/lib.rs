@@ -24,6 +24,7 @@ mod dataset;
 pub mod digits;
 mod error;
 pub mod idx;
+mod input;
 mod loader;
 mod mnist;
 mod normalize;
@@ -36,6 +37,7 @@ pub mod toy;
 
 pub use dataset::{Dataset, Features, FeaturesRef, Sample, Target, Targets, one_hot};
 pub use error::{Error, Result};
+pub use input::STANDARD_INPUT;
 pub use loader::{Batch, BatchFeatures, BatchTargets, Batches, LastBatch, Loader, LoaderOptions, Order};
 pub use normalize::{Fitted, MinMax, Scaling, ScalingKind, Scope, Standardize};
 pub use open::{OpenOptions, SOURCES, about};

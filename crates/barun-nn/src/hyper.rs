@@ -27,6 +27,8 @@ pub enum Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // 1e-8, not 0.00000001.
+            Value::Number(value) if *value != 0.0 && value.abs() < 1e-4 => write!(f, "{value:e}"),
             Value::Number(value) => write!(f, "{value}"),
             Value::Whole(value) => write!(f, "{value}"),
             Value::Flag(value) => write!(f, "{value}"),
@@ -112,7 +114,10 @@ impl Setting {
     pub fn takes(&self) -> String {
         match self.range {
             Range::Any => self.expects.to_string(),
-            range => format!("{}: {}", self.expects, range.words()),
+            range => {
+                let kind = self.expects.strip_suffix(", 0 or more").unwrap_or(self.expects);
+                format!("{kind}: {}", range.words())
+            }
         }
     }
 }
@@ -319,14 +324,19 @@ impl<T: HyperValue> HyperValue for Option<T> {
 
 /// Gives an enum of plain cases the names recipes use for them.
 macro_rules! named_cases {
-    ($type:ident { $($case:ident = $name:literal),* $(,)? }) => {
+    ($type:ident { $first:ident = $first_name:literal $(, $case:ident = $name:literal)* $(,)? }) => {
         impl $crate::hyper::HyperValue for $type {
-            const EXPECTED: &'static str = concat!("one of", $(" ", $name),*);
+            const EXPECTED: &'static str = concat!("one of ", $first_name $(, ", ", $name)*);
             fn to_value(&self) -> $crate::hyper::Value {
-                $crate::hyper::Value::Text(match self { $($type::$case => $name),* }.to_string())
+                let name = match self {
+                    $type::$first => $first_name,
+                    $($type::$case => $name),*
+                };
+                $crate::hyper::Value::Text(name.to_string())
             }
             fn from_value(value: &$crate::hyper::Value) -> Option<Self> {
                 match value {
+                    $crate::hyper::Value::Text(name) if name == $first_name => Some($type::$first),
                     $($crate::hyper::Value::Text(name) if name == $name => Some($type::$case),)*
                     _ => None,
                 }

@@ -62,6 +62,6 @@ pub use pass::{Call, Mode, Pass};
 pub use state::fresh_state;
 pub use step::{
     Batch, Decay, Evaluation, Group, InputTransform, Select, StateMemory, Step, StepOptions, StepOutput,
-    WeightAverage,
+    WeightAverage, averaged,
 };
 pub use summary::{Summary, summary};

@@ -2,7 +2,7 @@
 //! that nothing can be forgotten.
 
 use crate::hyper::Setting;
-use crate::{Error, Hyper, Init, Result, activations, layers, losses, models, optimizers, schedules};
+use crate::{Hyper, Init, activations, layers, losses, models, optimizers, schedules};
 
 /// What kind of thing a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,19 +60,6 @@ impl Item {
             }
         }
         without_marks(&lines.join("\n")).trim().to_string()
-    }
-}
-
-/// Everything called `name`, of whatever family.
-///
-/// # Errors
-/// A name nobody has, with the nearest one.
-pub fn explain(name: &str, catalog: Vec<Item>) -> Result<Vec<Item>> {
-    let known = catalog.iter().map(|item| item.name.to_string()).collect();
-    let found: Vec<Item> = catalog.into_iter().filter(|item| item.name == name).collect();
-    match found.is_empty() {
-        true => Err(Error::UnknownName { family: "thing".to_string(), name: name.to_string(), known }),
-        false => Ok(found),
     }
 }
 

@@ -1,16 +1,27 @@
 //! What each command has found, as the document that `--json` prints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::memory::{Limit, RunMemory, Textbook};
 use crate::metrics::Metrics;
+use crate::seeds::MetricsSpread;
+
+/// A path in JSON: what of it is no Unicode is shown as well as it can be.
+pub(crate) fn path_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+fn option_text<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(to)
+}
 
 /// What `barun train` has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainReport {
     /// The run folder; null where the run was not kept in one.
+    #[serde(serialize_with = "option_text")]
     pub run: Option<PathBuf>,
     /// How many numbers the network learns.
     pub params: usize,
@@ -27,20 +38,63 @@ pub struct TrainReport {
     pub test: Option<Metrics>,
     /// Seconds of training, with its validation.
     pub seconds: f64,
-    /// Training rows a second, over the whole run.
+    /// Training rows a second; of a resumed run since then.
     pub samples_per_second: f64,
     /// The seed of the run.
     pub seed: u64,
     /// Whether the user stopped it.
     pub interrupted: bool,
-    /// Why a callback stopped it before its epochs were over; null where none did.
+    /// Why it was stopped before its epochs were over, by a callback or because its time was up; null where it was not.
     pub stopped: Option<String>,
+    /// Whether it was stopped because its time was up; with more it goes on.
+    #[serde(default)]
+    pub is_out_of_time: bool,
+}
+
+/// What `barun train --seeds` has done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeedsReport {
+    /// The folder with a run folder for each seed.
+    #[serde(serialize_with = "path_text")]
+    pub run: PathBuf,
+    /// The seeds whose runs are over.
+    pub seeds: Vec<u64>,
+    /// The figures of the kept weights on the training part.
+    pub train: MetricsSpread,
+    /// The same on the validation part.
+    pub valid: MetricsSpread,
+    /// The same on the test part, looked at once by each run.
+    pub test: MetricsSpread,
+    /// The seed whose run is best on the validation part; the first where there is no such part.
+    pub best_seed: Option<u64>,
+    /// Seconds of training in all.
+    pub seconds: f64,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// What each run has done, in the order of the seeds.
+    pub runs: Vec<TrainReport>,
+}
+
+/// What `barun export` has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportReport {
+    /// The model file.
+    #[serde(serialize_with = "path_text")]
+    pub model: PathBuf,
+    /// The file.
+    #[serde(serialize_with = "path_text")]
+    pub out: PathBuf,
+    /// Its format.
+    pub format: String,
+    /// Its size.
+    pub bytes: usize,
 }
 
 /// What `barun eval` has found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalReport {
     /// The model file.
+    #[serde(serialize_with = "path_text")]
     pub model: PathBuf,
     /// The data.
     pub source: String,
@@ -59,6 +113,7 @@ pub struct EvalReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PredictReport {
     /// The model file.
+    #[serde(serialize_with = "path_text")]
     pub model: PathBuf,
     /// The class names, in the order of the probabilities; left out where the target is a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,10 +217,11 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            is_out_of_time: false,
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
         );
     }
 

@@ -93,6 +93,7 @@ accumulate = 1
 l1 = 0.0
 l2 = 0.0
 weight_noise = 0.0
+best_by = "auto"
 
 [train.optimizer]
 name = "adam"
@@ -108,6 +109,12 @@ name = "cosine"
 min_lr = 0.0
 over = "100 %"
 warmup = "0 steps"
+
+[train.early_stopping]
+min_delta = 0.0
+
+[train.checkpoint]
+seconds = 10.0
 "#
     );
 }

@@ -1,10 +1,12 @@
 //! `barun explain NAME`: what a thing is, from its own documentation.
 
-use barun_nn::registry::{Item, catalog, explain};
+use barun_nn::registry::{Item, catalog};
+use barun_train::nearest::nearest;
+use barun_train::recipe::LIBRARY_NAMES;
 use clap::Args;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::{Outcome, output};
 
 /// Explain a layer, activation, loss, optimizer, schedule, initializer or model: formula, settings, when to use it, source
@@ -45,13 +47,26 @@ struct ExplainedSetting {
 impl Explain {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
-        let items = explain(&self.name, catalog()).map_err(barun_train::Error::from)?;
+        let items = called(&self.name)?;
         match self.json {
             true => output::json(&items.iter().map(explained).collect::<Vec<_>>())?,
             false => output::text(&items.iter().map(text).collect::<Vec<_>>().join("\n"))?,
         }
         Ok(Outcome::Done)
     }
+}
+
+/// Everything of this name, the recipe's or the library's.
+fn called(name: &str) -> Result<Vec<Item>> {
+    let catalog = catalog();
+    let in_library = LIBRARY_NAMES.iter().find(|(own, _)| *own == name).map_or(name, |(_, name)| name);
+    let found: Vec<Item> = catalog.iter().filter(|item| item.name == in_library).cloned().collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let names = catalog.iter().map(|item| item.name).chain(LIBRARY_NAMES.iter().map(|(own, _)| *own));
+    let hint = nearest(name, names).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+    Err(Error::UnknownName { name: name.to_string(), hint })
 }
 
 fn explained(item: &Item) -> Explained<'_> {

@@ -3,7 +3,10 @@
 pub mod bench;
 pub mod eval;
 pub mod explain;
+pub mod export;
 pub mod list;
 pub mod memory;
 pub mod predict;
+pub mod resume;
+pub mod runs;
 pub mod train;

@@ -1,11 +1,13 @@
 //! `barun train`: from data or a recipe to a run folder.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use barun_train::callback::Callback;
 use barun_train::memory::parse_bytes;
 use barun_train::progress::{self, metrics_text};
-use barun_train::report::TrainReport;
-use barun_train::request::TrainRequest;
+use barun_train::report::{SeedsReport, TrainReport};
+use barun_train::request::{TrainRequest, train_seeds};
 use clap::Args;
 
 use crate::common::Common;
@@ -20,7 +22,7 @@ use crate::{Outcome, output};
 ///
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
-/// part is looked at once, at the end. Ctrl-C ends the run after the running step, its state saved.
+/// part is looked at once, at the end. Ctrl-C ends the run after the running step, its state saved; `barun resume` goes on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +33,9 @@ Examples:
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
-loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed.")]
+loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed, interrupted, stopped. With --seeds: run,
+seeds[], train, valid, test (of each figure its name with mean, sd, min, max and runs), best_seed, runs[] with a
+document each.")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -47,6 +51,10 @@ pub struct Train {
     /// The memory it may take, such as 2GiB: more is refused before anything is trained [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
+
+    /// Train so many times, with the recipe's seed and those after it: figures with mean and spread, a run folder each
+    #[arg(long, value_name = "N", conflicts_with = "print_recipe")]
+    seeds: Option<NonZeroUsize>,
 
     /// Print the recipe with every default written out, and train nothing
     #[arg(long)]
@@ -76,14 +84,60 @@ impl Train {
             memory_limit: self.memory_limit,
             machine,
         };
-        let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
-        if self.common.json {
-            output::json(&report)?;
-        } else {
-            output::text(&summary(&report))?;
+        if let Some(seeds) = self.seeds {
+            let seeds = seeds.get();
+            let report = train_seeds(&request, seeds, &mut |number, seed| follow_seed(number, seeds, seed))?;
+            return finish_seeds(&report, self.common.json);
         }
-        Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+        let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
+        finish(&report, self.common.json)
     }
+}
+
+/// Who follows one of several seeds.
+pub fn follow_seed(number: usize, seeds: usize, seed: u64) -> Box<dyn Callback> {
+    output::note(&format!("seed {seed}, {number} of {seeds}"));
+    progress::for_stderr()
+}
+
+/// Tells how the trainings of several seeds have ended.
+pub fn finish_seeds(report: &SeedsReport, as_json: bool) -> Result<Outcome> {
+    if as_json {
+        output::json(report)?;
+    } else {
+        output::text(&seeds_summary(report))?;
+    }
+    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+}
+
+fn seeds_summary(report: &SeedsReport) -> String {
+    let mut rows = Vec::new();
+    for (part, spread) in [("train", &report.train), ("valid", &report.valid), ("test", &report.test)] {
+        if !spread.is_empty() {
+            rows.push((part.to_string(), spread.to_string()));
+        }
+    }
+    rows.push(("runs".to_string(), report.run.display().to_string()));
+    if report.interrupted {
+        rows.push(("go on".to_string(), format!("barun resume {}", report.run.display())));
+    }
+    let ended = if report.interrupted { "interrupted" } else { "done" };
+    let best = report.best_seed.map_or(String::new(), |seed| format!(", best seed {seed}"));
+    let (seeds, seconds) = (report.seeds.len(), report.seconds);
+    format!(
+        "{ended} with {seeds} seeds in {seconds:.1} s{best}; mean +- deviation\n{}",
+        output::columns(&rows)
+    )
+}
+
+/// Tells how a training has ended.
+pub fn finish(report: &TrainReport, as_json: bool) -> Result<Outcome> {
+    if as_json {
+        output::json(report)?;
+    } else {
+        output::text(&summary(report))?;
+    }
+    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
 }
 
 fn summary(report: &TrainReport) -> String {
@@ -96,6 +150,9 @@ fn summary(report: &TrainReport) -> String {
         (None, false) => "done".to_string(),
     };
     rows.extend(report.run.as_ref().map(|run| ("run".to_string(), run.display().to_string())));
+    if let Some(run) = report.run.as_ref().filter(|_| report.interrupted || report.is_out_of_time) {
+        rows.push(("go on".to_string(), format!("barun resume {}", run.display())));
+    }
     format!(
         "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}",
         report.epochs,
@@ -127,6 +184,7 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            is_out_of_time: false,
         };
         assert_eq!(
             summary(&report),

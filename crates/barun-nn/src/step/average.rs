@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::Step;
 use crate::hyper::{HyperValue, Value};
 use crate::optimizers::ema;
 use crate::pass::position;
-use crate::{Forward, Module, Result, State, Tensor};
+use crate::{Result, State, Tensor};
 
 /// How the weights of a run are averaged; recipes write `"ema(0.999)"` or `"mean(1000)"`.
 ///
-/// The average is kept in the state beside the weights and never changes them; [`Step::averaged`] gives the state to
+/// The average is kept in the state beside the weights and never changes them; [`averaged`] gives the state to
 /// evaluate and to keep. Running statistics of normalisations are averaged with them, so no second pass is needed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum WeightAverage {
@@ -50,22 +49,22 @@ impl WeightAverage {
     }
 }
 
-impl<M: Module + Forward> Step<M> {
-    /// The state with the averaged weights in place of the weights, to evaluate or to keep; the same state where nothing is
-    /// averaged or no step was taken yet.
-    pub fn averaged<'a>(&self, state: &'a State) -> Result<Cow<'a, State>> {
-        let count = state.read(position(state.layout(), crate::state::STEP)?);
-        if self.options.average.is_none() || count.to_f64() == [0.0] {
-            return Ok(Cow::Borrowed(state));
-        }
-        let mut averaged = state.clone();
-        for (index, slot) in state.layout().slots().iter().enumerate() {
-            if let Some(path) = slot.name.strip_prefix(PREFIX) {
-                averaged.write(position(state.layout(), path)?, &state.read(index))?;
-            }
-        }
-        Ok(Cow::Owned(averaged))
+/// The state with the averaged weights in place of the weights, to evaluate or to keep; the same state where nothing is
+/// averaged or no step was taken yet.
+pub fn averaged(state: &State) -> Result<Cow<'_, State>> {
+    let layout = state.layout();
+    let averages = layout.slots().iter().enumerate();
+    let averages = averages.filter_map(|(index, slot)| Some((index, slot.name.strip_prefix(PREFIX)?)));
+    let averages: Vec<(usize, &str)> = averages.collect();
+    let count = state.read(position(layout, crate::state::STEP)?);
+    if averages.is_empty() || count.to_f64() == [0.0] {
+        return Ok(Cow::Borrowed(state));
     }
+    let mut averaged = state.clone();
+    for (index, path) in averages {
+        averaged.write(position(layout, path)?, &state.read(index))?;
+    }
+    Ok(Cow::Owned(averaged))
 }
 
 const PREFIX: &str = "average/";

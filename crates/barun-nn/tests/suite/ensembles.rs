@@ -81,13 +81,13 @@ fn ens_03_every_draw_of_dropout_is_another_network() {
 
 #[test]
 fn ens_04_scaling_is_the_exact_average_over_all_masks_of_a_linear_unit() {
-    let (inputs, rate) = (10usize, 0.3);
+    let (inputs, rate) = (10usize, 0.3f64);
     let values: Vec<f64> = (0..inputs).map(|i| (i as f64 * 1.3).sin() + 0.2).collect();
     let weights: Vec<f64> = (0..inputs).map(|i| (i as f64 * 0.7).cos()).collect();
     let average: f64 = (0..1usize << inputs)
         .map(|mask| {
             let kept = mask.count_ones() as i32;
-            let chance = (1.0 - rate as f64).powi(kept) * (rate as f64).powi(inputs as i32 - kept);
+            let chance = (1.0 - rate).powi(kept) * rate.powi(inputs as i32 - kept);
             let sum: f64 = (0..inputs).filter(|i| mask >> i & 1 == 1).map(|i| values[i] * weights[i]).sum();
             chance * sum
         })

@@ -174,10 +174,10 @@ fn opt_16_and_18_adagrad_steps_fall_with_the_root_of_their_number() {
 #[test]
 fn opt_17_and_26_a_feature_that_is_seldom_seen_keeps_larger_steps() {
     let last_step = |optimizer: AnyOptimizer, every: usize| {
-        let at = std::cell::Cell::new(0);
+        let at = std::cell::Cell::new(0usize);
         let gradient = |_: f64| {
             at.set(at.get() + 1);
-            if at.get() % every == 0 { 1.0 } else { 0.0 }
+            if at.get().is_multiple_of(every) { 1.0 } else { 0.0 }
         };
         let path = ends(&walk(&optimizer, 0.0, 100, gradient, |_| 0.1));
         path[98] - path[99]
@@ -399,7 +399,10 @@ fn muon_gives_vectors_adamws_update_and_matrices_orthogonal_steps() {
     let adamw = AdamW { weight_decay: 0.0, ..AdamW::default() }.to_any();
     let path = |optimizer: &AnyOptimizer| ends(&walk(optimizer, 1.0, 10, |x| 2.0 * x, |_| 0.01));
     assert_eq!(path(&muon), path(&adamw));
-    let g: Vec<f64> = (0..12).map(|i| (i as f64 * 1.7).sin()).collect();
+    // Columns at right angles with lengths 6, 4 and 2, which are the singular values: what each becomes is known.
+    let (columns, lengths) =
+        ([[1.0, 1.0, 1.0, 1.0], [1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]], [6.0, 4.0, 2.0]);
+    let g: Vec<f64> = (0..12).map(|at| columns[at % 3][at / 3] / 2.0 * lengths[at % 3]).collect();
     let fed = [f64s(&[0.0; 12], [4, 3]), f64s(&g, [4, 3]), f64s(&[1.0], []), f64s(&[1.0], [])];
     let slots = muon.slots(&[4, 3].into());
     assert_eq!((slots[0].1.elements(), slots[1].1.rank()), (12, 0), "one average of the matrix' size");
@@ -411,13 +414,15 @@ fn muon_gives_vectors_adamws_update_and_matrices_orthogonal_steps() {
     })
     .unwrap()[0]
         .to_f64();
-    // Columns of -0.2 sqrt(4) Q: about orthogonal, all of about one length.
-    let product =
-        |i: usize, j: usize| (0..4).map(|row| step[3 * row + i] * step[3 * row + j]).sum::<f64>() / 0.16;
-    for i in 0..3 {
-        assert!((0.5..1.5).contains(&product(i, i)), "{}", product(i, i));
-        assert!((0..i).all(|j| product(i, j).abs() < 0.5));
-    }
+    // The quintic acts on each singular value by itself: five times from its part of the norm. All come out near 1.
+    let quintic = |s: f64| 3.4445 * s - 4.775 * s.powi(3) + 2.0315 * s.powi(5);
+    let norm = lengths.iter().map(|s| s * s).sum::<f64>().sqrt();
+    let values = lengths.map(|s| (0..5).fold(s / norm, |s, _| quintic(s)));
+    assert!(values.iter().all(|s| (0.68..1.2).contains(s)), "{values:?}");
+    // The step is -0.2 sqrt(4) times the same columns with these lengths.
+    let expected: Vec<f64> =
+        (0..12).map(|at| -0.4 * columns[at % 3][at / 3] / 2.0 * values[at % 3]).collect();
+    assert_close(&step, &expected, 1e-12, "the orthogonal step");
 }
 
 #[test]

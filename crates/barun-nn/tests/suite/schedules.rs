@@ -101,7 +101,8 @@ fn schedules_take_their_lengths_in_words() {
     );
 }
 
-/// A line to fit in batches of four rows; the rows of batch `bad` are a hundred times as large.
+/// A line to fit in batches of four rows; the targets of batch `bad` are a hundred times as large: a loss of ten thousand
+/// times, and a step that at the rates of the beginning (up to 5e-4) still moves no weight by more than about a tenth.
 fn batches(bad: Option<usize>) -> impl Iterator<Item = barun_nn::Result<Batch>> {
     (0..).map(move |index| {
         let size = if Some(index) == bad { 100.0 } else { 1.0 };
@@ -143,7 +144,8 @@ fn the_range_test_is_not_misled_by_single_bad_batches_at_the_start() {
     for bad in [0, 3, 12] {
         let report = range.run(&step, &state, batches(Some(bad))).unwrap();
         let ratio = report.suggestion.unwrap() / clean.suggestion.unwrap();
-        assert!((0.2..5.0).contains(&ratio), "bad batch {bad}: {ratio}\n{report}");
+        // The rates rise by 1.15 a step: the same place, or the one beside it.
+        assert!((0.8..1.25).contains(&ratio), "bad batch {bad}: {ratio}\n{report}");
         assert!(report.points.len() > 40, "it went on");
     }
 }

@@ -5,7 +5,7 @@ use barun_nn::layers::*;
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::optimizers::*;
 use barun_nn::{
-    Batch, Buffer, DType, Group, Role, Select, State, Step, StepOptions, WeightAverage, sequential,
+    Batch, Buffer, DType, Group, Role, Select, State, Step, StepOptions, WeightAverage, averaged, sequential,
 };
 
 use crate::common::*;
@@ -116,11 +116,7 @@ fn averages_are_kept_beside_the_weights_and_replace_them_when_asked() {
     let step =
         Step::with(&model, &Sgd::default(), &Mse::default(), StepOptions { average, ..in_f64() }).unwrap();
     let (mut a, mut b) = (plain.init(1).unwrap(), step.init(1).unwrap());
-    assert_eq!(
-        values(&step.averaged(&b).unwrap(), "0.weight"),
-        values(&b, "0.weight"),
-        "before the first step"
-    );
+    assert_eq!(values(&averaged(&b).unwrap(), "0.weight"), values(&b, "0.weight"), "before the first step");
     let mut expected: Option<Vec<f64>> = None;
     let mut expected_stat: Option<Vec<f64>> = None;
     for at in 0..10 {
@@ -135,7 +131,7 @@ fn averages_are_kept_beside_the_weights_and_replace_them_when_asked() {
         }
     }
     assert_eq!(values(&a, "0.weight"), values(&b, "0.weight"), "the weights do not feel it");
-    let averaged = step.averaged(&b).unwrap();
+    let averaged = averaged(&b).unwrap();
     assert_close(&values(&averaged, "0.weight"), &expected.unwrap(), 1e-12, "average");
     assert_close(&values(&averaged, "1.running_mean"), &expected_stat.unwrap(), 1e-12, "statistics too");
     assert!(step.evaluate(&averaged, &line(8, 99)).is_ok());
@@ -154,7 +150,7 @@ fn the_mean_of_weights_starts_where_it_is_told_to_and_takes_every_so_manieth() {
         walk.push(values(&state, "weight"));
         if at == 1 {
             assert_eq!(
-                values(&step.averaged(&state).unwrap(), "weight"),
+                values(&averaged(&state).unwrap(), "weight"),
                 walk[1],
                 "the weights themselves at first"
             );
@@ -162,7 +158,7 @@ fn the_mean_of_weights_starts_where_it_is_told_to_and_takes_every_so_manieth() {
     }
     // Updates 4, 7 and 10.
     let expected: Vec<f64> = (0..3).map(|i| (walk[3][i] + walk[6][i] + walk[9][i]) / 3.0).collect();
-    assert_close(&values(&step.averaged(&state).unwrap(), "weight"), &expected, 1e-12, "mean of three");
+    assert_close(&values(&averaged(&state).unwrap(), "weight"), &expected, 1e-12, "mean of three");
 }
 
 #[test]
@@ -174,7 +170,7 @@ fn averaged_and_accumulated_steps_leave_training_on_xor_as_good() {
     for _ in 0..400 {
         step.run(&mut state, &xor(), 0.02).unwrap();
     }
-    assert!(step.evaluate(&step.averaged(&state).unwrap(), &xor()).unwrap().loss < 0.05);
+    assert!(step.evaluate(&averaged(&state).unwrap(), &xor()).unwrap().loss < 0.05);
 }
 
 #[test]

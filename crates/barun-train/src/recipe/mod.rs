@@ -20,8 +20,10 @@ pub(crate) mod chosen;
 mod data;
 mod declare;
 pub mod defaults;
+mod difference;
 mod model;
 mod rules;
+mod running;
 pub(crate) mod setting;
 mod training;
 pub(crate) mod tree;
@@ -31,7 +33,9 @@ use std::path::Path;
 pub use chosen::{Chosen, LossChoice, Scheduled};
 pub use data::{Data, Normalize, Split};
 pub use defaults::Kind;
-pub use model::{Activation, Layer, Model, Units};
+pub use difference::{Difference, differences, values};
+pub use model::{Activation, LIBRARY_NAMES, Layer, Model, Units};
+pub use running::{BestBy, Checkpoint, EarlyStopping};
 pub use setting::Key;
 pub use training::{Precision, Train};
 pub use tree::Place;
@@ -113,6 +117,9 @@ const FOREIGN_NAMES: &[(&str, &str)] = &[
     ("gradient_clipping", "train.clip"),
     ("ema", "train.average"),
     ("warmup_steps", "train.schedule.warmup"),
+    ("early_stop", "train.early_stopping"),
+    ("max_time", "train.max_seconds"),
+    ("monitor", "train.best_by"),
 ];
 
 /// Where a key that is unknown here could belong: the same name in another table.
@@ -218,6 +225,7 @@ impl Draft {
         let recipe = Recipe::read(root, "", Kind::of(source).defaults())?;
         check_split(&recipe.data.split, root)?;
         check_schedule(&recipe.train, root)?;
+        check_early_stopping(&recipe, root)?;
         Ok(recipe)
     }
 
@@ -261,6 +269,20 @@ fn check_split(split: &Split, root: &Node) -> Result<()> {
         value: format!("train {} + valid {} + test {} = {sum:.3}", split.train, split.valid, split.test),
         allowed: "at most 1 in all".into(),
     })
+}
+
+fn check_early_stopping(recipe: &Recipe, root: &Node) -> Result<()> {
+    let (patience, steps) = ("train.early_stopping.patience", "train.early_stopping.patience_steps");
+    let EarlyStopping { patience: epochs, patience_steps, .. } = recipe.train.early_stopping;
+    let message = match (epochs, patience_steps) {
+        (None, None) => return Ok(()),
+        (Some(_), Some(_)) => format!("`{patience}` and `{steps}` say the same thing; keep one of them"),
+        _ if recipe.data.split.valid == 0.0 => {
+            "early stopping looks at the validation part, and `data.split.valid` is 0; give it a share, such as 0.1".into()
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::Contradiction { place: place_of(root, &[steps, patience]), message })
 }
 
 fn check_schedule(train: &Train, root: &Node) -> Result<()> {

@@ -142,6 +142,15 @@ tagged! {
     }
 }
 
+/// Layers that recipes call otherwise than programs do: the recipe's name, the library's.
+pub const LIBRARY_NAMES: &[(&str, &str)] = &[
+    ("conv", "conv2d"),
+    ("maxpool", "max_pool2d"),
+    ("avgpool", "avg_pool2d"),
+    ("globalavgpool", "global_avg_pool"),
+    ("batchnorm", "batch_norm"),
+];
+
 /// The width of a fully connected layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {

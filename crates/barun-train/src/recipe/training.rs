@@ -5,7 +5,8 @@ use barun_nn::optimizers::{AnyOptimizer, Clip};
 
 use super::chosen::{Chosen, LossChoice, Scheduled};
 use super::declare::{names, section};
-use super::rules::{AT_LEAST_ONE, NOT_NEGATIVE};
+use super::rules::{AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE_IF_GIVEN};
+use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
 
 section! {
@@ -38,6 +39,14 @@ section! {
         l2: f64 = Is(|_| 0.0), NOT_NEGATIVE;
         /// The deviation of noise that is added to the weights in each training step, and not kept.
         weight_noise: f64 = Is(|_| 0.0), NOT_NEGATIVE;
+        /// By which figure on the validation part the best epoch is chosen, whose weights are kept.
+        best_by: BestBy = Is(|_| BestBy::Auto);
+        /// End after so many seconds of training in all, also in the middle of an epoch. Not given: train all epochs.
+        max_seconds: Option<f64> = Is(|_| None), POSITIVE_IF_GIVEN;
+        /// When to end before all epochs are over.
+        early_stopping: EarlyStopping = Inside;
+        /// How often the state is written.
+        checkpoint: Checkpoint = Inside;
     }
 }
 

@@ -2,13 +2,19 @@
 
 mod data;
 mod evaluate;
+mod export;
 mod memory;
 mod predict;
+mod resume;
+mod seeds;
 mod train;
 
 pub use evaluate::evaluate;
+pub use export::export;
 pub use memory::memory_of;
 pub use predict::predict;
+pub use resume::resume;
+pub use seeds::{resume_seeds, train_seeds};
 pub use train::train;
 
 use std::path::PathBuf;
@@ -40,6 +46,21 @@ pub struct TrainRequest {
     pub out: Option<PathBuf>,
     /// Train over an earlier run in `out`.
     pub force: bool,
+    /// The bytes it may take; not given: what the machine has free, where that is known.
+    pub memory_limit: Option<usize>,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// A run that goes on.
+#[derive(Clone, Debug)]
+pub struct ResumeRequest {
+    /// The run folder.
+    pub run: PathBuf,
+    /// Other epochs in all than its recipe says.
+    pub epochs: Option<usize>,
+    /// Another time in all, in seconds, than its recipe says.
+    pub max_seconds: Option<f64>,
     /// The bytes it may take; not given: what the machine has free, where that is known.
     pub memory_limit: Option<usize>,
     /// With what.
@@ -90,6 +111,42 @@ pub struct PredictRequest {
     pub inputs: Vec<PathBuf>,
     /// With what.
     pub machine: Machine,
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub struct ExportRequest {
+    /// A run folder or a model file.
+    pub model: PathBuf,
+    /// As what.
+    pub format: ExportFormat,
+    /// The file; not given: the run's name with the format's ending, in the working folder.
+    pub out: Option<PathBuf>,
+    /// Write over an existing file.
+    pub force: bool,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// What a network is exported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// A graph that other programs run.
+    #[cfg(feature = "onnx")]
+    Onnx(crate::export::ImageLayout),
+    /// The weights and statistics alone.
+    Safetensors,
+}
+
+impl ExportFormat {
+    /// The ending of its files.
+    pub fn ending(self) -> &'static str {
+        match self {
+            #[cfg(feature = "onnx")]
+            ExportFormat::Onnx(_) => "onnx",
+            ExportFormat::Safetensors => "safetensors",
+        }
+    }
 }
 
 impl Machine {

@@ -1,5 +1,7 @@
 //! `barun train`.
 
+use std::time::Duration;
+
 use barun_data::{PreparedData, Targets};
 use barun_nn::layers::Sequential;
 use barun_nn::schedules::Span;
@@ -7,6 +9,7 @@ use barun_nn::schedules::Span;
 use super::{Machine, TrainRequest, data};
 use crate::build;
 use crate::callback::Callback;
+use crate::early_stopping::EarlyStopping;
 use crate::error::{Error, Result};
 use crate::keeper::RunPlan;
 use crate::memory::Limit;
@@ -14,7 +17,7 @@ use crate::network::plan;
 use crate::objective::Objective;
 use crate::recipe::Recipe;
 use crate::report::TrainReport;
-use crate::run::RunFolder;
+use crate::run::{RunFolder, write_report};
 use crate::trainer::Trainer;
 
 /// Trains a network and leaves it in a run folder. Nothing is written before data, network and settings have been checked.
@@ -24,16 +27,33 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
         RunFolder::check_free(out, request.force)?;
     }
     let prepared = prepare(recipe, &request.machine)?;
-    let mut trainer = trainer(recipe, &prepared, &request.machine)?
-        .stop_when(request.machine.stop.clone())
-        .keep(RunPlan { out: request.out.clone(), force: request.force, recipe: recipe.clone() });
-    if let Some(limit) = Limit::or_machine(request.memory_limit) {
+    let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
+    run(recipe, &prepared, plan, (&request.machine, request.memory_limit), callback)
+}
+
+/// Trains as `recipe` says where `plan` says, and leaves in the folder how it ended.
+pub(super) fn run(
+    recipe: &Recipe,
+    data: &PreparedData,
+    plan: RunPlan,
+    (machine, memory_limit): (&Machine, Option<usize>),
+    callback: &mut dyn Callback,
+) -> Result<TrainReport> {
+    let mut trainer = trainer(recipe, data, machine)?.stop_when(machine.stop.clone()).keep(plan);
+    if let Some(limit) = Limit::or_machine(memory_limit) {
         trainer = trainer.memory_limit(limit);
     }
-    let trained = trainer.fit_with(&prepared, callback)?;
+    let mut callbacks: Vec<Box<dyn Callback + '_>> = vec![Box::new(callback)];
+    if let Some(stopping) = EarlyStopping::of(&recipe.train.early_stopping) {
+        callbacks.push(Box::new(stopping));
+    }
+    let trained = trainer.fit_with(data, &mut callbacks)?;
     let mut report = trained.report().clone();
-    if !report.interrupted && !prepared.test().is_empty() {
-        report.test = Some(trained.test(&prepared)?);
+    if !report.interrupted && !data.test().is_empty() {
+        report.test = Some(trained.test(data)?);
+    }
+    if let Some(run) = &report.run {
+        write_report(run, &report)?;
     }
     Ok(report)
 }
@@ -61,15 +81,21 @@ pub(super) fn trainer(
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
     check_steps(recipe, data)?;
-    Ok(Trainer::new(build::model(&planned, recipe.model.init()), loss)
+    let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer((*recipe.train.optimizer).clone())
         .schedule(build::schedule(&recipe.train.schedule))
         .epochs(recipe.train.epochs)
         .batch_size(recipe.train.batch_size)
         .seed(recipe.train.seed)
+        .best_by(recipe.train.best_by)
         .options(build::step_options(&recipe.train))
         .device(machine.device()?)
-        .name(recipe.model.name()))
+        .name(recipe.model.name());
+    Ok(match recipe.train.max_seconds {
+        // More than a duration can hold is no limit.
+        Some(seconds) => trainer.max_time(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        None => trainer,
+    })
 }
 
 /// Whether the settings leave steps to take.
