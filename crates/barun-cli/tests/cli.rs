@@ -78,7 +78,7 @@ fn a_mistake_in_the_input_is_exit_code_1_and_one_error_line() {
         (
             &["train", "digits", "--model", "lnet", "--json"],
             "error: --model lnet: `model` is \"lnet\", which is not a model; did you mean \"lenet\"? \
-             Known: mlp, lenet, cnn, resnet18, layers\n",
+             Known: mlp, tabular, lenet, cnn, resnet18, layers\n",
         ),
     ];
     for (arguments, message) in cases {
@@ -152,7 +152,7 @@ fn the_list_shows_names_and_every_key() {
     assert_eq!(json["models"][0]["name"], "mlp");
     let (_, keys, _) = run(&["list", "keys"]);
     assert!(
-        keys.contains("train.batch_size = 128 (tables: 32)\n    How many rows one step learns from.\n"),
+        keys.contains("train.batch_size = 128 (tables: not given)\n    How many rows one step learns from."),
         "{keys}"
     );
 }

@@ -2,7 +2,7 @@
 
 use barun_nn::layers::{
     AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, Linear, MaxPool2d, Maxout,
-    Prelu, Residual, Sequential,
+    MemberHead, MemberScale, PeriodicEmbedding, Prelu, Residual, Sequential, SmoothClip,
 };
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::regularization::Penalty;
@@ -36,11 +36,7 @@ fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
             })
         }
         recipe::Layer::Linear { units, bias } => {
-            let units = match *units {
-                Units::Count(units) => units,
-                Units::Classes => to,
-            };
-            Box::new(Linear { bias: *bias, init, ..Linear::new(from, units) })
+            Box::new(Linear { bias: *bias, init, ..Linear::new(from, count(*units, to)) })
         }
         recipe::Layer::Activation(activation) => (***activation).clone_box(),
         recipe::Layer::Prelu { per_channel } => Box::new(Prelu::new(if *per_channel { from } else { 1 })),
@@ -55,12 +51,32 @@ fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
         recipe::Layer::Flatten => Box::new(Flatten::default()),
         recipe::Layer::BatchNorm => Box::new(BatchNorm::new(from)),
         recipe::Layer::Dropout { rate } => Box::new(Dropout::new(*rate)),
+        recipe::Layer::SmoothClip { bound } => {
+            Box::new(SmoothClip { bound: *bound, ..SmoothClip::default() })
+        }
+        recipe::Layer::Periodic { size, frequencies, sigma } => Box::new(PeriodicEmbedding {
+            size: *size,
+            frequencies: *frequencies,
+            sigma: *sigma,
+            ..PeriodicEmbedding::new(from)
+        }),
+        recipe::Layer::MemberScale { members } => Box::new(MemberScale::new(*members, from)),
+        recipe::Layer::MemberHead { units } => {
+            Box::new(MemberHead { init, ..MemberHead::new(planned.input[0], from, count(*units, to)) })
+        }
         recipe::Layer::Residual { .. } => Box::new(Residual {
             shortcut: (!planned.shortcut.is_empty()).then(|| inside(&planned.shortcut)),
             // What follows the sum stands in the list itself.
             activation: Box::new(Identity::default()),
             ..Residual::new(inside(&planned.inside))
         }),
+    }
+}
+
+fn count(units: Units, planned: usize) -> usize {
+    match units {
+        Units::Count(units) => units,
+        Units::Classes => planned,
     }
 }
 
@@ -117,6 +133,8 @@ mod tests {
         for (model_line, input) in [
             ("model.hidden = [9, 5]", vec![4]),
             ("model = { batch_norm = true, dropout = 0.2 }", vec![28, 28, 1]),
+            ("model = { name = \"tabular\", hidden = [6, 5], members = 3 }", vec![4]),
+            ("model = { name = \"tabular\", hidden = [], embedding = 1 }", vec![4]),
             ("model = \"lenet\"", vec![28, 28, 1]),
             ("model = \"cnn\"", vec![28, 28, 1]),
             ("model = { name = \"resnet18\", width = 4 }", vec![16, 16, 3]),
@@ -127,7 +145,7 @@ mod tests {
                 vec![9, 9, 2],
             ),
         ] {
-            let recipe = Recipe::from_toml(&format!("data.source = 'd'\n{model_line}"), "r").unwrap();
+            let recipe = Recipe::from_toml(&format!("data.source = 'digits'\n{model_line}"), "r").unwrap();
             let planned = plan(&recipe.model, &input, 10).unwrap();
             let network = model(&planned, recipe.model.init());
             let summary = summary(&network, [&[3], &input[..]].concat(), DType::F32).unwrap();

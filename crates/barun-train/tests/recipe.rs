@@ -18,8 +18,8 @@ fn activations() -> String {
     names(barun_nn::activations::all())
 }
 fn layers() -> String {
-    let own =
-        "conv, linear, prelu, maxout, maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, residual";
+    let own = "conv, linear, prelu, maxout, maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, smooth_clip, \
+               periodic, member_scale, member_head, residual";
     format!("{own}, {}", activations())
 }
 fn names<T: Hyper>(all: Vec<T>) -> String {
@@ -45,16 +45,16 @@ fn set(assignments: &[&str]) -> Result<Recipe, barun_train::Error> {
 fn images_and_tables_have_defaults_of_their_own() {
     let images = Recipe::for_source("digits").unwrap();
     let table = Recipe::for_source("houses.CSV").unwrap();
-    assert_eq!((images.train.epochs, images.train.batch_size), (10, 128));
-    assert_eq!((table.train.epochs, table.train.batch_size), (100, 32));
-    let hidden = |recipe: &Recipe| match &recipe.model {
-        Model::Mlp { hidden, .. } => hidden.clone(),
-        other => panic!("the default model is mlp, not {}", other.name()),
-    };
-    assert_eq!(hidden(&images), [512, 256]);
-    assert_eq!(hidden(&table), [64, 64]);
+    assert_eq!((images.train.epochs, images.train.batch_size), (Some(10), Some(128)));
+    assert_eq!((table.train.epochs, table.train.batch_size), (None, None));
+    let models = [&images, &table].map(|recipe| match &recipe.model {
+        Model::Mlp { hidden, .. } => ("mlp", hidden.clone()),
+        Model::Tabular { hidden, .. } => ("tabular", hidden.clone()),
+        other => (other.name(), Vec::new()),
+    });
+    assert_eq!(models, [("mlp", vec![512, 256]), ("tabular", vec![256, 256])]);
     assert_eq!((images.train.optimizer.name(), images.train.optimizer.lr()), ("adam", 1e-3));
-    assert_eq!((table.train.optimizer.name(), table.train.optimizer.lr()), ("adam", 3e-3));
+    assert_eq!((table.train.optimizer.name(), table.train.optimizer.lr()), ("adamw", 2e-3));
     assert_eq!(Kind::of("moons"), Kind::Table);
 }
 
@@ -173,7 +173,7 @@ fn set_takes_toml_values_and_bare_words() {
     ])
     .unwrap();
     assert_eq!(recipe.train.optimizer.lr(), 3e-4);
-    assert_eq!(recipe.train.epochs, 3);
+    assert_eq!(recipe.train.epochs, Some(3));
     assert_eq!(recipe.data.target.as_deref(), Some("sale price"));
     assert_eq!(recipe.train.schedule.schedule.name(), "cosine");
     assert_eq!(recipe.train.schedule.warmup, Span::Epochs(1.0));
@@ -221,10 +221,12 @@ fn every_recipe_key_is_documented() {
         |path: &str| keys.iter().find(|key| key.path == path).unwrap_or_else(|| panic!("{path} is listed"));
     assert_eq!(key("data.source").default, "required");
     assert_eq!(key("data.target").default, "not given");
-    assert_eq!(key("train.epochs").default, "10 (tables: 100)");
+    assert_eq!(key("train.epochs").default, "10 (tables: not given)");
     assert_eq!(key("train.epochs").expects, "a whole number: 1 or more");
     assert_eq!(key("train.optimizer.name").expects, format!("one of {}", optimizers()));
     assert_eq!(key("train.optimizer.beta1").only_for.as_deref(), Some("adam"));
+    assert_eq!(key("model.name").default, "\"mlp\" (tables: \"tabular\")");
+    assert_eq!(key("train.best_by").default, "\"auto\" (tables: \"loss\")");
     assert_eq!(key("model.hidden").default, "[512, 256] (tables: [64, 64])");
     assert_eq!(key("model.layers[].kernel").default, "3");
 }
@@ -290,7 +292,7 @@ fn a_key_of_another_optimizer_or_layer_is_told_apart_from_a_slip() {
     );
     assert_eq!(
         refused("model.layers = [{ type = \"conv\", channels = 3, units = 1 }]"),
-        "r.toml:2: unknown key `model.layers[0].units`; \"conv\" has no `units`, it belongs to linear; \
+        "r.toml:2: unknown key `model.layers[0].units`; \"conv\" has no `units`, it belongs to linear, member_head; \
          \"conv\" has channels, kernel, stride, padding, dilation, groups, bias"
     );
     assert_eq!(
@@ -418,6 +420,10 @@ fn a_value_of_another_type_is_named_with_what_was_expected() {
         (
             "model.layers = [{ type = \"linear\", units = \"all\" }]",
             "`model.layers[0].units` is the text \"all\"; expected a whole number above 0, or \"classes\"",
+        ),
+        (
+            "model.layers = \"relu\"",
+            &format!("`model.layers` is the text \"relu\"; expected a list, each item one of {}", layers()),
         ),
     ];
     for (line, message) in cases {

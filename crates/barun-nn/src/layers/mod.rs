@@ -6,10 +6,14 @@ mod dropout;
 mod flatten;
 mod linear;
 mod maxout;
+mod member_head;
+mod member_scale;
+mod periodic_embedding;
 mod pool;
 mod prelu;
 mod residual;
 mod sequential;
+mod smooth_clip;
 
 pub use crate::activations::kinds::*;
 pub use batch_norm::BatchNorm;
@@ -18,10 +22,14 @@ pub use dropout::{Dropout, DropoutScaling};
 pub use flatten::Flatten;
 pub use linear::Linear;
 pub use maxout::Maxout;
+pub use member_head::MemberHead;
+pub use member_scale::MemberScale;
+pub use periodic_embedding::PeriodicEmbedding;
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
 pub use prelu::Prelu;
 pub use residual::Residual;
 pub use sequential::Sequential;
+pub use smooth_clip::SmoothClip;
 
 use crate::Hyper;
 
@@ -59,6 +67,10 @@ pub fn examples() -> Vec<Box<dyn Hyper>> {
         Box::new(Dropout::default()),
         Box::new(Prelu::new(50)),
         Box::new(Maxout::default()),
+        Box::new(SmoothClip::default()),
+        Box::new(PeriodicEmbedding::new(8)),
+        Box::new(MemberScale::new(8, 32)),
+        Box::new(MemberHead::new(8, 256, 2)),
         Box::new(Sequential::default()),
         Box::new(Residual::new(Sequential::default())),
     ]

@@ -13,9 +13,9 @@ use barun_nn::optimizers::{self, AnyOptimizer, Clip};
 use barun_nn::schedules::{self, Schedule, Span};
 use barun_nn::{Hyper, Init, WeightAverage};
 
-use super::declare::{refuse_keys_of_others, tag_of, written_choice};
+use super::declare::{DefaultName, refuse_keys_of_others, tag_of, written_choice};
 use super::defaults::{Defaults, IMAGES, TABLES};
-use super::setting::{Key, Setting, bad_value, join, unknown_name, wrong_type};
+use super::setting::{Key, Setting, bad_value, by_kind, join, unknown_name, wrong_type};
 use super::tree::{Node, Value};
 use crate::error::Result;
 
@@ -24,7 +24,7 @@ pub trait Vocabulary: Hyper + Clone + fmt::Debug {
     /// One of them, for messages: "an optimizer".
     const NOUN: &'static str;
     /// The name where a table gives settings alone.
-    const DEFAULT: Option<&'static str> = None;
+    const DEFAULT: Option<DefaultName> = None;
     /// Whether it is a table of the recipe, with each setting a key that is written out and listed. Else it is a name,
     /// and a table only where a setting is not the default.
     const IS_TABLE: bool;
@@ -35,7 +35,7 @@ pub trait Vocabulary: Hyper + Clone + fmt::Debug {
 
 impl Vocabulary for AnyOptimizer {
     const NOUN: &'static str = "an optimizer";
-    const DEFAULT: Option<&'static str> = Some("adam");
+    const DEFAULT: Option<DefaultName> = Some(|defaults| defaults.optimizer);
     const IS_TABLE: bool = true;
 
     fn all() -> Vec<Self> {
@@ -45,7 +45,7 @@ impl Vocabulary for AnyOptimizer {
 
 impl Vocabulary for Box<dyn Schedule> {
     const NOUN: &'static str = "a schedule";
-    const DEFAULT: Option<&'static str> = Some("cosine");
+    const DEFAULT: Option<DefaultName> = Some(|_| "cosine");
     const IS_TABLE: bool = true;
 
     /// Warming up is a key of every schedule, see [`Scheduled`].
@@ -190,7 +190,7 @@ impl<T: Vocabulary> Chosen<T> {
             keys.push(key);
             return;
         }
-        let default = T::DEFAULT.map_or("required".to_string(), |name| format!("\"{name}\""));
+        let default = T::DEFAULT.map_or("required".to_string(), |name| by_kind(|d| format!("{:?}", name(d))));
         keys.push(Key { path: join(&key.path, "name"), default, ..key.clone() });
         keys.extend(further.iter().map(|more| Key { path: join(&key.path, &more.path), ..more.clone() }));
         for name in Self::names() {
@@ -227,7 +227,8 @@ impl<T: Vocabulary> Setting for Chosen<T> {
     }
 
     fn read(node: &Node, path: &str, defaults: &Defaults) -> Result<Self> {
-        let name = tag_of(node, path, "name", T::DEFAULT, Self::expects())?;
+        let default = T::DEFAULT.map(|name| name(defaults));
+        let name = tag_of(node, path, "name", default, Self::expects())?;
         Self::read_as(&name, node, path, ("name", &[]), defaults)
     }
 
@@ -265,7 +266,8 @@ impl Setting for Scheduled {
     }
 
     fn read(node: &Node, path: &str, defaults: &Defaults) -> Result<Self> {
-        let name = tag_of(node, path, "name", <Box<dyn Schedule>>::DEFAULT, Self::expects())?;
+        let default = <Box<dyn Schedule>>::DEFAULT.map(|name| name(defaults));
+        let name = tag_of(node, path, "name", default, Self::expects())?;
         let schedule = Chosen::read_as(&name, node, path, ("name", &["warmup"]), defaults)?;
         let warmup = match node.get("warmup") {
             Some(given) => Span::read(given, &join(path, "warmup"), defaults)?,

@@ -73,6 +73,14 @@ impl Recipe {
         Draft::for_source(source).resolve()
     }
 
+    /// The recipe for so many training rows: what was left to them is a number.
+    pub fn for_rows(&self, rows: usize) -> Recipe {
+        let mut recipe = self.clone();
+        recipe.train.epochs = Some(self.train.epochs(rows));
+        recipe.train.batch_size = Some(self.train.batch_size(rows));
+        recipe
+    }
+
     /// The recipe as TOML with every default written out. Reading it gives the same recipe.
     pub fn to_toml(&self) -> String {
         self.write().map(|root| tree::to_toml(&root)).unwrap_or_default()
@@ -289,13 +297,15 @@ fn check_schedule(train: &Train, root: &Node) -> Result<()> {
     let Scheduled { schedule, warmup } = &train.schedule;
     let at = |key: &str| root.find(&format!("train.schedule.{key}")).cloned().unwrap_or_else(|| root.clone());
     let is_all = match *warmup {
-        Span::Epochs(epochs) => epochs >= train.epochs as f64,
+        // Without a number of epochs it is the data that says how many there are.
+        Span::Epochs(epochs) => train.epochs.is_some_and(|all| epochs >= all as f64),
         Span::Share(share) => share >= 1.0,
         // How many steps there are is known with the data.
         Span::Steps(_) => false,
     };
     if is_all {
-        let allowed = format!("less than the run, `train.epochs` ({})", train.epochs);
+        let run = train.epochs.map_or(String::new(), |epochs| format!(", `train.epochs` ({epochs})"));
+        let allowed = format!("less than the run{run}");
         return Err(bad_value(&at("warmup"), "train.schedule.warmup", &allowed));
     }
     let lr = train.optimizer.lr();

@@ -5,17 +5,19 @@ use barun_nn::optimizers::{AnyOptimizer, Clip};
 
 use super::chosen::{Chosen, LossChoice, Scheduled};
 use super::declare::{names, section};
-use super::rules::{AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE_IF_GIVEN};
+use super::defaults::{batch_size_for, epochs_for};
+use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, NOT_NEGATIVE, POSITIVE_IF_GIVEN};
 use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
 
 section! {
     /// `[train]`: how the network learns. `train.lr` is short for `train.optimizer.lr`.
     pub struct Train {
-        /// How many times each training row is seen.
-        epochs: usize = Is(|d| d.epochs), AT_LEAST_ONE;
-        /// How many rows one step learns from.
-        batch_size: usize = Is(|d| d.batch_size), AT_LEAST_ONE;
+        /// How many times each training row is seen. Not given: as many as the rows of a table ask for, 100 for up to
+        /// 10,000, then fewer, down to 10.
+        epochs: Option<usize> = Is(|d| d.epochs), AT_LEAST_ONE_IF_GIVEN;
+        /// How many rows one step learns from. Not given: as many as the rows of a table ask for, from 16 to 256.
+        batch_size: Option<usize> = Is(|d| d.batch_size), AT_LEAST_ONE_IF_GIVEN;
         /// What is minimised: `auto` is `cross_entropy` for classes and `mse` for numbers.
         loss: LossChoice = Is(|_| LossChoice::Auto);
         /// The seed of everything random in training: first weights, shuffles, dropout.
@@ -40,13 +42,25 @@ section! {
         /// The deviation of noise that is added to the weights in each training step, and not kept.
         weight_noise: f64 = Is(|_| 0.0), NOT_NEGATIVE;
         /// By which figure on the validation part the best epoch is chosen, whose weights are kept.
-        best_by: BestBy = Is(|_| BestBy::Auto);
+        best_by: BestBy = Is(|d| d.best_by);
         /// End after so many seconds of training in all, also in the middle of an epoch. Not given: train all epochs.
         max_seconds: Option<f64> = Is(|_| None), POSITIVE_IF_GIVEN;
         /// When to end before all epochs are over.
         early_stopping: EarlyStopping = Inside;
         /// How often the state is written.
         checkpoint: Checkpoint = Inside;
+    }
+}
+
+impl Train {
+    /// The epochs over so many training rows.
+    pub fn epochs(&self, rows: usize) -> usize {
+        self.epochs.unwrap_or_else(|| epochs_for(rows))
+    }
+
+    /// The rows of a step, of so many training rows.
+    pub fn batch_size(&self, rows: usize) -> usize {
+        self.batch_size.unwrap_or_else(|| batch_size_for(rows))
     }
 }
 

@@ -14,9 +14,9 @@ pub fn memory_of(request: &MemoryRequest) -> Result<MemoryReport> {
     let recipe = &request.recipe;
     let data = prepare(recipe, &request.machine)?;
     let setup = trainer(recipe, &data, &request.machine)?.set_up(&data)?;
-    let batch_size = recipe.train.batch_size;
-    let memory = setup.memory(batch_size)?;
     let rows = data.train().len();
+    let batch_size = recipe.train.batch_size(rows);
+    let memory = setup.memory(batch_size)?;
     let batches = around(batch_size, rows)
         .into_iter()
         .map(|size| Ok(BatchMemory::of(&setup.memory(size)?)))

@@ -22,11 +22,11 @@ use crate::trainer::Trainer;
 
 /// Trains a network and leaves it in a run folder. Nothing is written before data, network and settings have been checked.
 pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<TrainReport> {
-    let recipe = &request.recipe;
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let prepared = prepare(recipe, &request.machine)?;
+    let prepared = prepare(&request.recipe, &request.machine)?;
+    let recipe = &request.recipe.for_rows(prepared.train().len());
     let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
     run(recipe, &prepared, plan, (&request.machine, request.memory_limit), callback)
 }
@@ -80,12 +80,13 @@ pub(super) fn trainer(
     let objective = Objective::of(&*loss, targets, 1.0)?;
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
-    check_steps(recipe, data)?;
+    let rows = data.train().len();
+    check_steps(recipe, rows)?;
     let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer((*recipe.train.optimizer).clone())
         .schedule(build::schedule(&recipe.train.schedule))
-        .epochs(recipe.train.epochs)
-        .batch_size(recipe.train.batch_size)
+        .epochs(recipe.train.epochs(rows))
+        .batch_size(recipe.train.batch_size(rows))
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
         .options(build::step_options(&recipe.train))
@@ -99,8 +100,8 @@ pub(super) fn trainer(
 }
 
 /// Whether the settings leave steps to take.
-fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<()> {
-    let (rows, batch) = (data.train().len(), recipe.train.batch_size);
+fn check_steps(recipe: &Recipe, rows: usize) -> Result<()> {
+    let (batch, epochs) = (recipe.train.batch_size(rows), recipe.train.epochs(rows));
     if batch > rows {
         return Err(Error::Setting {
             path: "train.batch_size",
@@ -109,7 +110,7 @@ fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<()> {
             fix: format!("choose at most that: --set train.batch_size={rows}"),
         });
     }
-    let steps = recipe.train.epochs * rows.div_ceil(batch);
+    let steps = epochs * rows.div_ceil(batch);
     match recipe.train.schedule.warmup {
         Span::Steps(warmup) if warmup >= steps as u64 => Err(Error::Setting {
             path: "train.schedule.warmup",
