@@ -4,11 +4,12 @@ use std::path::Path;
 
 use barun_data::table::TargetKind;
 use barun_data::{Colour, Dataset, Method, MinMax, OpenOptions, Scaling, Split, Standardize, Targets};
+use barun_nn::losses::{Loss, Task};
 
 use super::Machine;
 use crate::error::Result;
 use crate::preparation::Preparation;
-use crate::recipe::{self, Loss, Normalize, Recipe};
+use crate::recipe::{self, LossChoice, Normalize, Recipe};
 
 /// Opens the data of a recipe, or other data for its model.
 ///
@@ -56,7 +57,7 @@ fn open_with(
         (options.tell)(&format!("note: {note}"));
     }
     let is_table = Path::new(source).is_file();
-    let wants_numbers = matches!(recipe.train.loss, Loss::Mse | Loss::Mae);
+    let wants_numbers = matches!(&recipe.train.loss, LossChoice::Named(loss) if loss.task() == Task::Numbers);
     match dataset.targets() {
         Targets::Classes { classes, .. }
             if is_table && wants_numbers && classes.iter().all(|class| class.parse::<f64>().is_ok()) =>
