@@ -5,6 +5,7 @@
 
 mod average;
 mod build;
+mod finalize;
 mod fleet;
 mod groups;
 mod memory;
@@ -102,8 +103,8 @@ enum Purpose {
     /// Prediction with dropout.
     Sample,
     Gradients,
-    /// What is watched in training: these names, or all.
-    Watch(Option<Vec<String>>),
+    /// What is watched: these names, or all.
+    Watch(Mode, Option<Vec<String>>),
 }
 
 /// A model, an optimiser and a loss, compiled into steps.
@@ -212,7 +213,7 @@ impl<M: Module + Forward> Step<M> {
         names: Option<&[&str]>,
     ) -> Result<Vec<(String, Buffer)>> {
         let names = names.map(|names| names.iter().map(|name| name.to_string()).collect());
-        self.named(Purpose::Watch(names), state, batch)
+        self.named(Purpose::Watch(Mode::Train, names), state, batch)
     }
 
     /// The program that trains on batches of these shapes, or evaluates them: to compile it now, so that a mistake
