@@ -22,8 +22,11 @@
 
 mod dataset;
 pub mod digits;
+mod divide;
 mod error;
 pub mod idx;
+pub mod integrity;
+mod keys;
 mod loader;
 mod mnist;
 mod normalize;
@@ -35,11 +38,13 @@ pub mod table;
 pub mod toy;
 
 pub use dataset::{Dataset, Features, FeaturesRef, Sample, Target, Targets, one_hot};
+pub use divide::{DividingColumns, GivenPart};
 pub use error::{Error, Result};
+pub use keys::{Groups, Times};
 pub use loader::{Batch, BatchFeatures, BatchTargets, Batches, LastBatch, Loader, LoaderOptions, Order};
 pub use normalize::{Fitted, MinMax, Scaling, ScalingKind, Scope, Standardize};
 pub use open::{OpenOptions, SOURCES, about};
 pub use prepared::{Part, PreparedData};
-pub use split::{Method, Split, SplitData};
+pub use split::{Copies, Method, Split, SplitData};
 pub use suggest::Suggestion;
 pub use table::{PredictionRows, Schema, TargetKind};

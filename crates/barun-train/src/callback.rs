@@ -23,6 +23,11 @@ use crate::report::TrainReport;
 /// }
 /// ```
 pub trait Callback: Send {
+    /// The data has been checked; nothing is trained yet.
+    fn on_check(&mut self, _report: &barun_data::integrity::Report) -> Result<()> {
+        Ok(())
+    }
+
     /// Everything is ready; the first step comes next.
     fn on_start(&mut self, _event: &Start<'_>) -> Result<()> {
         Ok(())
@@ -100,6 +105,10 @@ pub struct EpochEnd<'a> {
 
 /// Several callbacks as one: all are told, and the first that wants to stop gives the reason.
 impl Callback for Vec<Box<dyn Callback>> {
+    fn on_check(&mut self, report: &barun_data::integrity::Report) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_check(report))
+    }
+
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_start(event))
     }

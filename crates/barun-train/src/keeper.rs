@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use barun_data::integrity;
 use barun_engine::State;
 use serde::Serialize;
 
@@ -14,10 +15,8 @@ use crate::metrics::Metrics;
 use crate::predictor::{DATA, PROGRESS, RECIPE};
 use crate::preparation::Preparation;
 use crate::recipe::Recipe;
-use crate::run::{RunFolder, Which};
+use crate::run::{RUNS, RunFolder, Which};
 
-/// Where runs go that are given no folder.
-const RUNS: &str = "runs";
 /// Checkpoints are written at the end of an epoch, but no more often than this: a crash costs at most so much work, and
 /// an epoch of a few milliseconds is not spent on writing. The last ones are always written.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -28,6 +27,7 @@ pub(crate) struct RunPlan {
     pub out: Option<PathBuf>,
     pub force: bool,
     pub recipe: Recipe,
+    pub integrity: Option<integrity::Report>,
 }
 
 impl RunPlan {
@@ -37,6 +37,9 @@ impl RunPlan {
             None => RunFolder::create_numbered(Path::new(RUNS), &self.recipe.short_name())?,
         };
         run.write_recipe(&self.recipe)?;
+        if let Some(report) = &self.integrity {
+            run.write_integrity(report)?;
+        }
         let log = run.log()?;
         let texts = [(RECIPE.to_string(), self.recipe.to_toml()), (DATA.to_string(), preparation.to_text())];
         Ok(Keeper { run, log, texts: texts.into(), written: None })

@@ -1,11 +1,15 @@
 //! What each command has found, as the document that `--json` prints.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use barun_data::integrity::{self, Finding, columns::Column};
 use serde::{Deserialize, Serialize};
 
+use crate::judgement::Judgement;
+
 use crate::memory::{Limit, RunMemory, Textbook};
-use crate::metrics::Metrics;
+use crate::metrics::{Evaluation, Measure, Metrics};
 
 /// What `barun train` has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,14 @@ pub struct TrainReport {
     pub valid: Option<Metrics>,
     /// The kept weights on the test part, looked at once; null where there is none, or the run was interrupted.
     pub test: Option<Metrics>,
+    /// By how much the figures on the training part are better than on the validation part: the difference of their
+    /// accuracies, or of their R2; null where there is no such part. [EVAL-08]
+    pub gap: Option<f64>,
+    /// What the checks of the data have found before training.
+    pub findings: Vec<Finding>,
+    /// All figures on unseen rows, with intervals and baselines; null where there are no such rows, or the run was
+    /// interrupted.
+    pub judgement: Option<Judgement>,
     /// Seconds of training, with its validation.
     pub seconds: f64,
     /// Training rows a second, over the whole run.
@@ -35,6 +47,54 @@ pub struct TrainReport {
     pub interrupted: bool,
     /// Why a callback stopped it before its epochs were over; null where none did.
     pub stopped: Option<String>,
+}
+
+/// What cross-validation has found: a training for each fold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldsReport {
+    /// The folder with a run folder for each fold.
+    pub run: PathBuf,
+    /// Each figure on the folds' test parts, over the folds.
+    pub test: BTreeMap<Measure, Spread>,
+    /// The trainings.
+    pub folds: Vec<TrainReport>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+/// A figure over several trainings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation, dividing by one less than the trainings; null of one training.
+    pub deviation: Option<f64>,
+}
+
+impl Spread {
+    /// Of the figures of several trainings.
+    pub fn of(figures: &[f64]) -> Spread {
+        let n = figures.len() as f64;
+        let mean = figures.iter().sum::<f64>() / n;
+        let scatter: f64 = figures.iter().map(|figure| (figure - mean).powi(2)).sum();
+        Spread { mean, deviation: (figures.len() > 1).then(|| (scatter / (n - 1.0)).sqrt()) }
+    }
+}
+
+/// What `barun check` tells of data before anything is trained on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The data in a line: rows, columns, target.
+    pub about: String,
+    /// The columns of a table; none of images.
+    pub columns: Vec<Column>,
+    /// The classes of the target with their rows; none of numbers.
+    pub classes: Vec<(String, usize)>,
+    /// How often the test part of this data has been looked at; null where nobody could count.
+    pub looks: Option<usize>,
+    /// What the checks have found.
+    #[serde(flatten)]
+    pub report: integrity::Report,
 }
 
 /// What `barun eval` has found.
@@ -51,6 +111,13 @@ pub struct EvalReport {
     /// The figures on them.
     #[serde(flatten)]
     pub metrics: Metrics,
+    /// All figures on them, with intervals.
+    pub evaluation: Evaluation,
+    /// How often the test part of this data has been looked at before; null for other parts.
+    pub earlier_looks: Option<usize>,
+    /// What is to be said of these looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Seconds without reading the data.
     pub seconds: f64,
 }
@@ -157,6 +224,9 @@ mod tests {
             train: metrics,
             valid: Some(metrics),
             test: None,
+            gap: Some(0.0),
+            findings: Vec::new(),
+            judgement: None,
             seconds: 1.0,
             samples_per_second: 100.0,
             seed: 7,
@@ -165,7 +235,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null}"#
         );
     }
 

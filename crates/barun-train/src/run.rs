@@ -4,6 +4,8 @@
 //! runs/digits-mlp-1/
 //!     recipe.toml                     the resolved recipe
 //!     log.jsonl                       one line an epoch
+//!     integrity.json                  what the checks of the data have found
+//!     judgement.json                  the figures on unseen rows, with intervals and baselines
 //!     checkpoints/best.safetensors    the model to use
 //!     checkpoints/last.safetensors    the state to go on from
 //!     .lock                           held while a process writes here
@@ -13,18 +15,32 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use barun_data::integrity;
+
 use crate::error::{Error, Result};
 use crate::files::{io_error, read_text, write_atomically};
+use crate::judgement::Judgement;
 use crate::log::Log;
 use crate::recipe::Recipe;
 
+/// Where runs go that are given no folder.
+pub(crate) const RUNS: &str = "runs";
 const RECIPE: &str = "recipe.toml";
 const LOG: &str = "log.jsonl";
+const INTEGRITY: &str = "integrity.json";
+const JUDGEMENT: &str = "judgement.json";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = ".lock";
 /// What a run writes, and so what `--force` may remove.
-const OWN_FILES: &[&str] =
-    &[RECIPE, LOG, "report.html", "checkpoints/best.safetensors", "checkpoints/last.safetensors"];
+const OWN_FILES: &[&str] = &[
+    RECIPE,
+    LOG,
+    INTEGRITY,
+    JUDGEMENT,
+    "report.html",
+    "checkpoints/best.safetensors",
+    "checkpoints/last.safetensors",
+];
 
 /// Which of a run's two checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +128,11 @@ impl RunFolder {
         write_atomically(&self.path.join(RECIPE), recipe.to_toml().as_bytes())
     }
 
+    /// Writes what the checks of the data have found.
+    pub fn write_integrity(&self, report: &integrity::Report) -> Result<()> {
+        write_json(&self.path.join(INTEGRITY), report)
+    }
+
     /// Opens the log to add lines to it.
     pub fn log(&self) -> Result<Log> {
         Log::open(&self.path.join(LOG))
@@ -128,6 +149,17 @@ pub fn recipe_of(path: &Path) -> Result<Recipe> {
     must_be_a_run(path)?;
     let file = path.join(RECIPE);
     Recipe::from_toml(&read_text(&file)?, &file.to_string_lossy())
+}
+
+/// Writes what the model of the run at `path` is worth.
+pub fn write_judgement(path: &Path, judgement: &Judgement) -> Result<()> {
+    write_json(&path.join(JUDGEMENT), judgement)
+}
+
+fn write_json(path: &Path, document: &impl serde::Serialize) -> Result<()> {
+    let text =
+        serde_json::to_string_pretty(document).map_err(|error| io_error("write", path, error.into()))?;
+    write_atomically(path, text.as_bytes())
 }
 
 /// The log of the run at `path`.

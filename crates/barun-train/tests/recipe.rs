@@ -49,7 +49,10 @@ normalize = "auto"
 train = 0.8
 valid = 0.1
 test = 0.1
-stratify = true
+method = "auto"
+copies = "together"
+folds = 0
+fold = 0
 seed = 0
 
 [model]
@@ -229,7 +232,8 @@ fn an_unknown_key_gets_the_nearest_one() {
     assert_eq!(refused("lr = 0.1"), "r.toml:2: unknown key `lr`; did you mean `train.lr`?");
     assert_eq!(
         refused("data.zebra = 1"),
-        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, normalize, split"
+        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, valid_source, test_source, \
+         normalize, split"
     );
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use barun_train::memory::parse_bytes;
 use barun_train::progress::{self, metrics_text};
-use barun_train::report::TrainReport;
+use barun_train::report::{Spread, TrainReport};
 use barun_train::request::TrainRequest;
 use clap::Args;
 
@@ -20,7 +20,8 @@ use crate::{Outcome, output};
 ///
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
-/// part is looked at once, at the end. Ctrl-C ends the run after the running step, its state saved.
+/// part is looked at once, at the end, and looks are counted over all runs. What is wrong with the data is told before anything
+/// is trained; `barun check` tells it without training. Ctrl-C ends the run after the running step, its state saved.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +32,9 @@ Examples:
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
-loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed.")]
+loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, judgement (all figures on the test part
+with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed. With --folds: run, test (mean
+and deviation of each figure), folds[] of such documents.")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -76,7 +79,13 @@ impl Train {
             memory_limit: self.memory_limit,
             machine,
         };
+        if request.recipe.data.split.folds > 0 && request.recipe.data.split.fold == 0 {
+            return cross_validate(&request, self.common.json);
+        }
         let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
+        if let Some(note) = report.judgement.as_ref().and_then(|judgement| judgement.note.as_ref()) {
+            eprintln!("note: {note}");
+        }
         if self.common.json {
             output::json(&report)?;
         } else {
@@ -95,15 +104,48 @@ fn summary(report: &TrainReport) -> String {
         (Some(reason), false) => format!("stopped: {reason}"),
         (None, false) => "done".to_string(),
     };
+    rows.extend(report.gap.map(|gap| ("gap".to_string(), gap_text(gap))));
     rows.extend(report.run.as_ref().map(|run| ("run".to_string(), run.display().to_string())));
+    let judgement = report.judgement.as_ref().map_or(String::new(), |judgement| judgement.table());
     format!(
-        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}",
+        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}{judgement}",
         report.epochs,
         report.seconds,
         report.samples_per_second,
         report.best_epoch,
         output::columns(&rows),
     )
+}
+
+fn gap_text(gap: f64) -> String {
+    format!("{gap:+.4} from valid to train")
+}
+
+/// Trains once for each fold, and tells how the folds spread.
+fn cross_validate(request: &TrainRequest, json: bool) -> Result<Outcome> {
+    let report = barun_train::cross_validate(request, progress::for_stderr().as_mut())?;
+    if json {
+        output::json(&report)?;
+    } else {
+        let mut text =
+            format!("{} folds, mean and standard deviation on their test parts\n", report.folds.len());
+        let rows: Vec<(String, String)> = report
+            .test
+            .iter()
+            .map(|(measure, spread)| (measure.name().to_string(), spread_text(spread)))
+            .chain([("run".to_string(), report.run.display().to_string())])
+            .collect();
+        text.push_str(&output::columns(&rows));
+        output::text(&text)?;
+    }
+    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+}
+
+fn spread_text(spread: &Spread) -> String {
+    match spread.deviation {
+        Some(deviation) => format!("{:.4} +- {deviation:.4}", spread.mean),
+        None => format!("{:.4}", spread.mean),
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +164,9 @@ mod tests {
             train: metrics,
             valid: Some(metrics),
             test: Some(metrics),
+            gap: Some(0.0),
+            findings: Vec::new(),
+            judgement: None,
             seconds: 12.34,
             samples_per_second: 1234.5,
             seed: 7,
@@ -134,6 +179,7 @@ mod tests {
              \x20 train  loss 0.2500  accuracy 0.9700\n\
              \x20 valid  loss 0.2500  accuracy 0.9700\n\
              \x20 test   loss 0.2500  accuracy 0.9700\n\
+             \x20 gap    +0.0000 from valid to train\n\
              \x20 run    runs/digits-mlp-1\n"
         );
         let interrupted = TrainReport { interrupted: true, test: None, ..report };

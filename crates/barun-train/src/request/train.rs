@@ -1,8 +1,9 @@
 //! `barun train`.
 
-use barun_data::{PreparedData, Targets};
+use barun_data::{PreparedData, SplitData, Targets, integrity};
 use barun_nn::layers::Sequential;
 
+use super::judge::judge;
 use super::{Machine, TrainRequest, data};
 use crate::build;
 use crate::callback::Callback;
@@ -13,7 +14,7 @@ use crate::network::plan;
 use crate::objective::Objective;
 use crate::recipe::{Recipe, Schedule};
 use crate::report::TrainReport;
-use crate::run::RunFolder;
+use crate::run::{RunFolder, write_judgement};
 use crate::trainer::Trainer;
 
 /// Trains a network and leaves it in a run folder. Nothing is written before data, network and settings have been checked.
@@ -22,26 +23,45 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let prepared = prepare(recipe, &request.machine)?;
-    let mut trainer = trainer(recipe, &prepared, &request.machine)?
-        .stop_when(request.machine.stop.clone())
-        .keep(RunPlan { out: request.out.clone(), force: request.force, recipe: recipe.clone() });
+    let split = divided(recipe, &request.machine)?;
+    let checked = integrity::inspect(&split);
+    let fingerprint = integrity::fingerprint(split.dataset());
+    let prepared = prepare(recipe, split)?;
+    let mut trainer =
+        trainer(recipe, &prepared, &request.machine)?.stop_when(request.machine.stop.clone()).keep(RunPlan {
+            out: request.out.clone(),
+            force: request.force,
+            recipe: recipe.clone(),
+            integrity: Some(checked.clone()),
+        });
+    callback.on_check(&checked)?;
     if let Some(limit) = Limit::or_machine(request.memory_limit) {
         trainer = trainer.memory_limit(limit);
     }
     let trained = trainer.fit_with(&prepared, callback)?;
-    let mut report = trained.report().clone();
-    if !report.interrupted && !prepared.test().is_empty() {
+    let mut report = TrainReport { findings: checked.findings, ..trained.report().clone() };
+    if report.interrupted {
+        return Ok(report);
+    }
+    if !prepared.test().is_empty() {
         report.test = Some(trained.test(&prepared)?);
+    }
+    let run = report.run.clone().unwrap_or_default();
+    report.judgement = judge(recipe, &prepared, &trained, (fingerprint, &run), &request.machine)?;
+    if let Some(judgement) = &report.judgement {
+        write_judgement(&run, judgement)?;
     }
     Ok(report)
 }
 
-/// The data of a recipe, divided and scaled.
-pub(super) fn prepare(recipe: &Recipe, machine: &Machine) -> Result<PreparedData> {
-    let dataset = data::open(recipe, &recipe.data.source, machine)?;
-    let prepared =
-        dataset.split(data::split(&recipe.data.split))?.fit(data::scaling(recipe.data.normalize))?;
+/// The data of a recipe, divided.
+pub(super) fn divided(recipe: &Recipe, machine: &Machine) -> Result<SplitData> {
+    data::divide(recipe, data::open(recipe, machine)?)
+}
+
+/// The data of a recipe, scaled.
+pub(super) fn prepare(recipe: &Recipe, split: SplitData) -> Result<PreparedData> {
+    let prepared = split.fit(data::scaling(recipe.data.normalize))?;
     match prepared.dataset().targets() {
         Targets::Values { .. } => Ok(prepared.standardize_target()?),
         Targets::Classes { .. } => Ok(prepared),
