@@ -293,7 +293,8 @@ fn an_unknown_name_gets_the_nearest_one() {
     );
     assert_eq!(
         refused("train.precision = \"f16\""),
-        "r.toml:2: `train.precision` is \"f16\", which is not a precision; known: f32, bf16, f64"
+        "r.toml:2: `train.precision` is \"f16\", which is not a precision; did you mean \"bf16\"? \
+         Known: f32, bf16, f64"
     );
 }
 

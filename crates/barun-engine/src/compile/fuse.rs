@@ -1,14 +1,16 @@
 //! Fusion: which nodes run together.
 //!
-//! Element-wise nodes of one shape join the loop of the operand they read; a reduction ends a loop; a loop without
-//! reductions that reads a contraction or a pooling nobody else reads becomes its epilogue. Joining never makes two
-//! units wait for each other.
+//! Element-wise nodes of one shape join the loop of the operand they read; a reduction ends a loop, unless what it
+//! reduces are short rows: then those join, too, that read the result for its row, and those that compute with the
+//! results of rows alone. A loop without reductions that reads a contraction or a pooling nobody else reads becomes
+//! its epilogue. Joining never makes two units wait for each other.
 
 use std::collections::HashMap;
 
+use super::lower::Rows;
 use super::view::{Viewed, is_inline};
 use crate::graph::Primitive;
-use crate::tensor::Shape;
+use crate::tensor::{DType, Shape};
 
 /// What runs as one kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +42,8 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
             let reads_directly = viewed.views[operand].source == source;
             if reads_directly && iteration(viewed, operand, index) {
                 groups.try_join(index, source, viewed);
+            } else {
+                groups.try_join(index, viewed.views[operand].source, viewed);
             }
         }
     }
@@ -57,6 +61,12 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
 fn iteration(viewed: &Viewed, operand: usize, user: usize) -> bool {
     let nodes = &viewed.graph.nodes;
     is_reduction(&nodes[user].op) || nodes[operand].shape == nodes[user].shape
+}
+
+/// Whether the numbers of an operand lie in memory as bf16.
+fn is_narrow(operand: usize, viewed: &Viewed) -> bool {
+    let source = viewed.views[operand].source;
+    viewed.graph.nodes[source].dtype == DType::BF16
 }
 
 /// Leaves have their memory elsewhere.
@@ -109,6 +119,31 @@ fn loop_kind(viewed: &Viewed, index: usize) -> Option<LoopKind> {
         }),
         op if op.is_elementwise() => Some(LoopKind { shape: inst.shape.clone(), reduced: None }),
         _ => None,
+    }
+}
+
+impl LoopKind {
+    /// The rows of the loop, if it reduces several short ones. (A single row would bring together what a whole step
+    /// computes with its norms.)
+    fn rows(&self) -> Option<Rows> {
+        let axes = self.reduced.as_ref()?;
+        let is_single = self.shape[..axes[0]].iter().product::<usize>() == 1;
+        Rows::of(&self.shape, axes).filter(|_| !is_single)
+    }
+
+    /// The loop that does what both do, if there is one: over the same elements, or one over the rows of the other.
+    fn with(&self, other: &LoopKind) -> Option<LoopKind> {
+        let reduced = match (&self.reduced, &other.reduced) {
+            (Some(a), Some(b)) if a != b => return None,
+            (Some(axes), _) | (None, Some(axes)) => Some(axes.clone()),
+            (None, None) => None,
+        };
+        if self.shape == other.shape {
+            return Some(LoopKind { shape: self.shape.clone(), reduced });
+        }
+        let (whole, part) = if self.reduced.is_some() { (self, other) } else { (other, self) };
+        let is_of_rows = part.reduced.is_none() && whole.rows()?.has_one_each(&part.shape);
+        is_of_rows.then(|| whole.clone())
     }
 }
 
@@ -175,13 +210,9 @@ impl Groups {
             return;
         }
         let (Some(a), Some(b)) = (&self.all[own].kind, &self.all[other].kind) else { return };
-        let reduced = match (&a.reduced, &b.reduced) {
-            (Some(a), Some(b)) if a != b => return,
-            (Some(axes), _) | (None, Some(axes)) => Some(axes.clone()),
-            (None, None) => None,
-        };
+        let Some(kind) = a.with(b) else { return };
         let too_big = self.all[own].members.len() + self.all[other].members.len() > MAX_MEMBERS;
-        if a.shape != b.shape || too_big || !self.read_in_step(own, other, viewed) {
+        if too_big || !self.read_in_step(own, other, &kind, viewed) {
             return;
         }
         // Someone who runs after `other` and before `own`?
@@ -193,18 +224,44 @@ impl Groups {
         if contains(&self.all[other].before, own) {
             return;
         }
-        self.join(other, own, LoopKind { shape: a.shape.clone(), reduced });
+        self.join(other, own, kind);
     }
 
-    /// Whether all that `own` reads of `other` is read at the element being computed: not through a view, and not the
-    /// result of a reduction, which is known only after the loop.
-    fn read_in_step(&self, own: usize, other: usize, viewed: &Viewed) -> bool {
+    /// Whether a loop of this kind can read at the element being computed all that `own` reads of `other`: not through
+    /// a view, and not the result of a reduction, which is known only after the loop - or, of short rows, after the row.
+    fn read_in_step(&self, own: usize, other: usize, kind: &LoopKind, viewed: &Viewed) -> bool {
         let nodes = &viewed.graph.nodes;
-        let mut operands = self.all[own].members.iter().flat_map(|&member| &nodes[member].operands);
-        operands.all(|&operand| {
-            let source = viewed.views[operand].source;
-            self.of[source] != Some(other)
-                || (source == viewed.narrow(operand) && !is_reduction(&nodes[source].op))
+        let rows = kind.rows();
+        let is_of_rows = |node: usize| {
+            let inst = &nodes[node];
+            !is_reduction(&inst.op) && rows.as_ref().is_some_and(|rows| rows.has_one_each(&inst.shape))
+        };
+        let reads = |member: usize, operand: usize| {
+            let (view, shape) = (&viewed.views[operand], &nodes[operand].shape);
+            let source = view.source;
+            let is_read_of_other = self.of[source] == Some(other);
+            let is_given_by_row = is_reduction(&nodes[source].op) || is_of_rows(source);
+            let is_whole = || view.is_whole(shape, &nodes[source].shape);
+            match &rows {
+                Some(_) if is_of_rows(member) => {
+                    let is_even = view.is_contiguous(shape) || view.strides.iter().all(|&stride| stride == 0);
+                    !is_narrow(operand, viewed)
+                        && shape.elements() == nodes[member].shape.elements()
+                        && if is_read_of_other { is_given_by_row && is_whole() } else { is_even }
+                }
+                Some(rows) if is_read_of_other && is_given_by_row => {
+                    view.offset == 0 && rows.is_same_along(view, shape)
+                }
+                _ => {
+                    !is_read_of_other
+                        || (source == viewed.narrow(operand) && !is_reduction(&nodes[source].op))
+                }
+            }
+        };
+        let both = [own, other].into_iter().flat_map(|group| &self.all[group].members);
+        both.into_iter().all(|&member| {
+            !(is_of_rows(member) && nodes[member].dtype == DType::BF16)
+                && nodes[member].operands.iter().all(|&operand| reads(member, operand))
         })
     }
 
@@ -294,13 +351,17 @@ fn attach_epilogues(viewed: &Viewed, units: &mut Vec<Unit>) {
             };
             is_output[node] || users[node].iter().any(|&user| leaves(user))
         };
+        let reads_reductions = unit.members.iter().any(|&member| {
+            let mut sources = nodes[member].operands.iter().map(|&operand| viewed.views[operand].source);
+            sources.any(|source| is_own(source) && is_reduction(&nodes[source].op))
+        });
         let (reductions, chain): (Vec<usize>, Vec<usize>) =
             unit.members.iter().copied().partition(|&member| is_reduction(&nodes[member].op));
         let can_split = reductions.iter().all(|&member| {
             let operand = viewed.narrow(nodes[member].operands[0]);
             is_own(operand) && is_stored(operand)
         });
-        if unit.anchor.is_some() || chain.is_empty() || !can_split {
+        if unit.anchor.is_some() || chain.is_empty() || !can_split || reads_reductions {
             continue;
         }
         let operands = unit

@@ -3,15 +3,18 @@
 //! A bf16 node may have two tile values: the *narrow* one, as memory holds it, and the *wide* one, the same number in f32,
 //! which is computed with. Each is made from the other where it is first asked for, so that a value is rounded once,
 //! where its node rounds it, whether or not it goes through memory.
+//!
+//! A loop over short rows ([`Rows`]) also has tile values with one element for each row: what its reductions give, what
+//! is computed from them alone, and operands that are the same along a row. Nodes that read such a value at every
+//! element of the row read it filled out.
 
 use std::collections::{HashMap, HashSet};
 
-use super::fuse::is_reduction;
 use super::view::{View, Viewed, is_inline};
 use crate::cpu::fused::{Access, FusedLoop, Load, Pattern, Reduce, Store};
 use crate::cpu::isa::Isa;
-use crate::cpu::tile::{Instr, Reduction, TILE, TileOp};
-use crate::graph::Primitive;
+use crate::cpu::tile::{Each, Instr, Reduction, TILE, TileOp};
+use crate::graph::{Literal, Primitive};
 use crate::tensor::{DType, Shape};
 
 /// A loop and the node whose buffer each of its pointers is.
@@ -20,18 +23,64 @@ pub struct Lowered {
     pub pointers: Vec<usize>,
 }
 
+/// Short rows that a loop walks, of which a tile holds at least one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    /// All elements.
+    shape: Shape,
+    /// The first axis of a row; a row goes on to the last.
+    first_axis: usize,
+}
+
+impl Rows {
+    /// The rows that a reduction of `shape` over `axes` takes, if they are short.
+    pub fn of(shape: &Shape, axes: &[usize]) -> Option<Rows> {
+        pattern(shape, axes).short_row()?;
+        Some(Rows { shape: shape.clone(), first_axis: axes[0] })
+    }
+
+    /// Elements of a row.
+    fn length(&self) -> usize {
+        self.shape[self.first_axis..].iter().product()
+    }
+
+    /// Whether a node of this shape has an element for each row, and not for each element.
+    pub fn has_one_each(&self, shape: &Shape) -> bool {
+        shape != &self.shape && shape.elements() * self.length() == self.shape.elements()
+    }
+
+    /// Whether a view of the shape of all elements is the same along each row, and walks from row to row without gaps.
+    pub fn is_same_along(&self, view: &View, shape: &Shape) -> bool {
+        let (kept, row) = self.shape.split_at(self.first_axis);
+        let mut expected = 1;
+        let steps = |(axis, &size): (usize, &usize)| {
+            let is_next = size == 1 || view.strides[axis] == expected;
+            expected *= size as isize;
+            is_next
+        };
+        *shape == self.shape
+            && (0..row.len()).all(|axis| row[axis] == 1 || view.strides[self.first_axis + axis] == 0)
+            && kept.iter().enumerate().rev().all(steps)
+    }
+}
+
 /// The loop over `members`; `stored` says which of them others need.
 pub fn lower(viewed: &Viewed, members: &[usize], stored: impl Fn(usize) -> bool, isa: Isa) -> Lowered {
     let nodes = &viewed.graph.nodes;
-    let reduction = members.iter().find(|&&member| is_reduction(&nodes[member].op));
-    let shape = match reduction {
-        Some(&member) => nodes[nodes[member].operands[0]].shape.clone(),
+    let reduced = members.iter().find_map(|&member| match &nodes[member].op {
+        Primitive::Sum { axes } | Primitive::Max { axes } => Some((nodes[member].operands[0], axes)),
+        _ => None,
+    });
+    let shape = match reduced {
+        Some((operand, _)) => nodes[operand].shape.clone(),
         None => nodes[members[0]].shape.clone(),
     };
     let mut builder = Builder {
         viewed,
         shape: shape.clone(),
+        rows: reduced.and_then(|(_, axes)| Rows::of(&shape, axes)),
         values: HashMap::new(),
+        row_values: HashMap::new(),
         narrow: HashMap::new(),
         pointers: Vec::new(),
         views: Vec::new(),
@@ -43,7 +92,7 @@ pub fn lower(viewed: &Viewed, members: &[usize], stored: impl Fn(usize) -> bool,
             stores: Vec::new(),
             reduces: Vec::new(),
             guard: None,
-            pattern: reduction.map(|&member| pattern(&shape, &nodes[member].op)),
+            pattern: reduced.map(|(_, axes)| pattern(&shape, axes)),
             registers: Vec::new(),
             register_count: 0,
             steps: Vec::new(),
@@ -58,10 +107,7 @@ pub fn lower(viewed: &Viewed, members: &[usize], stored: impl Fn(usize) -> bool,
 }
 
 /// `[outer, reduced, inner]` of a reduction whose axes are neighbours.
-fn pattern(shape: &Shape, op: &Primitive) -> Pattern {
-    let (Primitive::Sum { axes } | Primitive::Max { axes }) = op else {
-        unreachable!("only reductions have a pattern")
-    };
+fn pattern(shape: &Shape, axes: &[usize]) -> Pattern {
     let (first, last) = (axes[0], axes[axes.len() - 1]);
     Pattern {
         outer: shape[..first].iter().product(),
@@ -73,12 +119,16 @@ fn pattern(shape: &Shape, op: &Primitive) -> Pattern {
 struct Builder<'a> {
     viewed: &'a Viewed,
     shape: Shape,
+    /// The rows that are reduced, if they are short.
+    rows: Option<Rows>,
     /// The tile value of each node, as an operand; of bf16 the wide one.
     values: HashMap<usize, u16>,
+    /// The tile value of nodes that have one element for each row.
+    row_values: HashMap<usize, u16>,
     /// The narrow tile value of bf16 nodes.
     narrow: HashMap<usize, u16>,
     pointers: Vec<usize>,
-    /// The view of each load, until the axes are joined.
+    /// The view of each load for every element, until the axes are joined.
     views: Vec<View>,
     body: FusedLoop,
 }
@@ -90,22 +140,45 @@ impl Builder<'_> {
             let reduction =
                 if matches!(inst.op, Primitive::Sum { .. }) { Reduction::Sum } else { Reduction::Max };
             let value = self.operand(inst.operands[0]);
-            let pointer = self.pointer(member);
-            self.body.reduces.push(Reduce { pointer, dtype: inst.dtype, value, reduction });
-            return;
+            let Some(rows) = &self.rows else {
+                let pointer = self.pointer(member);
+                self.body.reduces.push(Reduce { pointer, dtype: inst.dtype, value, reduction });
+                return;
+            };
+            let op = TileOp::ReduceRows { reduction, row: rows.length() };
+            let value = self.emit(op, inst.dtype, Each::Element, &[value]);
+            return self.row_member(member, value, stored);
+        }
+        if self.rows.as_ref().is_some_and(|rows| rows.has_one_each(&inst.shape)) {
+            let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.row_operand(operand)).collect();
+            let value = self.compute(member, Each::Row, &operands);
+            return self.row_member(member, value, stored);
         }
         if inst.dtype == DType::BF16 {
             self.narrow_member(member);
         } else {
             let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.operand(operand)).collect();
-            let value = self.compute(member, &operands);
+            let value = self.compute(member, Each::Element, &operands);
             self.values.insert(member, value);
         }
         if stored {
             let value = if inst.dtype == DType::BF16 { self.narrow(member) } else { self.values[&member] };
-            let pointer = self.pointer(member);
-            self.body.stores.push(Store { pointer, dtype: inst.dtype, value, direct: false });
+            self.store(member, Each::Element, value);
         }
+    }
+
+    /// Takes note of the value of a node that has one element for each row.
+    fn row_member(&mut self, member: usize, value: u16, stored: bool) {
+        self.row_values.insert(member, value);
+        if stored {
+            self.store(member, Each::Row, value);
+        }
+    }
+
+    fn store(&mut self, member: usize, each: Each, value: u16) {
+        let pointer = self.pointer(member);
+        let dtype = self.viewed.graph.nodes[member].dtype;
+        self.body.stores.push(Store { pointer, dtype, each, value, direct: false });
     }
 
     /// Computes a bf16 node: choices of bf16 numbers stay wide, what rounds becomes narrow.
@@ -115,30 +188,30 @@ impl Builder<'_> {
         match (&inst.op, from) {
             (Primitive::Where | Primitive::Binary(_), _) => {
                 let operands: Vec<u16> = inst.operands.iter().map(|&operand| self.operand(operand)).collect();
-                let value = self.compute(member, &operands);
+                let value = self.compute(member, Each::Element, &operands);
                 self.values.insert(member, value);
             }
             (Primitive::Cast { .. }, Some(from)) if from != DType::BF16 => {
                 let operand = self.operand(inst.operands[0]);
-                let value = self.emit(TileOp::Cast(DType::BF16), from, &[operand]);
+                let value = self.emit(TileOp::Cast(DType::BF16), from, Each::Element, &[operand]);
                 self.narrow.insert(member, value);
             }
             (Primitive::Unary(_), _) => {
                 let operand = self.operand(inst.operands[0]);
-                let value = self.compute(member, &[operand]);
-                let value = self.emit(TileOp::Cast(DType::BF16), DType::F32, &[value]);
+                let value = self.compute(member, Each::Element, &[operand]);
+                let value = self.emit(TileOp::Cast(DType::BF16), DType::F32, Each::Element, &[value]);
                 self.narrow.insert(member, value);
             }
             _ => {
                 let operand = self.narrow(inst.operands[0]);
-                let value = self.emit(TileOp::Copy, DType::BF16, &[operand]);
+                let value = self.emit(TileOp::Copy, DType::BF16, Each::Element, &[operand]);
                 self.narrow.insert(member, value);
             }
         }
     }
 
     /// The instruction of a node over the wide values of its operands.
-    fn compute(&mut self, node: usize, operands: &[u16]) -> u16 {
+    fn compute(&mut self, node: usize, each: Each, operands: &[u16]) -> u16 {
         let nodes = &self.viewed.graph.nodes;
         let inst = &nodes[node];
         let operand_dtype = |index: usize| nodes[inst.operands[index]].dtype;
@@ -154,22 +227,24 @@ impl Builder<'_> {
             }
             _ => (TileOp::Copy, inst.dtype),
         };
-        self.emit(op, dtype.computed(), operands)
+        self.emit(op, dtype.computed(), each, operands)
     }
 
     /// Adds an instruction and gives its value; if an earlier one computes the same (chains that several nodes
     /// recompute), that one's.
-    fn emit(&mut self, op: TileOp, dtype: DType, operands: &[u16]) -> u16 {
+    fn emit(&mut self, op: TileOp, dtype: DType, each: Each, operands: &[u16]) -> u16 {
         let mut slots = [0; 3];
         slots[..operands.len()].copy_from_slice(operands);
-        let is_same = |instr: &&Instr| (&instr.op, instr.dtype, instr.operands) == (&op, dtype, slots);
+        let is_same = |instr: &&Instr| {
+            (&instr.op, instr.dtype, instr.each, instr.operands) == (&op, dtype, each, slots)
+        };
         if !matches!(op, TileOp::Random { .. })
             && let Some(same) = self.body.code.iter().find(is_same)
         {
             return same.result;
         }
         let result = self.value();
-        self.body.code.push(Instr { op, dtype, result, operands: slots });
+        self.body.code.push(Instr { op, dtype, each, result, operands: slots });
         result
     }
 
@@ -193,20 +268,66 @@ impl Builder<'_> {
         }
         let inst = &self.viewed.graph.nodes[node];
         let value = match inst.op {
-            Primitive::Full { value: literal } => {
-                let value = self.value();
-                self.body.constants.push((value, inst.dtype.computed(), literal));
-                value
-            }
-            _ if is_inline(&inst.op) => self.compute(node, &[]),
+            Primitive::Full { value: literal } => self.constant(inst.dtype, literal),
+            _ if is_inline(&inst.op) => self.compute(node, Each::Element, &[]),
             _ if self.viewed.narrow(node) != node => self.operand(self.viewed.narrow(node)),
             _ if inst.dtype == DType::BF16 || self.viewed.is_widened(node) => {
                 let narrow = self.narrow(node);
-                self.emit(TileOp::Cast(DType::F32), DType::BF16, &[narrow])
+                self.emit(TileOp::Cast(DType::F32), DType::BF16, Each::Element, &[narrow])
             }
-            _ => self.load(node),
+            _ => self.filled(node).unwrap_or_else(|| self.load(node)),
         };
         self.values.insert(node, value);
+        value
+    }
+
+    /// The value of an operand that is the same along each row, filled out.
+    fn filled(&mut self, node: usize) -> Option<u16> {
+        let inst = &self.viewed.graph.nodes[node];
+        let view = &self.viewed.views[node];
+        let rows = self.rows.as_ref().filter(|rows| rows.is_same_along(view, &inst.shape))?;
+        let row = rows.length();
+        let value = match self.row_values.get(&view.source) {
+            Some(&value) if view.offset == 0 => value,
+            _ if view.strides.iter().all(|&stride| stride == 0) || row == 1 => return None,
+            _ => self.row_load(node),
+        };
+        Some(self.emit(TileOp::FillRows { row }, inst.dtype, Each::Element, &[value]))
+    }
+
+    /// The value of an operand of a node that has one element for each row.
+    fn row_operand(&mut self, node: usize) -> u16 {
+        let inst = &self.viewed.graph.nodes[node];
+        let view = &self.viewed.views[node];
+        let is_whole = view.is_whole(&inst.shape, &self.viewed.graph.nodes[view.source].shape);
+        let node = if is_whole { view.source } else { node };
+        if let Some(&value) = self.row_values.get(&node) {
+            return value;
+        }
+        let value = match inst.op {
+            Primitive::Full { value: literal } => self.constant(inst.dtype, literal),
+            _ if is_inline(&inst.op) => self.compute(node, Each::Row, &[]),
+            _ => self.row_load(node),
+        };
+        self.row_values.insert(node, value);
+        value
+    }
+
+    fn constant(&mut self, dtype: DType, literal: Literal) -> u16 {
+        let value = self.value();
+        self.body.constants.push((value, dtype.computed(), literal));
+        value
+    }
+
+    /// Reads what has one element for each row, or one for all.
+    fn row_load(&mut self, node: usize) -> u16 {
+        let view = &self.viewed.views[node];
+        let (offset, dtype) = (view.offset, self.viewed.graph.nodes[view.source].dtype);
+        let is_uniform = view.strides.iter().all(|&stride| stride == 0);
+        let access = if is_uniform { Access::Uniform { offset } } else { Access::Contiguous { offset } };
+        let pointer = self.pointer(view.source);
+        let value = self.value();
+        self.body.loads.push(Load { pointer, dtype, access, each: Each::Row, value });
         value
     }
 
@@ -218,7 +339,7 @@ impl Builder<'_> {
         let in_loop = self.values.contains_key(&node) || is_inline(&self.viewed.graph.nodes[node].op);
         let value = if in_loop {
             let wide = self.operand(node);
-            self.emit(TileOp::Cast(DType::BF16), DType::F32, &[wide])
+            self.emit(TileOp::Cast(DType::BF16), DType::F32, Each::Element, &[wide])
         } else {
             self.load(node)
         };
@@ -236,7 +357,8 @@ impl Builder<'_> {
         view.strides = if inst.shape == self.shape { view.strides } else { vec![0; self.shape.rank()] };
         self.views.push(view);
         let value = self.value();
-        self.body.loads.push(Load { pointer, dtype, access: Access::Uniform { offset: 0 }, value });
+        let access = Access::Uniform { offset: 0 };
+        self.body.loads.push(Load { pointer, dtype, access, each: Each::Element, value });
         value
     }
 
@@ -270,7 +392,8 @@ impl Builder<'_> {
         }
         let contiguous: Vec<isize> =
             Shape::from(&sizes[..]).strides().iter().map(|&stride| stride as isize).collect();
-        for ((load, view), strides) in self.body.loads.iter_mut().zip(&self.views).zip(strides) {
+        let loads = self.body.loads.iter_mut().filter(|load| load.each == Each::Element);
+        for ((load, view), strides) in loads.zip(&self.views).zip(strides) {
             let offset = view.offset;
             load.access = if strides == contiguous {
                 Access::Contiguous { offset }
@@ -298,7 +421,7 @@ fn period(sizes: &[usize], strides: &[isize], contiguous: &[isize]) -> Option<us
 /// Turns a loop of which every store keeps the old value unless one condition holds into a loop that runs only if it
 /// holds: `slot <- where(ok, new, slot)` in place becomes `if ok { slot <- new }`.
 pub fn guard_updates(body: &mut FusedLoop, same_memory: impl Fn(usize, usize) -> bool) {
-    if body.stores.is_empty() || !body.reduces.is_empty() {
+    if body.stores.is_empty() || body.pattern.is_some() {
         return;
     }
     let load_of = |value: u16| body.loads.iter().find(|load| load.value == value);
@@ -351,6 +474,7 @@ fn drop_unused(body: &mut FusedLoop) {
 pub fn operand_count(op: &TileOp) -> usize {
     match op {
         TileOp::Unary(_) | TileOp::Cast(_) | TileOp::Copy => 1,
+        TileOp::ReduceRows { .. } | TileOp::FillRows { .. } => 1,
         TileOp::Binary(_) | TileOp::Random { .. } => 2,
         TileOp::Where => 3,
         TileOp::Iota { .. } => 0,

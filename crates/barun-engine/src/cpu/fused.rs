@@ -1,6 +1,10 @@
 //! The fused loop: one pass over an iteration space that loads, computes a chain of element-wise instructions tile by
 //! tile, stores, and reduces.
 //!
+//! Where what is reduced are short rows, a tile holds whole rows: reductions are instructions of the chain, and what
+//! they give can be read again for each element of its row (`ReduceRows` and `FillRows` of `tile.rs`), so that a
+//! softmax, its loss and its gradient are one visit.
+//!
 //! Reductions follow one tree that depends on the shape alone: rows are cut into leaves of [`TILE`] elements reduced in
 //! sixteen lanes, leaves are added in order within a span, spans in order; columns are added row by row within blocks
 //! of [`BLOCK_ROWS`], blocks in order. Where rows are shorter than [`BLOCK_WIDTH`], as many as fit lie side by side
@@ -10,7 +14,7 @@ mod access;
 
 use super::isa::Isa;
 use super::native::Step;
-use super::tile::{Instr, Number, Reduction, TILE, accumulate, fill, reduce_rows, run_tile};
+use super::tile::{Each, Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
 use crate::graph::Literal;
 use crate::tensor::DType;
 pub use access::Access;
@@ -54,19 +58,23 @@ pub struct Load {
     pub pointer: usize,
     /// Element type.
     pub dtype: DType,
-    /// Where its elements lie.
+    /// Where its elements lie; those for each row contiguous, or all the same.
     pub access: Access,
+    /// What it has elements for.
+    pub each: Each,
     /// The tile value.
     pub value: u16,
 }
 
-/// A result written element by element, contiguous in the order of the iteration.
+/// A result written element by element or row by row, contiguous in the order of the iteration.
 #[derive(Clone, Debug)]
 pub struct Store {
     /// Which of the loop's pointers.
     pub pointer: usize,
     /// Element type.
     pub dtype: DType,
+    /// What it has elements for.
+    pub each: Each,
     /// The tile value.
     pub value: u16,
     /// Whether the instruction writes to memory itself; otherwise the tile is copied out at its end (needed where the
@@ -74,7 +82,7 @@ pub struct Store {
     pub direct: bool,
 }
 
-/// A reduction of a tile value.
+/// A reduction of a tile value, of which a result takes more than one tile.
 #[derive(Clone, Debug)]
 pub struct Reduce {
     /// Which of the loop's pointers takes the result.
@@ -99,6 +107,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// Elements of a row, if what is reduced are rows of which a tile holds at least one. Tiles are then of whole rows,
+    /// and what is reduced can be read again in the same visit.
+    pub fn short_row(self) -> Option<usize> {
+        (self.inner == 1 && (1..=TILE).contains(&self.reduced)).then_some(self.reduced)
+    }
+
     /// Rows of a column reduction that lie side by side.
     fn rows_side_by_side(self) -> usize {
         (BLOCK_WIDTH / self.inner.max(1)).max(1)
@@ -276,20 +290,12 @@ impl FusedLoop {
         unsafe {
             let mut tile = Tile::new(self, pointers, scratch);
             let row = pattern.reduced;
-            if row <= TILE {
-                let rows_per_tile = (TILE / row.max(1)).max(1);
+            if pattern.short_row().is_some() {
+                let rows_per_tile = TILE / row;
                 let mut unit = first;
                 while unit < last {
                     let rows = rows_per_tile.min(last - unit);
                     tile.run(unit * row, rows * row);
-                    for reduce in &self.reduces {
-                        with_number!(reduce.dtype, T, {
-                            let values = tile.slice::<T>(reduce.value, rows * row);
-                            let results = pointers[reduce.pointer].cast::<T>().add(unit);
-                            let results = std::slice::from_raw_parts_mut(results, rows);
-                            reduce_rows(self.isa, reduce.reduction, values, row, results);
-                        });
-                    }
                     unit += rows;
                 }
                 return;
@@ -298,16 +304,20 @@ impl FusedLoop {
             for unit in first..last {
                 let (outer, part) = (unit / parts, unit % parts);
                 let (from, to) = (part * SPAN, ((part + 1) * SPAN).min(row));
+                if row == 0 {
+                    for one in &self.reduces {
+                        with_number!(one.dtype, T, {
+                            pointers[one.pointer].cast::<T>().add(outer).write(one.reduction.identity());
+                        });
+                    }
+                }
                 let mut at = from;
                 while at < to {
                     let count = TILE.min(to - at);
                     tile.run(outer * row + at, count);
                     for (index, one) in self.reduces.iter().enumerate() {
                         with_number!(one.dtype, T, {
-                            let mut leaf = [T::ZERO];
-                            let values = tile.slice::<T>(one.value, count);
-                            reduce_rows(self.isa, one.reduction, values, count, &mut leaf);
-                            let [leaf] = leaf;
+                            let leaf = reduce(self.isa, one.reduction, tile.slice::<T>(one.value, count));
                             let place = if parts == 1 {
                                 pointers[one.pointer].cast::<T>().add(outer)
                             } else {
@@ -501,11 +511,17 @@ impl<'a> Tile<'a> {
             return;
         }
         let program = self.program;
+        let row = program.pattern.and_then(Pattern::short_row).unwrap_or(1);
+        let part = |each: Each| match each {
+            Each::Element => (start, count),
+            Each::Row => (start / row, count / row),
+        };
         // SAFETY: the loop's loads and stores lie inside its buffers for every element of the iteration.
         unsafe {
             for load in &program.loads {
                 let base = self.pointers[load.pointer];
                 let size = load.dtype.size() as isize;
+                let (start, count) = part(load.each);
                 match &load.access {
                     Access::Contiguous { offset } => {
                         let from = base.offset((offset + start as isize) * size);
@@ -534,11 +550,13 @@ impl<'a> Tile<'a> {
             }
             for store in &program.stores {
                 if store.direct {
+                    let (start, _) = part(store.each);
                     self.values[store.value as usize] =
                         self.pointers[store.pointer].add(start * store.dtype.size());
                 }
             }
             for step in &program.steps {
+                let (start, count) = part(program.code[step.range().start].each);
                 match step {
                     Step::Native(_, native) => native.run(self.values, count),
                     Step::Interpreted(range) => {
@@ -549,6 +567,7 @@ impl<'a> Tile<'a> {
             for store in &program.stores {
                 if !store.direct {
                     let size = store.dtype.size();
+                    let (start, count) = part(store.each);
                     let to = self.pointers[store.pointer].add(start * size);
                     std::ptr::copy(self.values[store.value as usize], to, count * size);
                 }

@@ -45,6 +45,27 @@ pub enum TileOp {
         /// Tells draws apart.
         key: u64,
     },
+    /// Each row of the operand becomes one element of a value that has one for each row.
+    ReduceRows {
+        /// Sum or maximum.
+        reduction: Reduction,
+        /// Elements of a row.
+        row: usize,
+    },
+    /// Each element of an operand that has one for each row fills a row.
+    FillRows {
+        /// Elements of a row.
+        row: usize,
+    },
+}
+
+/// What a tile value has elements for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Each {
+    /// Every element of the tile.
+    Element,
+    /// Every row of a tile of whole rows.
+    Row,
 }
 
 /// One instruction over tile values, which are named by their index in the table of pointers.
@@ -54,6 +75,8 @@ pub struct Instr {
     pub op: TileOp,
     /// The type of its operands (of the result, where there are none).
     pub dtype: DType,
+    /// What it is done for; [`TileOp::ReduceRows`] and [`TileOp::FillRows`] for every element.
+    pub each: Each,
     /// The value it makes; never one of its operands.
     pub result: u16,
     /// The values it takes.
@@ -380,6 +403,17 @@ multiversion! {
                     (TileOp::Cast(to), _) => cast_byte(input(at(0), count), *to, result),
                     (TileOp::Copy, dtype) => std::ptr::copy_nonoverlapping(at(0), result, count * dtype.size()),
                     (TileOp::Iota { stride, size }, dtype) => iota(*stride, *size, start, dtype, result, count),
+                    (TileOp::ReduceRows { reduction, row }, dtype) => match dtype {
+                        DType::F32 => each_row::<f32>(*reduction, input(at(0), count), *row, output(result, count / row)),
+                        DType::F64 => each_row::<f64>(*reduction, input(at(0), count), *row, output(result, count / row)),
+                        _ => each_row::<i64>(*reduction, input(at(0), count), *row, output(result, count / row)),
+                    },
+                    (TileOp::FillRows { row }, dtype) => match dtype.size() {
+                        1 => fill_rows::<u8>(input(at(0), count / row), *row, output(result, count)),
+                        2 => fill_rows::<u16>(input(at(0), count / row), *row, output(result, count)),
+                        4 => fill_rows::<u32>(input(at(0), count / row), *row, output(result, count)),
+                        _ => fill_rows::<u64>(input(at(0), count / row), *row, output(result, count)),
+                    },
                     (TileOp::Random { key }, dtype) => {
                         let (seed, step) = (at(0).cast::<i64>().read(), at(1).cast::<i64>().read());
                         uniform(*key, seed, step, start, dtype, result, count);
@@ -477,16 +511,33 @@ fn reduce_short<T: Number>(values: &[T], identity: T, f: impl Fn(T, T) -> T) -> 
     lanes[0]
 }
 
+/// Reduces rows of `row` values each, at most a tile, in the canonical order: lanes, then a tree.
+#[inline(always)]
+fn each_row<T: Number>(reduction: Reduction, values: &[T], row: usize, results: &mut [T]) {
+    for (result, values) in results.iter_mut().zip(values.chunks_exact(row)) {
+        *result = reduce_leaf(reduction, values);
+    }
+}
+
+#[inline(always)]
+fn reduce_leaf<T: Number>(reduction: Reduction, values: &[T]) -> T {
+    match reduction {
+        Reduction::Sum => reduce_with(values, T::ZERO, T::plus),
+        Reduction::Max => reduce_with(values, T::LOWEST, T::larger),
+    }
+}
+
+#[inline(always)]
+fn fill_rows<T: Copy>(values: &[T], row: usize, result: &mut [T]) {
+    for (result, &value) in result.chunks_exact_mut(row).zip(values) {
+        result.fill(value);
+    }
+}
+
 multiversion! {
-    /// Reduces rows of `row` values each, at most a tile, in the canonical order: sixteen lanes, then a tree.
-    pub fn reduce_rows<T: Number>(reduction: Reduction, values: &[T], row: usize, results: &mut [T]) {
-        for (index, result) in results.iter_mut().enumerate() {
-            let values = &values[index * row..][..row];
-            *result = match reduction {
-                Reduction::Sum => reduce_with(values, T::ZERO, T::plus),
-                Reduction::Max => reduce_with(values, T::LOWEST, T::larger),
-            };
-        }
+    /// Reduces a leaf, at most a tile of values, in the canonical order: lanes, then a tree.
+    pub fn reduce<T: Number>(reduction: Reduction, values: &[T]) -> T {
+        reduce_leaf(reduction, values)
     }
 }
 

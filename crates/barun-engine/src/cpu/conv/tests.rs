@@ -215,7 +215,7 @@ fn check<T: Sample>(spec: &ConvSpec, dice: &mut Dice, wide: &'static Micro<T>) {
 /// The kernels that multiply pairs of bf16 against the plain loop, and the instructions against their emulation.
 fn check_pairs(spec: &ConvSpec, dice: &mut Dice) {
     let operands = Operands::<bf16>::random(dice, spec);
-    for which in WHICH {
+    for which in [Which::Forward, Which::InputGrad, Which::WeightGrad] {
         let expected = which.naive(spec, &operands);
         for (isa, emulated) in [(Isa::Avx512Bf16, &EMULATED_AVX512), (Isa::Amx, &EMULATED_AMX)] {
             let got = which.run(spec, emulated, &operands, Order::Forwards);

@@ -17,10 +17,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::isa::Isa;
-use super::tile::Instr;
+use super::tile::{Each, Instr};
 pub use translate::Surroundings;
 
-/// A stretch of the tile code of a loop.
+/// A stretch of the tile code of a loop, all for each element or all for each row.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// These instructions are interpreted.
@@ -79,18 +79,21 @@ const SHORTEST: usize = 2;
 /// Cuts code into stretches for the machine and for the interpreter, where this machine can run native code with `isa`.
 pub fn stretches(code: &[Instr], isa: Isa) -> Vec<(Range<usize>, bool)> {
     let can = cfg!(target_arch = "x86_64") && isa != Isa::Scalar && Isa::Avx2.is_available();
-    let each = code.iter().enumerate();
-    let each = join(each.map(|(at, instr)| (at..at + 1, can && translate::is_translated(instr))));
-    join(each.into_iter().map(|(range, native)| (range.clone(), native && range.len() >= SHORTEST)))
+    let single = code.iter().enumerate();
+    let single = single.map(|(at, instr)| (at..at + 1, instr.each, can && translate::is_translated(instr)));
+    let long = join(single)
+        .into_iter()
+        .map(|(range, each, native)| (range.clone(), each, native && range.len() >= SHORTEST));
+    join(long).into_iter().map(|(range, _, native)| (range, native)).collect()
 }
 
 /// Joins neighbours of one kind.
-fn join(stretches: impl Iterator<Item = (Range<usize>, bool)>) -> Vec<(Range<usize>, bool)> {
-    let mut joined: Vec<(Range<usize>, bool)> = Vec::new();
-    for (range, native) in stretches {
+fn join(stretches: impl Iterator<Item = (Range<usize>, Each, bool)>) -> Vec<(Range<usize>, Each, bool)> {
+    let mut joined: Vec<(Range<usize>, Each, bool)> = Vec::new();
+    for (range, each, native) in stretches {
         match joined.last_mut() {
-            Some((before, same)) if *same == native => before.end = range.end,
-            _ => joined.push((range, native)),
+            Some((before, same, kind)) if (*same, *kind) == (each, native) => before.end = range.end,
+            _ => joined.push((range, each, native)),
         }
     }
     joined

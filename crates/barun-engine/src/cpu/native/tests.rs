@@ -1,7 +1,7 @@
 //! Native code against the interpreter, on code that no compiler would write but every path meets.
 
 use super::*;
-use crate::cpu::tile::{TILE, TileOp, run_tile};
+use crate::cpu::tile::{Each, TILE, TileOp, run_tile};
 use crate::graph::{Binary, Unary};
 use crate::random::Stream;
 use crate::tensor::DType;
@@ -69,7 +69,7 @@ fn random_chain(stream: &mut Stream, length: usize) -> Chain {
         let operands = operands.map(|from| pick(stream, from));
         let result = dtypes.len() as u16;
         dtypes.push(made);
-        code.push(Instr { op, dtype, result, operands });
+        code.push(Instr { op, dtype, each: Each::Element, result, operands });
     }
     let made = inputs as u16..dtypes.len() as u16;
     let last = dtypes.len() as u16 - 1;
@@ -150,7 +150,7 @@ fn native_code_gives_the_interpreters_bits_and_writes_nothing_else() {
 
 #[test]
 fn what_has_no_translation_stays_with_the_interpreter() {
-    let instr = |op, dtype| Instr { op, dtype, result: 3, operands: [0, 1, 2] };
+    let instr = |op, dtype| Instr { op, dtype, each: Each::Element, result: 3, operands: [0, 1, 2] };
     let add = || instr(TileOp::Binary(Binary::Add), DType::F32);
     let exp = || instr(TileOp::Unary(Unary::Exp), DType::F32);
     let code = [add(), add(), exp(), add(), exp(), add(), add(), add()];
