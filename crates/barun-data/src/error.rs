@@ -221,8 +221,8 @@ pub enum Error {
     #[error("column '{column}' leaves nothing to train on: mark some rows as train")]
     NothingToTrainOn { column: String },
 
-    #[error("{folds} folds of {samples} samples; choose between 2 and {samples}")]
-    FoldCount { folds: usize, samples: usize },
+    #[error("{folds} folds of {samples} samples; choose between 2 and {most}")]
+    FoldCount { folds: usize, samples: usize, most: usize },
 
     #[error(
         "cross-validation of data cut by time would train on the future: leave out the folds or the column of times"

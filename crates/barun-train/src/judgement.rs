@@ -58,7 +58,23 @@ impl Judgement {
     ///   accuracy          0.9667 [0.9000, 1.0000]    0.3333  0.9333
     /// ```
     pub fn table(&self) -> String {
-        table(&self.evaluation, &self.part, &self.baselines)
+        let mut text = table(&self.evaluation, &self.part, &self.baselines);
+        let unbeaten = self.unbeaten();
+        if !unbeaten.is_empty() {
+            text.push_str(&format!("The model is not better than this baseline: {}.\n", unbeaten.join(", ")));
+        }
+        text
+    }
+
+    /// The baselines that the model is not better than, by accuracy, or by the squared error of numbers.
+    pub fn unbeaten(&self) -> Vec<&str> {
+        let rank = |figures: &Figures| {
+            let figure = |measure: Measure| figures.get(&measure).map(|figure| figure.value);
+            figure(Measure::Accuracy).or(figure(Measure::Mse).map(|error| -error)).unwrap_or(f64::NAN)
+        };
+        let own = rank(&self.evaluation.figures);
+        let unbeaten = |other: &&Baseline| own.is_nan() || rank(&other.figures) >= own;
+        self.baselines.iter().filter(unbeaten).map(|other| other.name.as_str()).collect()
     }
 }
 
@@ -164,6 +180,11 @@ mod tests {
         assert!(lines[0].starts_with("test part, 4 rows") && lines[0].ends_with("constant"), "{table}");
         assert!(lines[1].starts_with("  accuracy           0.7500 [0."), "{table}");
         assert!(lines[1].ends_with("0.5000"), "{table}");
+        assert!(judgement.unbeaten().is_empty());
+        let mut as_good = judgement.clone();
+        as_good.baselines[0].figures = judgement.evaluation.figures.clone();
+        assert_eq!(as_good.unbeaten(), ["constant"]);
+        assert!(as_good.table().ends_with("The model is not better than this baseline: constant.\n"));
         let classes = class_table(&judgement.evaluation);
         let lines: Vec<&str> = classes.lines().collect();
         assert_eq!(lines[1], "no           2     0.6667   1.0000   0.8000");

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Finding, Kind, Severity};
+use super::finding::{Finding, Kind, Severity, drop_flags};
+use super::sample::Sampled;
 use crate::dataset::{Dataset, Features};
 use crate::split::SplitData;
 
@@ -78,15 +79,19 @@ const LEAST_ROWS: usize = 30;
 /// A value so many quartile ranges beyond the quartiles is not of the same kind as the others.
 const FAR_OUT: f64 = 50.0;
 
-pub(super) fn find(split: &SplitData) -> Vec<Finding> {
+/// Rows that are looked at.
+const MOST_ROWS: usize = 200_000;
+
+pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Vec<Finding> {
     let Features::Rows { names, .. } = split.dataset().features() else { return Vec::new() };
     let mut findings = Vec::new();
-    let rows: Vec<usize> = (0..split.dataset().len()).collect();
+    let all: Vec<usize> = (0..split.dataset().len()).collect();
+    let rows = sampled.rows(&all, MOST_ROWS, "columns");
     for (at, name) in names.iter().enumerate() {
         let column = values(split.dataset().features(), at, &rows);
         findings.extend(constant(name, &column));
         findings.extend(identifier(name, &column));
-        findings.extend(extremes(name, &column));
+        findings.extend(extremes(name, &column, &rows));
     }
     findings
 }
@@ -95,7 +100,7 @@ fn constant(name: &str, column: &[f64]) -> Option<Finding> {
     let is_constant = column.len() > 1 && column.iter().all(|value| value == &column[0]);
     let message = format!("column '{name}' is {} in every row", column.first().copied().unwrap_or(f64::NAN));
     let finding = Finding::new(Kind::ConstantColumn, Severity::Note, (1, 1));
-    let advice = format!("Nothing can be learnt from it: --drop {name}");
+    let advice = format!("Nothing can be learnt from it: {}", drop_flags([name]));
     is_constant.then(|| finding.says(message, advice).columns(vec![name.to_string()]))
 }
 
@@ -115,13 +120,14 @@ fn identifier(name: &str, column: &[f64]) -> Option<Finding> {
     }
     let message = format!("column '{name}' numbers the rows: each value occurs once");
     let advice = format!(
-        "It says which row it is and not what it is like, and rows to come have other numbers: --drop {name}"
+        "It says which row it is and not what it is like, and rows to come have other numbers: {}",
+        drop_flags([name])
     );
     let finding = Finding::new(Kind::Identifier, Severity::Warning, (1, 1));
     Some(finding.says(message, advice).columns(vec![name.to_string()]))
 }
 
-fn extremes(name: &str, column: &[f64]) -> Option<Finding> {
+fn extremes(name: &str, column: &[f64], rows: &[usize]) -> Option<Finding> {
     let mut sorted = column.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (low, high) = (quantile(&sorted, 0.25), quantile(&sorted, 0.75));
@@ -148,7 +154,7 @@ fn extremes(name: &str, column: &[f64]) -> Option<Finding> {
     let advice =
         "A slip of the decimal point or a mark for a missing value? Correct them, as scaling is bent by them";
     let finding = Finding::new(Kind::ExtremeValues, Severity::Warning, (far.len(), column.len()));
-    let examples = far.into_iter().map(|row| vec![row]);
+    let examples = far.into_iter().map(|at| vec![rows[at]]);
     Some(finding.says(message, advice).columns(vec![name.to_string()]).examples(examples))
 }
 
@@ -174,8 +180,9 @@ mod tests {
         assert!(constant("one", &[3.0; 100]).is_some());
         let mut far = counts.clone();
         far[7] = -99_999.0;
-        let finding = extremes("count", &far).unwrap();
+        let all: Vec<usize> = (0..100).collect();
+        let finding = extremes("count", &far, &all).unwrap();
         assert_eq!(finding.examples, [[8]]);
-        assert!(extremes("count", &counts).is_none());
+        assert!(extremes("count", &counts, &all).is_none());
     }
 }

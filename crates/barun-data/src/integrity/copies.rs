@@ -38,22 +38,24 @@ impl Copies {
 
 /// Finds the copies among all rows.
 pub(crate) fn find(features: &Features) -> Copies {
-    let mut firsts: HashMap<u64, Vec<u32>> = HashMap::with_capacity(features.len());
-    let mut distinct = 0;
-    let first_of = (0..features.len()).map(|row| {
-        let Some(values) = features.get(row) else { return row as u32 };
-        let firsts = firsts.entry(hash(values)).or_default();
-        let same =
-            |first: &&u32| features.get(**first as usize).is_some_and(|other| are_equal(other, values));
-        if let Some(first) = firsts.iter().find(same) {
-            return *first;
+    let mut firsts: HashMap<u64, u32> = HashMap::with_capacity(features.len());
+    let first_of: Vec<u32> = (0..features.len()).map(|row| first_like(features, row, &mut firsts)).collect();
+    Copies { distinct: firsts.len(), first_of }
+}
+
+/// The first row with the features of `row`, which may be itself.
+fn first_like(features: &Features, row: usize, firsts: &mut HashMap<u64, u32>) -> u32 {
+    let Some(values) = features.get(row) else { return row as u32 };
+    let mut place = hash(values);
+    loop {
+        let first = *firsts.entry(place).or_insert(row as u32);
+        let is_same = |other| are_equal(other, values);
+        if first as usize == row || features.get(first as usize).is_some_and(is_same) {
+            return first;
         }
-        distinct += 1;
-        firsts.push(row as u32);
-        row as u32
-    });
-    let first_of = first_of.collect();
-    Copies { first_of, distinct }
+        // Two different rows with one hash: the later one goes to the next place.
+        place = combine(place, 1);
+    }
 }
 
 fn hash(row: FeaturesRef<'_>) -> u64 {

@@ -3,12 +3,9 @@
 //! A row of the test part that was also trained on measures memory, not generalisation.
 
 use super::copies::{self, Copies};
-use super::finding::{Finding, Kind, Severity};
+use super::finding::{Finding, Kind, Severity, so_many};
 use crate::dataset::Targets;
 use crate::split::SplitData;
-
-/// A share of contaminated test rows from which the figures say little.
-const GRAVE_SHARE: f64 = 0.01;
 
 pub(super) fn find(split: &SplitData) -> Vec<Finding> {
     let copies = copies::find(split.dataset().features());
@@ -57,14 +54,15 @@ fn across(
     if count == 0 {
         return None;
     }
-    let severity = match (copies.are_exceptions(), count as f64 >= GRAVE_SHARE * of as f64) {
-        (false, _) => Severity::Note,
-        (true, false) => Severity::Warning,
-        (true, true) => Severity::Error,
+    let severity = match copies.are_exceptions() {
+        true => Severity::of_contamination(count, of),
+        false => Severity::Note,
     };
     let before = if later == 2 { "training or valid part" } else { "training part" };
-    let message =
-        format!("{count} of {of} {name} rows are also in the {before}, with exactly the same features");
+    let message = format!(
+        "{} also in the {before}, with exactly the same features",
+        so_many(count, of, &format!("{name} rows"))
+    );
     let advice = match copies.are_exceptions() {
         true => format!(
             "Figures on the {name} part are too good by as much: keep copies in one part \
@@ -84,7 +82,8 @@ fn within(sets: &[Vec<usize>], copies: &Copies, part_of: &[Option<usize>]) -> Op
         return None;
     }
     let of = part_of.len();
-    let message = format!("{count} of {of} rows are copies of another row, with exactly the same features");
+    let message =
+        format!("{} there a second time, with exactly the same features", so_many(count, of, "rows"));
     let advice = "Each lies in the same part as its original, so no part is judged by what another has seen";
     let finding = Finding::new(Kind::CopiesWithinParts, Severity::Note, (count, of));
     Some(finding.says(message, advice).examples(whole))

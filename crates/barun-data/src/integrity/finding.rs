@@ -18,6 +18,16 @@ pub enum Severity {
     Error,
 }
 
+/// A share of contaminated rows from which the figures on a part say little.
+const GRAVE_SHARE: f64 = 0.01;
+
+impl Severity {
+    /// Of `count` rows of a part of `of` that have been seen before.
+    pub(super) fn of_contamination(count: usize, of: usize) -> Severity {
+        if count as f64 >= GRAVE_SHARE * of as f64 { Severity::Error } else { Severity::Warning }
+    }
+}
+
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -115,6 +125,19 @@ impl Finding {
         let numbered = |rows: Vec<usize>| rows.into_iter().take(MOST_EXAMPLES).map(|row| row + 1).collect();
         Finding { examples: rows.into_iter().take(MOST_EXAMPLES).map(numbered).collect(), ..self }
     }
+}
+
+/// What leaves columns out, as it is typed.
+pub(super) fn drop_flags<'a>(columns: impl IntoIterator<Item = &'a str>) -> String {
+    let is_plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let flag =
+        |name: &str| if is_plain(name) { format!("--drop {name}") } else { format!("--drop '{name}'") };
+    columns.into_iter().map(flag).collect::<Vec<_>>().join(" ")
+}
+
+/// `3 of 10 rows are`, `1 of 10 rows is`.
+pub(super) fn so_many(count: usize, of: usize, rows: &str) -> String {
+    format!("{count} of {of} {rows} {}", if count == 1 { "is" } else { "are" })
 }
 
 /// `warning: ... (rows 3 and 17; ...). What to do.`

@@ -12,7 +12,7 @@
 //!   them - many honest problems can be divided by a line.
 
 use super::columns::values;
-use super::finding::{Finding, Kind, Severity};
+use super::finding::{Finding, Kind, Severity, drop_flags};
 use super::linear::{Formula, Moments};
 use super::sample::Sampled;
 use crate::dataset::{Features, Targets};
@@ -68,8 +68,9 @@ fn one(name: &str, target: &str, share: f64, rows: usize, split: &SplitData) -> 
     };
     let message = format!("column '{name}' alone gives the target '{target}' away: {what}");
     let advice = format!(
-        "If it would not be known when a prediction is wanted, leave it out: --drop {name}. If it would, the task is \
-         easier than it needs a network"
+        "If it would not be known when a prediction is wanted, leave it out: {}. If it would, no network is \
+         needed",
+        drop_flags([name])
     );
     let finding = Finding::new(Kind::TargetLeak, Severity::Error, (1, rows));
     finding.says(message, advice).columns(vec![name.to_string()])
@@ -80,10 +81,9 @@ fn several(names: &[String], target: &str, found: &Formula, rows: usize) -> Find
     let formula = formula_text(names, found);
     let message =
         format!("{} columns together give the target '{target}' away: {target} = {formula}", columns.len());
-    let drops: Vec<String> = columns.iter().map(|name| format!("--drop {name}")).collect();
     let advice = format!(
         "If they would not be known when a prediction is wanted, leave them out: {}",
-        drops.join(" ")
+        drop_flags(columns.iter().map(String::as_str))
     );
     let finding = Finding::new(Kind::TargetLeak, Severity::Error, (columns.len(), rows));
     finding.says(message, advice).columns(columns)

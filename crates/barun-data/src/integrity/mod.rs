@@ -52,7 +52,7 @@ pub fn inspect(split: &SplitData) -> Report {
     findings.extend(near::find(split, &mut sampled));
     findings.extend(overlap::find(split));
     findings.extend(leaks::find(split, &mut sampled));
-    findings.extend(columns::find(split));
+    findings.extend(columns::find(split, &mut sampled));
     findings.extend(classes::find(split));
     findings.extend(drift::find(split, &mut sampled));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

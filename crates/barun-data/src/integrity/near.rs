@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use super::duplicates::parts;
-use super::finding::{Finding, Kind, Severity};
+use super::finding::{Finding, Kind, Severity, so_many};
 use super::pictures::{NUMBERS, Waves};
 use super::sample::Sampled;
 use crate::dataset::Features;
@@ -28,8 +28,6 @@ const GAIN: f64 = 0.04;
 const OFFSET: f64 = 0.03;
 /// Comparisons of 16 numbers, after which an image that has not had its turn is not looked at: some seconds.
 const MOST_COMPARISONS: usize = 1_000_000_000;
-/// A share of contaminated test images from which the figures say little.
-const GRAVE_SHARE: f64 = 0.01;
 
 pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Vec<Finding> {
     let Features::Images { pixels, shape } = split.dataset().features() else { return Vec::new() };
@@ -56,16 +54,14 @@ fn finding(pairs: Vec<Vec<usize>>, (name, of): (&str, usize)) -> Option<Finding>
     if count == 0 {
         return None;
     }
-    let is_grave = count as f64 >= GRAVE_SHARE * of as f64;
-    let severity = if is_grave { Severity::Error } else { Severity::Warning };
+    let severity = Severity::of_contamination(count, of);
     let before = if name == "test" { "training or valid part" } else { "training part" };
     let message = format!(
-        "{count} of {of} {name} images are nearly the same as one of the {before}: with a little noise, or brighter or darker"
+        "{} nearly the same as one of the {before}: with a little noise, or brighter or darker",
+        so_many(count, of, &format!("{name} images"))
     );
-    let advice = format!(
-        "Figures on the {name} part are too good by as much: remove them from the training rows, or divide by what they \
-         come from (--group COLUMN)"
-    );
+    let advice =
+        format!("Figures on the {name} part are too good by as much: remove the others from the {before}");
     let finding = Finding::new(Kind::NearCopiesAcrossParts, severity, (count, of));
     Some(finding.says(message, advice).examples(pairs))
 }

@@ -10,6 +10,9 @@ use super::{Method, Split, SplitData};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 
+/// More trainings than anybody waits for; each fold holds the indices of all rows.
+const MOST_FOLDS: usize = 1_000;
+
 /// The splits of `k`-fold cross-validation, in order.
 pub(super) fn folds(dataset: Dataset, k: usize, split: Split) -> Result<Vec<SplitData>> {
     if split.method_for(&dataset) == Method::Time {
@@ -19,8 +22,9 @@ pub(super) fn folds(dataset: Dataset, k: usize, split: Split) -> Result<Vec<Spli
         return Err(Error::FoldsOfGiven);
     }
     let rows = split.free_rows(&dataset);
-    if k < 2 || k > rows.len() {
-        return Err(Error::FoldCount { folds: k, samples: rows.len() });
+    let most = rows.len().min(MOST_FOLDS);
+    if k < 2 || k > most {
+        return Err(Error::FoldCount { folds: k, samples: rows.len(), most });
     }
     let strata = split.strata(&dataset, &rows, k)?;
     let bundles = split.bundles(&dataset);

@@ -4,7 +4,8 @@
 //! chance will, and the figure's middle 95 % over these sets are its interval (Efron and Tibshirani, "An Introduction
 //! to the Bootstrap", 1993, chapter 13: percentile intervals). The interval is about these rows alone: it does not tell
 //! what another split or another seed of the training would give. Where every row is right, every drawn set is as well,
-//! and the interval is a point: few rows say less than it seems then.
+//! and the interval is a point: few rows say less than it seems then. (An [`Evaluation`](super::Evaluation) gives the
+//! accuracy its exact interval in that case.)
 
 use barun_engine::random::Stream;
 use serde::{Deserialize, Serialize};

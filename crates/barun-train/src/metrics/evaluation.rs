@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::Bootstrap;
+use super::bootstrap::{Bootstrap, Interval};
 use super::confusion::{Average, Confusion};
 use super::numbers::Residuals;
 use super::probability::{Probabilities, ReliabilityBin};
@@ -210,10 +210,28 @@ fn with_intervals(
 ) -> Figures {
     let values = figures(Weights::ONCE, true);
     let intervals = bootstrap.intervals(rows, |weights| figures(weights, false));
-    let figure = |((&measure, value), interval): ((&Measure, f64), super::Interval)| {
+    let figure = |((&measure, value), drawn): ((&Measure, f64), Interval)| {
+        let interval = match measure {
+            Measure::Accuracy | Measure::Top5Accuracy => {
+                exact_where_all_agree(value, rows, bootstrap.confidence).unwrap_or(drawn)
+            }
+            _ => drawn,
+        };
         (measure, Figure { value, low: interval.low, high: interval.high })
     };
     measures.iter().zip(values).zip(intervals).map(figure).collect()
+}
+
+/// Where every row is right, every drawn set is as well, and a bootstrap interval would claim certainty. The exact
+/// interval of a share (Clopper and Pearson, 1934) does not: all of 30 rows may be right by luck of a model that is right
+/// nine times in ten.
+fn exact_where_all_agree(share: f64, rows: usize, confidence: f64) -> Option<Interval> {
+    let by_luck = ((1.0 - confidence) / 2.0).powf(1.0 / rows as f64);
+    match share {
+        1.0 => Some(Interval { low: by_luck, high: 1.0 }),
+        0.0 => Some(Interval { low: 0.0, high: 1.0 - by_luck }),
+        _ => None,
+    }
 }
 
 fn evaluate_classes(probabilities: &[f64], labels: &[usize], classes: &[String], seed: u64) -> Evaluation {
@@ -382,6 +400,8 @@ mod tests {
         };
         let one = of(&[0.2, 0.8, 0.4, 0.6], &[1, 1]);
         assert_eq!(one.value(Measure::Accuracy), Some(1.0));
+        // scipy.stats.binomtest(2, 2).proportion_ci().low
+        assert!((one.figures[&Measure::Accuracy].low - 0.158_113_883_008_419).abs() < 1e-12);
         assert!(one.value(Measure::Auroc).unwrap().is_nan());
         assert!(
             serde_json::to_string(&one).unwrap().contains(r#""auroc":{"value":null,"low":null,"high":null}"#)
