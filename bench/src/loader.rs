@@ -3,12 +3,12 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Instant;
 
 use barun_data::{BatchFeatures, BatchTargets, Features, Loader, LoaderOptions, MinMax, OpenOptions, Split};
 use barun_engine::random::{Stream, combine};
-use barun_engine::{Buffer, Device, DeviceOptions, Options};
+use barun_engine::{Buffer, DType, Device, DeviceOptions, Options};
 use barun_nn::layers::Sequential;
 use barun_nn::losses::CrossEntropy;
 use barun_nn::optimizers::Adam;
@@ -94,12 +94,12 @@ pub fn loader(settings: &LoaderSettings, pace: &Pace, tell: &mut Tell<'_>) -> Re
 
     tell("the loader alone")?;
     let start = Instant::now();
-    let loaded = images.epoch(0, |batches| batches.count())?;
+    let loaded = images.epoch(0, count)??;
     let loader_seconds = start.elapsed().as_secs_f64();
 
     tell("warming up")?;
     let step = images.step(&settings.model, &device)?;
-    let first = images.epoch(0, |mut batches| batches.next()).transpose();
+    let first = images.epoch(0, |batches, _| batches.next()).transpose();
     let first = first.ok_or(barun_data::Error::NothingToLoad { part: "train" })???;
     let mut training = Training::new(step, first.clone())?;
     training.warm_up(pace)?;
@@ -111,7 +111,7 @@ pub fn loader(settings: &LoaderSettings, pace: &Pace, tell: &mut Tell<'_>) -> Re
     let mut alone = steps_alone(&mut training)?;
     tell(&format!("an epoch of {loaded} steps"))?;
     let start = Instant::now();
-    let waiting_seconds = images.epoch(1, |batches| train(&mut training, batches))??;
+    let waiting_seconds = images.epoch(1, |batches, used| train(&mut training, batches, used))??;
     let epoch_seconds = start.elapsed().as_secs_f64();
     tell("steps alone")?;
     training.feed(first);
@@ -135,17 +135,34 @@ pub fn loader(settings: &LoaderSettings, pace: &Pace, tell: &mut Tell<'_>) -> Re
     })
 }
 
+/// Takes batches and gives them back.
+fn count(batches: Batches<'_>, used: &Sender<Batch>) -> Result<usize> {
+    let mut count = 0;
+    for batch in batches {
+        give_back(batch?, used);
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// A step on each batch; the seconds in which there was none.
-fn train(training: &mut Training, batches: impl Iterator<Item = Result<Batch>>) -> Result<f64> {
+fn train(training: &mut Training, batches: Batches<'_>, used: &Sender<Batch>) -> Result<f64> {
     let (mut waiting, mut since) = (0.0, Instant::now());
     for batch in batches {
         waiting += since.elapsed().as_secs_f64();
-        training.feed(batch?);
+        give_back(training.feed(batch?), used);
         training.step()?;
         since = Instant::now();
     }
     Ok(waiting)
 }
+
+/// For the loader to fill again, if it is still at work.
+fn give_back(batch: Batch, used: &Sender<Batch>) {
+    let _ = used.send(batch);
+}
+
+type Batches<'a> = &'a mut dyn Iterator<Item = Result<Batch>>;
 
 /// The training images of a data set, in shuffled batches.
 struct Images {
@@ -189,46 +206,52 @@ impl Images {
         Ok(Step::with(model, &Adam::default(), &CrossEntropy::default(), options)?)
     }
 
-    /// Gives the batches of an epoch to `take`, gathered and shifted ahead on a thread of their own.
-    fn epoch<T>(
-        &self,
-        epoch: u64,
-        take: impl FnOnce(std::sync::mpsc::IntoIter<Result<Batch>>) -> T,
-    ) -> Result<T> {
+    /// Gives the batches of an epoch to `take`, gathered and shifted ahead on a thread of their own, which fills those
+    /// that are given back.
+    fn epoch<T>(&self, epoch: u64, take: impl FnOnce(Batches<'_>, &Sender<Batch>) -> T) -> Result<T> {
         // One batch is in the thread's hands, the others wait in the channel.
         let (send, ready) = sync_channel(AHEAD - 1);
+        let (give_back, used) = channel();
         std::thread::scope(|scope| {
-            scope.spawn(move || self.produce(epoch, &send));
-            // What is left of the batches is dropped with `take`, which ends the thread.
-            Ok(take(ready.into_iter()))
+            scope.spawn(move || self.produce(epoch, &used, &send));
+            // What is left of the batches is dropped here, which ends the thread.
+            Ok(take(&mut ready.into_iter(), &give_back))
         })
     }
 
-    fn produce(&self, epoch: u64, send: &SyncSender<Result<Batch>>) {
+    fn produce(&self, epoch: u64, used: &Receiver<Batch>, send: &SyncSender<Result<Batch>>) {
         for batch in self.loader.epoch(epoch) {
-            let shifted = batch.map_err(Into::into).map(|batch| self.shifted(epoch, &batch));
+            let shifted = batch.map_err(Into::into).map(|batch| self.shifted(epoch, &batch, used));
             if send.send(shifted).is_err() {
                 return;
             }
         }
     }
 
-    fn shifted(&self, epoch: u64, batch: &barun_data::Batch) -> Batch {
+    fn shifted(&self, epoch: u64, batch: &barun_data::Batch, used: &Receiver<Batch>) -> Batch {
         let (BatchFeatures::Images(pixels), BatchTargets::Classes(labels)) =
             (&batch.features, &batch.targets)
         else {
             // `open` admits images with classes alone; for anything else the step says that its batch is empty.
             return Batch { x: Buffer::new::<u8>(&[], [0]), y: Buffer::new::<i64>(&[], [0]) };
         };
-        let mut moved = vec![0; pixels.len()];
+        let fresh = || Batch {
+            x: Buffer::zeros(batch.shape(), DType::U8),
+            y: Buffer::zeros([batch.len()], DType::I64),
+        };
+        let mut shifted = used.try_recv().unwrap_or_else(|_| fresh());
         let bytes = self.shape.iter().product();
-        let images = pixels.chunks_exact(bytes).zip(moved.chunks_exact_mut(bytes));
-        for ((image, moved), &index) in images.zip(&batch.indices) {
-            let mut stream = Stream::new(combine(epoch, index as u64), "bench.shift");
-            let [down, right] = [(); 2].map(|()| stream.below(2 * SHIFT as u64 + 1) as i64 - SHIFT);
-            shift(image, moved, self.shape, down, right);
+        if let (Ok(moved), Ok(classes)) = (shifted.x.as_mut_slice::<u8>(), shifted.y.as_mut_slice::<i64>()) {
+            classes.copy_from_slice(labels);
+            let images = pixels.chunks_exact(bytes).zip(moved.chunks_exact_mut(bytes));
+            for ((image, moved), &index) in images.zip(&batch.indices) {
+                let mut stream = Stream::new(combine(epoch, index as u64), "bench.shift");
+                let [down, right] = [(); 2].map(|()| stream.below(2 * SHIFT as u64 + 1) as i64 - SHIFT);
+                moved.fill(0);
+                shift(image, moved, self.shape, down, right);
+            }
         }
-        Batch { x: Buffer::new(&moved, batch.shape()), y: Buffer::new(labels, [batch.len()]) }
+        shifted
     }
 }
 

@@ -174,9 +174,9 @@ impl Training {
         Ok(Training { step, state, batch })
     }
 
-    /// Goes on with another batch.
-    pub(crate) fn feed(&mut self, batch: Batch) {
-        self.batch = batch;
+    /// Goes on with another batch; gives the one before.
+    pub(crate) fn feed(&mut self, batch: Batch) -> Batch {
+        std::mem::replace(&mut self.batch, batch)
     }
 
     /// One whole step; the loss before its update.

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use barun_train::request::Machine;
 use clap::Args;
@@ -34,4 +35,9 @@ impl Common {
             stop: interrupt::flag()?,
         })
     }
+}
+
+/// A time such as `10m` or `1h30m`.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it as 90s, 10m or 1h30m"))
 }

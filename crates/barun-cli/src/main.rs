@@ -21,6 +21,7 @@ Examples:
   barun train digits                         train on digits that barun draws itself
   barun train houses.csv --target price      predict the column `price` of a table
   barun train recipe.toml --set train.lr=3e-4
+  barun resume runs/houses-mlp-1             go on after an interruption
   barun predict runs/houses-mlp-1 new-houses.csv
 
 Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 130 interrupted (state saved).")]
@@ -32,10 +33,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(commands::train::Train),
+    Resume(commands::resume::Resume),
     Check(commands::check::Check),
     Memory(commands::memory::Memory),
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
+    Runs(commands::runs::Runs),
+    Export(commands::export::Export),
     List(commands::list::List),
     Bench(commands::bench::Bench),
 }
@@ -62,10 +66,13 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Train(train) => train.run(),
+        Command::Resume(resume) => resume.run(),
         Command::Check(check) => check.run(),
         Command::Memory(memory) => memory.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
+        Command::Runs(runs) => runs.run(),
+        Command::Export(export) => export.run(),
         Command::List(list) => list.run(),
         Command::Bench(bench) => bench.run(),
     }

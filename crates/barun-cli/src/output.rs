@@ -20,8 +20,25 @@ pub fn json(document: &impl Serialize) -> Result<()> {
 
 /// Lines of two columns, the first as wide as its widest.
 pub fn columns(rows: &[(String, String)]) -> String {
-    let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
-    rows.iter()
-        .map(|(left, right)| format!("{}\n", format!("  {left:<width$}  {right}").trim_end()))
-        .collect()
+    let rows: Vec<Vec<String>> = rows.iter().map(|(left, right)| vec![left.clone(), right.clone()]).collect();
+    table(&rows)
+}
+
+/// Lines of columns, each as wide as its widest.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("  {cell:<width$}"));
+        format!("{}\n", cells.collect::<String>().trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A word on standard error that is neither result nor error. With standard error closed there is nobody to tell.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {text}");
 }

@@ -1,10 +1,12 @@
 //! The arguments that say what to train: a recipe or data, and what is changed in it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use barun_train::{Draft, Recipe, files};
 use clap::Args;
 
+use crate::common::parse_duration;
 use crate::error::Result;
 
 /// A recipe or data, with changes.
@@ -58,11 +60,19 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
 
+    /// End after so many epochs in a row without a better one on the validation part
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<u64>,
+
     /// The seed of everything random in training
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// f32 or f64
+    /// End after so long, such as 10m or 1h30m; `barun resume` goes on with more
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    max_time: Option<Duration>,
+
+    /// f32, bf16 or f64
     #[arg(long, value_name = "TYPE")]
     precision: Option<String>,
 
@@ -99,14 +109,19 @@ impl RecipeArguments {
         if !self.ignore.is_empty() {
             draft.set_texts("data.ignore", &self.ignore, "--ignore")?;
         }
-        for (key, argument, number) in [
+        let numbers = [
             ("train.epochs", "--epochs", self.epochs),
+            ("train.early_stopping.patience", "--patience", self.patience),
             ("train.seed", "--seed", self.seed),
             ("data.split.folds", "--folds", self.folds),
-        ] {
+        ];
+        for (key, argument, number) in numbers {
             if let Some(number) = number {
                 draft.set_value(key, &number.to_string(), argument)?;
             }
+        }
+        if let Some(time) = self.max_time {
+            draft.set_value("train.max_seconds", &format!("{:?}", time.as_secs_f64()), "--max-time")?;
         }
         // Last, because `--model` replaces all of [model]: what is set in it must be set in the new one.
         for assignment in &self.assignments {

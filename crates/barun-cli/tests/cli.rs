@@ -17,7 +17,7 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 fn the_version_and_the_help_are_on_standard_output() {
     let (code, out, _) = run(&["--version"]);
     assert_eq!((code, out.as_str()), (0, concat!("barun ", env!("CARGO_PKG_VERSION"), "\n")));
-    for command in ["train", "memory", "eval", "predict", "list", "bench"] {
+    for command in ["train", "resume", "memory", "eval", "predict", "runs", "export", "list", "bench"] {
         let (code, out, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(out.contains("Examples:\n  barun "), "{out}");

@@ -156,11 +156,11 @@ fn a_moved_model_file_gives_identical_answers() {
     scratch.write("flowers.csv", flowers(90));
     let options = ["--set", "model.batch_norm=true", "--epochs", "3", "--json", "--out", "run"];
     scratch.run(&[&["train", "flowers.csv"][..], &options].concat()).json();
-    let before = scratch.run(&["predict", "run", "flowers.csv"]);
+    let before = scratch.run(&["predict", "run", "flowers.csv", "--probabilities"]);
     std::fs::rename(scratch.path("run/checkpoints/best.safetensors"), scratch.path("moved.safetensors"))
         .unwrap();
     std::fs::remove_dir_all(scratch.path("run")).unwrap();
-    let after = scratch.run(&["predict", "moved.safetensors", "flowers.csv"]);
+    let after = scratch.run(&["predict", "moved.safetensors", "flowers.csv", "--probabilities"]);
     assert_eq!((before.code, &before.out), (0, &after.out));
     assert_eq!(before.out.lines().count(), 91);
     assert!(before.out.starts_with("input,prediction,probability,p(lily),p(rose),p(tulip)\n1,"));

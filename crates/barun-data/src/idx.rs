@@ -8,13 +8,13 @@
 //! be gzipped, which is decided by its first bytes and not by its name. Nothing is allocated on the header's word
 //! alone: memory grows only as bytes arrive. [DATA-09]
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{Error, Result};
+use crate::input;
 
 const UNSIGNED_BYTE: u8 = 0x08;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -36,7 +36,7 @@ pub struct Idx {
 /// Unreadable or damaged files; wrong magic, element type or rank; sizes of zero or beyond 4 GiB; too few or too many
 /// bytes. Each names the path and the byte offset.
 pub fn read(path: &Path, rank: usize) -> Result<Idx> {
-    let file = File::open(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    let file = input::open(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
     if start.starts_with(&GZIP) {

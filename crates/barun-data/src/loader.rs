@@ -119,8 +119,13 @@ impl Loader {
 
     /// The batches of `epoch`, counted from 0.
     pub fn epoch(&self, epoch: u64) -> Batches {
+        self.epoch_from(epoch, 0)
+    }
+
+    /// The batches of `epoch` without the first `taken`, for a run that goes on in the middle of it.
+    pub fn epoch_from(&self, epoch: u64, taken: usize) -> Batches {
         let gather = Gather { part: self.part.clone(), order: self.order(epoch) };
-        let ranges = self.ranges();
+        let ranges: Vec<Range<usize>> = self.ranges().into_iter().skip(taken).collect();
         if !self.gathers_ahead() {
             return Batches { source: Source::Inline { gather, ranges: ranges.into_iter() } };
         }

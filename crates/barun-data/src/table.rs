@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Features, Targets};
 use crate::error::{Error, Result};
+use crate::input;
 use crate::suggest::Suggestion;
 
 pub use keys::texts;
@@ -161,7 +162,7 @@ impl Schema {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    let bytes = input::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         Error::NotUtf8 { path: path.to_path_buf(), line: line_at(error.as_bytes(), offset), offset }

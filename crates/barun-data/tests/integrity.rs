@@ -258,14 +258,16 @@ fn leaks_of_every_shape_are_found_and_honest_columns_are_not_accused() {
             columns: [made.columns.clone(), vec![column]].concat(),
             ..Made::new(600, seed)
         };
-        // The target with a little noise, a curve of it, and a code for its class with 1 % slips.
+        // The target with a little noise, a curve of it, and a code for its class with a slip in 400 rows.
         let noisy = made.values.iter().map(|&y| 3.0 - 2.0 * y + 0.01 * random.normal() as f32).collect();
         assert_eq!(leaks(&with(noisy), false), [["c5"]]);
         let curve = made.values.iter().map(|&y| y.powi(3)).collect();
         assert_eq!(leaks(&with(curve), false), [["c5"]]);
-        let code =
-            made.labels.iter().enumerate().map(|(row, &label)| (label ^ i64::from(row % 200 == 7)) as f32);
-        assert_eq!(leaks(&with(code.collect()), true), [["c5"]]);
+        let many = Made::new(3000, seed);
+        let slips = |(row, &label): (usize, &i64)| (label ^ i64::from(row % 400 == 7)) as f32;
+        let code = many.labels.iter().enumerate().map(slips).collect();
+        let columns = [many.columns.clone(), vec![code]].concat();
+        assert_eq!(leaks(&Made { columns, ..many }, true), [["c5"]]);
         // What is left of the target when an honest column is taken away; half of the target in each of two columns.
         let rest: Vec<f32> = made.values.iter().zip(&made.columns[2]).map(|(y, x)| y - 10.0 * x).collect();
         assert_eq!(leaks(&with(rest), false), [["c2", "c5"]]);

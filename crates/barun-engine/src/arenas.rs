@@ -1,8 +1,8 @@
-//! The memory of runs, kept for the next run: an arena, the threads' scratch, the counters of shared stages.
+//! The memory of runs, kept for the next run: an arena, the threads' scratch, the boards of scans.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cpu::board::Board;
 use crate::cpu::execute::Executable;
 use crate::cpu::memory::Memory;
 
@@ -15,7 +15,7 @@ pub struct Arenas(Arc<Mutex<Vec<Context>>>);
 pub(crate) struct Context {
     pub arena: Memory,
     pub scratch: Vec<Memory>,
-    pub counters: Vec<AtomicUsize>,
+    pub boards: Vec<Board>,
 }
 
 impl Arenas {
@@ -34,16 +34,15 @@ impl Arenas {
         let mut context = waiting.unwrap_or_else(|| Context {
             arena: Memory::zeroed(0),
             scratch: Vec::new(),
-            counters: Vec::new(),
+            boards: Vec::new(),
         });
         grow(&mut context.arena, executable.arena_bytes);
         while context.scratch.len() < threads {
             context.scratch.push(Memory::zeroed(0));
         }
         context.scratch.iter_mut().for_each(|scratch| grow(scratch, executable.scratch_bytes));
-        context.counters.iter_mut().for_each(|counter| *counter.get_mut() = 0);
-        while context.counters.len() < executable.counters {
-            context.counters.push(AtomicUsize::new(0));
+        while context.boards.len() < executable.boards {
+            context.boards.push(Board::default());
         }
         context
     }

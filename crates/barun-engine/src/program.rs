@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use crate::arenas::Arenas;
 use crate::compile::{self, Account, ArenaUse, Compiled, KernelInfo, ValueInfo};
+use crate::cpu::board::Board;
 use crate::cpu::execute::{Executable, Frame, Place, Untimed};
 use crate::cpu::memory::Memory;
 use crate::cpu::team::{Member, Team};
@@ -100,6 +100,19 @@ impl MemoryPlan {
     }
 }
 
+impl ProgramSpec<'_> {
+    /// The graph behind the outputs, then the updates, as it is before it is compiled: feeds are the inputs in their order,
+    /// then the given data that is returned.
+    pub fn trace(&self) -> Result<(Graph, Vec<Arc<Buffer>>)> {
+        let bound = self.inputs.iter().enumerate().map(|(index, input)| (input.node().id, index)).collect();
+        let leaves = Leaves { bound, ..Leaves::default() };
+        let roots: Vec<Tensor> =
+            self.outputs.iter().cloned().chain(self.updates.iter().map(|(_, value)| value.clone())).collect();
+        let (graph, data) = Graph::trace(&roots, &leaves)?;
+        Ok((graph, with_values(data)?))
+    }
+}
+
 impl Program {
     /// Compiles the graph behind `outputs` and `updates` for the shapes it has.
     pub fn compile(spec: &ProgramSpec<'_>, options: &Options) -> Result<Program> {
@@ -128,12 +141,7 @@ impl Program {
                 return Err(Error::State(message));
             }
         }
-        let bound = spec.inputs.iter().enumerate().map(|(index, input)| (input.node().id, index)).collect();
-        let leaves = Leaves { bound, ..Leaves::default() };
-        let roots: Vec<Tensor> =
-            spec.outputs.iter().cloned().chain(spec.updates.iter().map(|(_, value)| value.clone())).collect();
-        let (graph, data) = Graph::trace(&roots, &leaves)?;
-        let data = with_values(data)?;
+        let (graph, data) = spec.trace()?;
         let updates: Vec<usize> = spec.updates.iter().map(|(slot, _)| *slot).collect();
         Program::from_graph(
             graph,
@@ -257,26 +265,31 @@ impl Program {
         };
         let mut found = Ok(());
         if self.check_finite {
-            found = self.run_checked(&memory, &context.counters);
+            found = self.run_checked(&memory, &context.boards);
         } else {
             let work = |member: Member<'_>| {
                 let frame = memory.frame();
                 let scratch = memory.scratch[member.index];
-                let counters = &context.counters;
+                let boards = &context.boards;
                 // SAFETY: the context was made for this program, the state has its layout (checked), feeds have the
                 // shapes it was compiled for (checked); members get a scratch each.
                 unsafe {
                     match spent {
-                        None => self.executable.run(frame, &member, scratch, counters, 0, &mut Untimed),
+                        None => self.executable.run(frame, &member, scratch, boards, &mut Untimed),
                         Some(spent) => {
                             let mut watch = spent.stopwatch();
-                            self.executable.run(frame, &member, scratch, counters, 0, &mut watch);
+                            let attendance = self.executable.run(frame, &member, scratch, boards, &mut watch);
                             spent.add(&watch);
+                            attendance
                         }
                     }
                 }
             };
-            if self.executable.is_shared() { team.run(&work) } else { work(Member::alone()) }
+            if self.executable.is_shared() {
+                team.run_steps(&work);
+            } else {
+                work(Member::alone());
+            }
         }
         let results = self.outputs.iter().zip(&self.executable.outputs).map(|(kind, &place)| {
             // SAFETY: the place holds a value of this kind until the context is used again.
@@ -288,13 +301,13 @@ impl Program {
     }
 
     /// Op by op on one thread, looking at every value.
-    fn run_checked(&self, memory: &Pointers, counters: &[AtomicUsize]) -> Result<()> {
+    fn run_checked(&self, memory: &Pointers, boards: &[Board]) -> Result<()> {
         let mut found = None;
         let frame = memory.frame();
         let member = Member::alone();
         // SAFETY: as in `execute`.
         unsafe {
-            self.executable.run_one_by_one(frame, &member, memory.scratch[0], counters, |work| {
+            self.executable.run_one_by_one(frame, &member, memory.scratch[0], boards, |work| {
                 for value in self.values.get(work).into_iter().flatten() {
                     let buffer = read(frame, value.place, &(value.shape.clone(), value.dtype));
                     if let Some((index, &wrong)) =

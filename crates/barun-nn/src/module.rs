@@ -1,6 +1,6 @@
 //! What a model is: a description that can be walked ([`Module`]) and run ([`Forward`]).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -189,6 +189,12 @@ impl Inventory {
             }
         }
         Ok(inventory)
+    }
+
+    /// The paths of everything that a prediction needs: what is trained and what is kept beside it.
+    pub fn names(&self) -> BTreeSet<String> {
+        let parameters = self.parameters.iter().map(|entry| entry.path.clone());
+        parameters.chain(self.stats.iter().map(|entry| entry.path.clone())).collect()
     }
 
     /// Elements that are trained.

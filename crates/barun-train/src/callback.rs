@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use barun_data::integrity;
+use serde_json::Value;
+
 use crate::error::Result;
 use crate::log::EpochRecord;
+use crate::recipe::BestBy;
 use crate::report::TrainReport;
 
 /// Something that follows a run. Each method does nothing unless it is written.
@@ -24,11 +28,11 @@ use crate::report::TrainReport;
 /// ```
 pub trait Callback: Send {
     /// The data has been checked; nothing is trained yet.
-    fn on_check(&mut self, _report: &barun_data::integrity::Report) -> Result<()> {
+    fn on_check(&mut self, _report: &integrity::Report) -> Result<()> {
         Ok(())
     }
 
-    /// Everything is ready; the first step comes next.
+    /// Everything is ready; the first step comes next. What was remembered of an earlier run is over.
     fn on_start(&mut self, _event: &Start<'_>) -> Result<()> {
         Ok(())
     }
@@ -38,13 +42,23 @@ pub trait Callback: Send {
         Ok(Flow::Continue)
     }
 
-    /// An epoch and its validation have ended, its record and checkpoints are written.
+    /// An epoch and its validation have ended, its record is written.
     fn on_epoch_end(&mut self, _event: &EpochEnd<'_>) -> Result<Flow> {
         Ok(Flow::Continue)
     }
 
     /// The run has ended, also when it was interrupted.
     fn on_end(&mut self, _report: &TrainReport) -> Result<()> {
+        Ok(())
+    }
+
+    /// What it must remember to go on after an interruption, as of the last event; part of every checkpoint.
+    fn memory(&self) -> Value {
+        Value::Null
+    }
+
+    /// Takes back what [`memory`](Callback::memory) gave, right after [`on_start`](Callback::on_start) of the resumed run.
+    fn recall(&mut self, _memory: &Value) -> Result<()> {
         Ok(())
     }
 }
@@ -77,6 +91,23 @@ pub struct Start<'a> {
     pub steps_per_epoch: usize,
     /// Training rows.
     pub samples_per_epoch: usize,
+    /// Rows of the validation part.
+    pub valid_rows: usize,
+    /// By which figure the best epoch is chosen.
+    pub best_by: BestBy,
+    /// Where a resumed run goes on; none where it begins.
+    pub resumed: Option<&'a Resumed>,
+}
+
+/// Where a resumed run goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// Epochs completed before.
+    pub epochs: usize,
+    /// Steps taken of the next one.
+    pub batches: usize,
+    /// What was found damaged or missing, and what is done about it.
+    pub notes: Vec<String>,
 }
 
 /// A step taken.
@@ -86,13 +117,13 @@ pub struct Batch {
     pub epoch: usize,
     /// The step in its epoch, from 1.
     pub step: usize,
-    /// Rows seen since the beginning of the run by this process.
+    /// Rows seen since the beginning of the run.
     pub samples: usize,
     /// The mean loss of this epoch so far.
     pub loss: f64,
     /// For classes, the accuracy of this epoch so far.
     pub accuracy: Option<f64>,
-    /// Time since the beginning of the run.
+    /// Time of training since the beginning of the run, without interruptions.
     pub elapsed: Duration,
 }
 
@@ -104,8 +135,8 @@ pub struct EpochEnd<'a> {
 }
 
 /// Several callbacks as one: all are told, and the first that wants to stop gives the reason.
-impl Callback for Vec<Box<dyn Callback>> {
-    fn on_check(&mut self, report: &barun_data::integrity::Report) -> Result<()> {
+impl Callback for Vec<Box<dyn Callback + '_>> {
+    fn on_check(&mut self, report: &integrity::Report) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_check(report))
     }
 
@@ -123,6 +154,46 @@ impl Callback for Vec<Box<dyn Callback>> {
 
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_end(report))
+    }
+
+    fn memory(&self) -> Value {
+        self.iter().map(|callback| callback.memory()).collect()
+    }
+
+    fn recall(&mut self, memory: &Value) -> Result<()> {
+        let memories = memory.as_array().map_or(&[][..], Vec::as_slice);
+        self.iter_mut().zip(memories).try_for_each(|(callback, memory)| callback.recall(memory))
+    }
+}
+
+/// A callback that somebody else keeps.
+impl<C: Callback + ?Sized> Callback for &mut C {
+    fn on_check(&mut self, report: &integrity::Report) -> Result<()> {
+        (**self).on_check(report)
+    }
+
+    fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
+        (**self).on_start(event)
+    }
+
+    fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
+        (**self).on_batch(event)
+    }
+
+    fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
+        (**self).on_epoch_end(event)
+    }
+
+    fn on_end(&mut self, report: &TrainReport) -> Result<()> {
+        (**self).on_end(report)
+    }
+
+    fn memory(&self) -> Value {
+        (**self).memory()
+    }
+
+    fn recall(&mut self, memory: &Value) -> Result<()> {
+        (**self).recall(memory)
     }
 }
 

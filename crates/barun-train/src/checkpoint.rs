@@ -3,6 +3,9 @@
 //! Any framework reads the tensors. What is Barun's own (format version, recipe, columns, class names, preprocessing) is
 //! one JSON object of texts under the metadata key `barun`. The same content gives the same bytes: nothing in it
 //! depends on the time or on a hash order.
+//!
+//! One of the texts is a checksum over all the others and over name, type, shape and numbers of every tensor, so a file in
+//! which a byte has changed is refused and not taken for weights.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,10 +20,13 @@ use crate::error::{Error, Result};
 use crate::files::{io_error, read, write_atomically_with};
 
 /// The version of what the metadata means; a reader refuses a larger one.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// From this version on a file must have its checksum.
+const FIRST_WITH_CHECKSUM: u32 = 2;
 
 const METADATA: &str = "barun";
 const VERSION: &str = "format_version";
+const CHECKSUM: &str = "checksum";
 
 /// The type of a tensor's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +134,8 @@ impl Checkpoint<'_> {
             self.metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let version = FORMAT_VERSION.to_string();
         texts.insert(VERSION, &version);
+        let checksum = checksum(&self.tensors, &texts);
+        texts.insert(CHECKSUM, &checksum);
         let texts = serde_json::to_string(&texts).map_err(|error| bad(path, error.to_string()))?;
         // The library keeps metadata in a hash map, whose order changes; with one key there is no order.
         let metadata = HashMap::from([(METADATA.to_string(), texts)]);
@@ -157,8 +165,7 @@ impl Checkpoint<'_> {
         };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let mut metadata = read_texts(header.metadata().as_ref(), path)?;
-        metadata.remove(VERSION);
+        let (version, mut metadata) = read_texts(header.metadata().as_ref(), path)?;
         let mut tensors = Vec::with_capacity(file.len());
         for (name, view) in file.tensors() {
             let dtype = DType::from_file(view.dtype()).ok_or_else(|| {
@@ -175,6 +182,20 @@ impl Checkpoint<'_> {
             });
         }
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        match metadata.remove(CHECKSUM) {
+            None if version < FIRST_WITH_CHECKSUM => {}
+            written => {
+                let texts = metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+                if written != Some(checksum(&tensors, &texts)) {
+                    let what = "its checksum is wrong: a byte of it has changed since it was written";
+                    return Err(bad(
+                        path,
+                        format!("{what}; use another checkpoint of the run, or train again"),
+                    ));
+                }
+            }
+        }
+        metadata.remove(VERSION);
         Ok(Checkpoint { tensors, metadata })
     }
 
@@ -216,8 +237,27 @@ pub fn tensors_of(state: &State) -> Vec<NamedTensor<'_>> {
 /// # Errors
 /// When a tensor of the state is missing in the file, or has another type or shape there; then the state is as before.
 pub fn write_into(state: &mut State, file: &Checkpoint<'_>, path: &Path) -> Result<()> {
+    fill(state, file, path, |_| true)
+}
+
+/// As [`write_into`], but only the tensors called `names`: a model needs nothing else to be asked.
+pub(crate) fn write_weights_into(
+    state: &mut State,
+    names: &BTreeSet<String>,
+    file: &Checkpoint<'_>,
+    path: &Path,
+) -> Result<()> {
+    fill(state, file, path, |name| names.contains(name))
+}
+
+fn fill(
+    state: &mut State,
+    file: &Checkpoint<'_>,
+    path: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<()> {
     let mut filled = state.clone();
-    for (index, slot) in state.layout().slots().iter().enumerate() {
+    for (index, slot) in state.layout().slots().iter().enumerate().filter(|(_, slot)| is_wanted(&slot.name)) {
         let tensor = file.tensor(&slot.name, DType::of(slot.dtype), &slot.shape, path)?;
         let mut buffer = Buffer::zeros(slot.shape.clone(), slot.dtype);
         buffer.bytes_mut()[..tensor.bytes.len()].copy_from_slice(&tensor.bytes);
@@ -227,7 +267,33 @@ pub fn write_into(state: &mut State, file: &Checkpoint<'_>, path: &Path) -> Resu
     Ok(())
 }
 
-fn read_texts(metadata: Option<&HashMap<String, String>>, path: &Path) -> Result<BTreeMap<String, String>> {
+/// CRC-32 of every text and every tensor, in the order of their names.
+fn checksum(tensors: &[NamedTensor<'_>], texts: &BTreeMap<&str, &str>) -> String {
+    let mut hasher = crc32fast::Hasher::new();
+    // Each piece after its length, so that no two contents have the same pieces.
+    let mut take = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    for (name, text) in texts {
+        take(name.as_bytes());
+        take(text.as_bytes());
+    }
+    let mut by_name: Vec<&NamedTensor<'_>> = tensors.iter().collect();
+    by_name.sort_by(|a, b| a.name.cmp(&b.name));
+    for tensor in by_name {
+        take(tensor.name.as_bytes());
+        take(format!("{:?} {:?}", tensor.dtype, tensor.shape).as_bytes());
+        take(&tensor.bytes);
+    }
+    format!("crc32 {:08x}", hasher.finalize())
+}
+
+/// The version of the file's format, and its texts.
+fn read_texts(
+    metadata: Option<&HashMap<String, String>>,
+    path: &Path,
+) -> Result<(u32, BTreeMap<String, String>)> {
     let texts = metadata.and_then(|metadata| metadata.get(METADATA)).ok_or_else(|| {
         bad(
             path,
@@ -238,7 +304,7 @@ fn read_texts(metadata: Option<&HashMap<String, String>>, path: &Path) -> Result
         .map_err(|error| bad(path, format!("its metadata is damaged: {error}")))?;
     let version = texts.get(VERSION).map(String::as_str).unwrap_or_default();
     match version.parse::<u32>() {
-        Ok(version) if (1..=FORMAT_VERSION).contains(&version) => Ok(texts),
+        Ok(version) if (1..=FORMAT_VERSION).contains(&version) => Ok((version, texts)),
         Ok(version) if version > FORMAT_VERSION => Err(bad(
             path,
             format!(
@@ -324,6 +390,38 @@ mod tests {
     }
 
     #[test]
+    fn a_file_in_which_any_byte_has_changed_is_refused() {
+        let bytes = to_bytes(&example());
+        for at in 0..bytes.len() {
+            for flip in [0x01, 0x20, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= flip;
+                let read = Checkpoint::from_bytes(&changed, path());
+                assert!(read.is_err() || read.unwrap() == example(), "byte {at} changed by {flip:#x}");
+            }
+        }
+        let mut weight = bytes.clone();
+        *weight.last_mut().unwrap() ^= 1;
+        assert_eq!(
+            message(Checkpoint::from_bytes(&weight, path())),
+            "m.safetensors: its checksum is wrong: a byte of it has changed since it was written; \
+             use another checkpoint of the run, or train again"
+        );
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_needs_no_checksum_and_one_of_the_second_does() {
+        let of_version = |version: &str| {
+            let texts = format!("{{\"format_version\":\"{version}\",\"recipe\":\"r\"}}");
+            let metadata = HashMap::from([(METADATA.to_string(), texts)]);
+            serialize(Vec::<(&str, TensorView<'_>)>::new(), Some(metadata)).unwrap()
+        };
+        let first = of_version("1");
+        assert_eq!(Checkpoint::from_bytes(&first, path()).unwrap().text("recipe", path()).unwrap(), "r");
+        assert!(message(Checkpoint::from_bytes(&of_version("2"), path())).contains("checksum is wrong"));
+    }
+
+    #[test]
     fn a_file_of_another_program_or_a_newer_version_is_refused() {
         let foreign = serialize(Vec::<(&str, TensorView<'_>)>::new(), None).unwrap();
         assert_eq!(
@@ -336,8 +434,8 @@ mod tests {
             serialize(Vec::<(&str, TensorView<'_>)>::new(), Some(metadata)).unwrap()
         };
         assert_eq!(
-            message(Checkpoint::from_bytes(&versioned("2"), path())),
-            "m.safetensors: its format is version 2, this barun reads up to 1; use a newer barun"
+            message(Checkpoint::from_bytes(&versioned("3"), path())),
+            "m.safetensors: its format is version 3, this barun reads up to 2; use a newer barun"
         );
         assert_eq!(
             message(Checkpoint::from_bytes(&versioned("one"), path())),

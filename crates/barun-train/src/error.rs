@@ -146,6 +146,45 @@ pub enum Error {
         /// What is missing, and what to do.
         message: String,
     },
+    /// The recipe of a run has been changed while the run was not finished.
+    #[error(
+        "`{path}` was {before} when the run began and is {now} now, which would be another run; put it back, or train anew with --out"
+    )]
+    OtherRecipe {
+        /// The key.
+        path: String,
+        /// Its value in the checkpoint.
+        before: String,
+        /// Its value in recipe.toml.
+        now: String,
+    },
+    /// The data of a run has changed while the run was not finished.
+    #[error(
+        "the data {source_name} is not what the run was trained on (its columns, classes or values have changed); put it back, or train anew with --out"
+    )]
+    OtherData {
+        /// The data, as the recipe names it.
+        source_name: String,
+    },
+    /// A file that is not to be written over.
+    #[error("{} already exists; choose another name with --out, or give --force to write over it", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A training for several seeds without any.
+    #[error("there is no seed to train with; give at least one")]
+    NoSeeds,
+    /// A run that has nothing left to do.
+    #[error("{} is complete: {how}; {fix}", path.display())]
+    RunComplete {
+        /// The run.
+        path: PathBuf,
+        /// How it ended.
+        how: String,
+        /// What to do to go on nevertheless.
+        fix: &'static str,
+    },
     /// A line of the log that cannot be read.
     #[error("{}:{line}: this is not a record of barun's log: {message}", path.display())]
     BadLog {
@@ -170,6 +209,10 @@ pub enum Error {
     /// The network cannot be built or run.
     #[error(transparent)]
     Network(#[from] barun_nn::Error),
+    /// The network has no counterpart in ONNX.
+    #[cfg(feature = "onnx")]
+    #[error(transparent)]
+    Onnx(#[from] barun_onnx::Error),
     /// The engine refuses.
     #[error(transparent)]
     Engine(#[from] barun_engine::Error),
@@ -209,6 +252,14 @@ pub enum Error {
         /// What to do.
         fix: String,
     },
+    /// Early stopping without a validation part.
+    #[error(
+        "early stopping looks at the validation part, and the split left none; give it a share, such as 0.1"
+    )]
+    NothingToWatch,
+    /// What a callback remembered cannot be read again.
+    #[error("what a callback remembered cannot be read: {0}")]
+    Memory(String),
     /// Images scaled pixel by pixel.
     #[error(
         "images are scaled by {numbers} numbers; a network takes 1 for all pixels or one for each of the {channels} channels; use Standardize::global()"

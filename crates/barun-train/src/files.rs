@@ -1,7 +1,7 @@
 //! Files that are either the old one or the new one, never half of the new one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,6 +26,35 @@ pub(crate) fn write_atomically_with(path: &Path, write: impl FnOnce(&Path) -> Re
     outcome
 }
 
+/// Renames `from` over `to`, for good; where there is no `from`, nothing happens.
+pub(crate) fn replace(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to).and_then(|()| sync_folder(to)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        outcome => outcome.map_err(|error| io_error("replace", to, error)),
+    }
+}
+
+/// Removes the halves of files that processes left in `folder` which were killed while they wrote.
+pub(crate) fn remove_left_overs(folder: &Path) -> Result<()> {
+    let failed = |source| io_error("read", folder, source);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if is_left_over(&path) {
+            fs::remove_file(&path).map_err(|source| io_error("remove", &path, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether `path` is the half of a file.
+pub(crate) fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') && name.ends_with(LEFT_OVER)
+}
+
+/// How the names of files end that are not yet whole.
+const LEFT_OVER: &str = ".barun-tmp";
+
 fn written(path: &Path, source: std::io::Error) -> Error {
     io_error("write", path, source)
 }
@@ -48,7 +77,7 @@ fn beside(path: &Path) -> PathBuf {
     static WRITES: AtomicUsize = AtomicUsize::new(0);
     let write = WRITES.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}-{write}.tmp", std::process::id()))
+    path.with_file_name(format!(".{name}.{}-{write}{LEFT_OVER}", std::process::id()))
 }
 
 fn keep(beside: &Path, path: &Path) -> std::io::Result<()> {
@@ -81,6 +110,18 @@ mod tests {
         write_atomically(&path, b"new").unwrap();
         assert_eq!(read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = beside(&folder.path().join("last.safetensors"));
+        for path in [&left, &folder.path().join(".hidden.tmp"), &folder.path().join("a.barun-tmp")] {
+            fs::write(path, "half").unwrap();
+        }
+        remove_left_overs(folder.path()).unwrap();
+        assert!(!left.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

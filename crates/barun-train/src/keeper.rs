@@ -1,62 +1,82 @@
-//! What a run leaves in its folder while it goes: the recipe, the log, the two checkpoints.
+//! What a run leaves in its folder while it goes: the recipe, the log, the checkpoints.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barun_data::integrity;
-use barun_engine::State;
-use serde::Serialize;
+use barun_engine::{Layout, State};
 
 use crate::checkpoint::{Checkpoint, tensors_of};
 use crate::error::Result;
 use crate::log::{EpochRecord, Log};
-use crate::metrics::Metrics;
-use crate::predictor::{DATA, PROGRESS, RECIPE};
+use crate::position::Position;
+use crate::predictor::{DATA, POSITION, RECIPE};
 use crate::preparation::Preparation;
-use crate::recipe::Recipe;
-use crate::run::{RUNS, RunFolder, Which};
+use crate::recipe::{self, Recipe};
+use crate::restore::{Expected, Point, newest_point};
+use crate::run::{RunFolder, Which, remove_report};
 
-/// Checkpoints are written at the end of an epoch, but no more often than this: a crash costs at most so much work, and
-/// an epoch of a few milliseconds is not spent on writing. The last ones are always written.
-const INTERVAL: Duration = Duration::from_secs(2);
+/// Where runs go that are given no folder.
+pub(crate) const RUNS: &str = "runs";
+/// Writing by time takes at most one part in so many of the run's time.
+const SHARE: u32 = 20;
 
 /// Where a run is to be kept. Nothing is written before [`open`](RunPlan::open).
-#[derive(Clone, Debug)]
-pub(crate) struct RunPlan {
-    pub out: Option<PathBuf>,
-    pub force: bool,
-    pub recipe: Recipe,
-    pub integrity: Option<integrity::Report>,
+#[derive(Debug)]
+pub(crate) enum RunPlan {
+    /// In a folder of its own.
+    New {
+        /// Not given: the next number under `runs/`.
+        out: Option<PathBuf>,
+        force: bool,
+        recipe: Recipe,
+    },
+    /// Where it was, `seconds` of training ago.
+    Resume { run: RunFolder, recipe: Recipe, seconds: f64 },
+}
+
+/// A run that may begin.
+#[derive(Default)]
+pub(crate) struct Opened {
+    pub keeper: Option<Keeper>,
+    pub point: Point,
 }
 
 impl RunPlan {
-    pub fn open(&self, preparation: &Preparation) -> Result<Keeper> {
-        let run = match &self.out {
-            Some(out) => RunFolder::create(out, self.force)?,
-            None => RunFolder::create_numbered(Path::new(RUNS), &self.recipe.short_name())?,
+    /// Makes or opens the folder and finds where the run stands.
+    pub fn open(self, preparation: &Preparation, layout: &Arc<Layout>) -> Result<Opened> {
+        let (run, recipe, mut point) = match self {
+            RunPlan::New { out, force, recipe } => {
+                let run = match &out {
+                    Some(out) => RunFolder::create(out, force)?,
+                    None => RunFolder::create_numbered(Path::new(RUNS), &recipe.short_name())?,
+                };
+                (run, recipe, Point::default())
+            }
+            RunPlan::Resume { run, recipe, seconds } => {
+                let point = newest_point(&run, &Expected { recipe: &recipe, preparation, layout })?;
+                remove_report(run.path())?;
+                (run, recipe, Point { seconds, ..point })
+            }
         };
-        run.write_recipe(&self.recipe)?;
-        if let Some(report) = &self.integrity {
-            run.write_integrity(report)?;
+        run.write_recipe(&recipe)?;
+        let (log, lines) = run.log(point.position.log_lines)?;
+        if let Some(resumed) = &mut point.resumed
+            && lines < point.position.log_lines
+        {
+            let lost = point.position.log_lines - lines;
+            resumed.notes.push(format!("{lost} lines of the log are lost"));
+            point.position.log_lines = lines;
         }
-        let log = run.log()?;
-        let texts = [(RECIPE.to_string(), self.recipe.to_toml()), (DATA.to_string(), preparation.to_text())];
-        Ok(Keeper { run, log, texts: texts.into(), written: None })
+        let texts = [(RECIPE.to_string(), recipe.to_toml()), (DATA.to_string(), preparation.to_text())];
+        let every = recipe.train.checkpoint;
+        let (written, took) = (Instant::now(), Duration::ZERO);
+        let is_new = point.state.is_none();
+        let keeper =
+            Keeper { run, log, texts: texts.into(), every, is_new, written, took, steps: 0, epochs: 0 };
+        Ok(Opened { keeper: Some(keeper), point })
     }
-}
-
-/// How far a run has come, as a checkpoint says it.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Progress {
-    /// Epochs completed.
-    pub epochs: usize,
-    /// Batches taken of the epoch after them.
-    pub batches: usize,
-    /// The best epoch so far, from 1; 0 before the first.
-    pub best_epoch: usize,
-    /// Its figures on the validation part.
-    pub best_valid: Option<Metrics>,
 }
 
 /// An open run folder.
@@ -64,7 +84,16 @@ pub(crate) struct Keeper {
     run: RunFolder,
     log: Log,
     texts: BTreeMap<String, String>,
-    written: Option<Instant>,
+    every: recipe::Checkpoint,
+    /// Whether there is no checkpoint yet.
+    is_new: bool,
+    /// When the last one was written, or the run began.
+    written: Instant,
+    /// How long that took.
+    took: Duration,
+    /// Steps and epochs since.
+    steps: usize,
+    epochs: usize,
 }
 
 impl Keeper {
@@ -76,16 +105,39 @@ impl Keeper {
         self.log.add(record)
     }
 
-    /// Whether checkpoints are due again.
-    pub fn is_due(&self) -> bool {
-        self.written.is_none_or(|written| written.elapsed() >= INTERVAL)
+    /// Whether a checkpoint is due, a step later.
+    pub fn is_due_after_step(&mut self) -> bool {
+        self.steps += 1;
+        self.every.steps.is_some_and(|steps| self.steps >= steps) || self.is_due_by_time()
     }
 
-    pub fn write(&mut self, which: Which, state: &State, progress: &Progress) -> Result<()> {
+    /// Whether a checkpoint is due after the last step of an epoch.
+    pub fn is_due_after_epoch(&mut self) -> bool {
+        self.epochs += 1;
+        self.is_new | self.is_due_after_step() | self.every.epochs.is_some_and(|epochs| self.epochs >= epochs)
+    }
+
+    fn is_due_by_time(&self) -> bool {
+        let interval = Duration::try_from_secs_f64(self.every.seconds).unwrap_or(Duration::MAX);
+        self.written.elapsed() >= interval.max(SHARE * self.took)
+    }
+
+    /// Writes a checkpoint; of the last states the one before is kept.
+    pub fn write(&mut self, which: Which, state: &State, position: &Position) -> Result<()> {
+        let begin = Instant::now();
         let mut metadata = self.texts.clone();
-        metadata.insert(PROGRESS.to_string(), serde_json::to_string(progress).unwrap_or_default());
-        Checkpoint { tensors: tensors_of(state), metadata }.write(&self.run.checkpoint(which))?;
-        self.written = Some(Instant::now());
+        metadata.insert(POSITION.to_string(), position.to_text());
+        let checkpoint = Checkpoint { tensors: tensors_of(state), metadata };
+        match which {
+            Which::Last => {
+                // The lines that the position counts must outlive it.
+                self.log.sync()?;
+                self.run.replace_last(&checkpoint)?;
+                (self.written, self.steps, self.epochs, self.is_new) = (Instant::now(), 0, 0, false);
+                self.took = begin.elapsed();
+            }
+            Which::Best | Which::Previous => checkpoint.write(&self.run.checkpoint(which))?,
+        }
         Ok(())
     }
 }

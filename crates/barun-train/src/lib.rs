@@ -1,9 +1,12 @@
 //! Training: from a recipe to a run folder with a trained model in it.
 
+mod best_by;
 pub mod build;
 pub mod callback;
 pub mod checkpoint;
+pub mod early_stopping;
 pub mod error;
+pub mod export;
 mod feed;
 pub mod files;
 pub mod judgement;
@@ -15,19 +18,27 @@ pub mod metrics;
 pub mod nearest;
 pub mod network;
 pub mod objective;
+mod position;
 pub mod predictor;
 pub mod preparation;
 pub mod progress;
 pub mod recipe;
 pub mod report;
 pub mod request;
+mod restore;
 pub mod run;
+pub mod runs;
+pub mod seeds;
 mod setup;
 pub mod trainer;
 
+pub use early_stopping::EarlyStopping;
 pub use error::{Error, Result};
 pub use predictor::Predictor;
 pub use preparation::Preparation;
 pub use recipe::{Draft, Recipe};
-pub use request::{check, cross_validate, evaluate, memory_of, predict, train};
-pub use trainer::{Trained, Trainer};
+pub use request::{
+    check, cross_validate, evaluate, export, memory_of, predict, resume, resume_seeds, train, train_seeds,
+};
+pub use seeds::Spread;
+pub use trainer::{SeededTrained, SeededTrainer, Trained, Trainer};

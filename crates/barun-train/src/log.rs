@@ -50,18 +50,19 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens or creates the log at `path`. A last line torn by a crash is cut off, so that the next line stands alone.
-    pub fn open(path: &Path) -> Result<Log> {
+    /// Opens or creates the log at `path` to add lines after the first `lines`; what comes after them, whole or torn by a
+    /// crash, is cut off. Tells how many of them there are.
+    pub fn open(path: &Path, lines: usize) -> Result<(Log, usize)> {
         let failed = |source| io_error("open", path, source);
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(failed)?;
+        let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(failed)?;
         let bytes = read(path)?;
-        let (lines, torn) = split_torn(&bytes);
-        if is_json(torn) {
-            file.write_all(b"\n").map_err(failed)?;
-        } else {
-            file.set_len(lines.len() as u64).map_err(failed)?;
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let (mut kept, mut end) = (0, 0);
+        for line_end in ends.take(lines) {
+            (kept, end) = (kept + 1, line_end);
         }
-        Ok(Log { file, path: path.to_path_buf() })
+        file.set_len(end as u64).map_err(failed)?;
+        Ok((Log { file, path: path.to_path_buf() }, kept))
     }
 
     /// Adds a line; it is in the file when this returns.
@@ -70,6 +71,11 @@ impl Log {
         let mut line = serde_json::to_vec(record).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         self.file.write_all(&line).map_err(failed)
+    }
+
+    /// Waits until all lines are on the disk.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(|source| io_error("write", &self.path, source))
     }
 }
 
@@ -122,7 +128,7 @@ mod tests {
     fn log_of(lines: usize) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.jsonl");
-        let mut log = Log::open(&path).unwrap();
+        let (mut log, _) = Log::open(&path, 0).unwrap();
         (1..=lines).for_each(|epoch| log.add(&record(epoch)).unwrap());
         (folder, path)
     }
@@ -144,18 +150,27 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 20]).unwrap();
         assert_eq!(read_log::<EpochRecord>(&path).unwrap(), [record(1), record(2)]);
-        Log::open(&path).unwrap().add(&record(3)).unwrap();
+        let (mut log, lines) = Log::open(&path, 3).unwrap();
+        assert_eq!(lines, 2);
+        log.add(&record(3)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
     }
 
     #[test]
-    fn a_last_line_that_lacks_only_its_end_is_kept() {
+    fn lines_after_those_that_count_are_cut_off() {
+        let (_folder, path) = log_of(5);
+        let (mut log, lines) = Log::open(&path, 2).unwrap();
+        log.add(&record(3)).unwrap();
+        assert_eq!(lines, 2);
+        assert_eq!(read_log::<EpochRecord>(&path).unwrap(), [record(1), record(2), record(3)]);
+    }
+
+    #[test]
+    fn a_last_line_that_lacks_only_its_end_is_read() {
         let (_folder, path) = log_of(2);
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         assert_eq!(read_log::<EpochRecord>(&path).unwrap(), [record(1), record(2)]);
-        Log::open(&path).unwrap().add(&record(3)).unwrap();
-        assert_eq!(read_log::<EpochRecord>(&path).unwrap(), [record(1), record(2), record(3)]);
     }
 
     #[test]

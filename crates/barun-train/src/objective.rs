@@ -4,6 +4,7 @@ use barun_data::Targets;
 use barun_engine::{DType, Tensor};
 use barun_nn::losses::Loss;
 use barun_nn::metrics::{Aggregate, Correct, Metric};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use crate::metrics::{Errors, Mean, Metrics, argmax};
 use crate::report::Answer;
 
 /// What is learned.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Objective {
     /// One of several classes: an output for each, the largest speaks.
     Classes,
@@ -105,6 +106,31 @@ impl Objective {
             Objective::Numbers { .. } => Vec::new(),
         }
     }
+
+    /// The same as tensors, for programs that compute without this one, after the logits.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn results(self, outputs: &Tensor, offset: f64) -> Vec<Tensor> {
+        match self {
+            Objective::Classes => vec![outputs.clone(), outputs.softmax(-1)],
+            Objective::Binary => {
+                let yes = outputs.sigmoid();
+                vec![outputs.clone(), Tensor::concat(&[&(yes.like(1.0) - &yes), &yes], -1)]
+            }
+            Objective::Numbers { unit } => vec![outputs * unit + offset],
+        }
+    }
+
+    /// Name and meaning of each of the [`results`](Objective::results).
+    #[cfg(feature = "onnx")]
+    pub(crate) fn result_names(self) -> &'static [(&'static str, &'static str)] {
+        const PROBABILITIES: (&str, &str) =
+            ("probabilities", "the probability of each class, in the order of the metadata's `classes`");
+        match self {
+            Objective::Classes => &[("logits", "a score for each class before softmax"), PROBABILITIES],
+            Objective::Binary => &[("logits", "a score for the second class before sigmoid"), PROBABILITIES],
+            Objective::Numbers { .. } => &[("prediction", "the number, in the target's own unit")],
+        }
+    }
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {
@@ -143,7 +169,7 @@ impl Metric for Deviation {
 }
 
 /// The figures of one pass, batch by batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     objective: Objective,
     loss: Mean,

@@ -1,31 +1,33 @@
 //! A network with its weights, ready to be asked and measured.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use barun_data::{Dataset, Features, Targets};
-use barun_engine::{Device, Options, State};
+use barun_engine::{DType, Device, Options, State};
 use barun_nn::layers::Sequential;
 use barun_nn::{Forward, Module, Step, StepOptions};
 
 use crate::build;
-use crate::checkpoint::{Checkpoint, tensors_of, write_into};
+use crate::checkpoint::{Checkpoint, tensors_of, write_into, write_weights_into};
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::metrics::{Evaluation, Metrics, Predictions};
 use crate::network::plan;
 use crate::objective::{Objective, Tally};
 use crate::preparation::Preparation;
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::report::Answer;
 
 /// The names of the texts in a model file.
 pub(crate) const RECIPE: &str = "recipe";
 pub(crate) const DATA: &str = "data";
-pub(crate) const PROGRESS: &str = "progress";
+pub(crate) const POSITION: &str = "position";
 
 /// A network, its weights, and what its data must look like.
 pub struct Predictor<M> {
-    pub(crate) step: Step<M>,
+    pub(crate) step: Arc<Step<M>>,
     pub(crate) state: State,
     pub(crate) preparation: Preparation,
     pub(crate) objective: Objective,
@@ -164,11 +166,26 @@ pub struct ModelFile {
     pub recipe: Recipe,
     /// The network.
     pub predictor: Predictor<Sequential>,
+    /// The texts that prediction needs, as they are written.
+    pub(crate) texts: BTreeMap<String, String>,
 }
 
 impl ModelFile {
     /// Opens the model file at `path`.
     pub fn open(path: &Path, device: &Device) -> Result<ModelFile> {
+        ModelFile::open_in(path, device, build::precision)
+    }
+
+    /// Opens it to compute in f32 where it was trained in bf16: the weights are f32.
+    pub fn open_in_full(path: &Path, device: &Device) -> Result<ModelFile> {
+        ModelFile::open_in(path, device, |precision| build::precision(precision).computed())
+    }
+
+    fn open_in(
+        path: &Path,
+        device: &Device,
+        precision: impl Fn(recipe::Precision) -> DType,
+    ) -> Result<ModelFile> {
         let file = Checkpoint::read(path)?;
         let origin = format!("the recipe in {}", path.display());
         let recipe = Recipe::from_toml(file.text(RECIPE, path)?, &origin)?;
@@ -186,18 +203,20 @@ impl ModelFile {
         let planned = plan(&recipe.model, &preparation.input, objective.outputs(&targets))?;
         let model = build::model(&planned, recipe.model.init());
         let options = StepOptions {
-            precision: build::precision(recipe.train.precision),
+            precision: precision(recipe.train.precision),
             input: preparation.transform(),
             metrics: objective.metrics(),
             engine: Options { device: Some(device.clone()), ..Options::default() },
             ..StepOptions::default()
         };
-        let step = Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?;
+        let step = Arc::new(Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?);
         let mut state = State::zeros(step.layout());
-        write_into(&mut state, &file, path)?;
+        write_weights_into(&mut state, &step.inventory().names(), &file, path)?;
         let batch_size = recipe.train.batch_size;
         let predictor = Predictor { step, state, preparation, objective, batch_size };
-        Ok(ModelFile { recipe, predictor })
+        let texts = [RECIPE, DATA].iter().filter_map(|name| file.metadata.get_key_value(*name));
+        let texts = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
+        Ok(ModelFile { recipe, predictor, texts })
     }
 }
 

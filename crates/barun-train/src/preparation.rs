@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use barun_data::{Features, Fitted, PreparedData, ScalingKind, Schema, Targets};
+#[cfg(feature = "onnx")]
+use barun_engine::Tensor;
 use barun_nn::InputTransform;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,17 @@ impl Preparation {
             scale: pairs().map(|(_, scale)| f64::from(*scale)).collect(),
             shift: pairs().map(|(shift, scale)| -f64::from(*shift) * f64::from(*scale)).collect(),
         })
+    }
+
+    /// What [`transform`](Preparation::transform) leaves to be done to raw inputs, as a formula: the scaling of a table's
+    /// columns.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn scaled(&self, x: &Tensor) -> Tensor {
+        if self.columns.is_none() {
+            return x.clone();
+        }
+        let constant = |values: &[f32]| Tensor::from_slice(values, [values.len()]);
+        (x - constant(&self.scaling.shift)) * constant(&self.scaling.scale)
     }
 
     /// Raw features as the network takes them. They must have the network's shape and, in a table, its columns in order.

@@ -68,7 +68,7 @@ impl Callback for Bar {
             self.bar.set_style(style.progress_chars("=> "));
         }
         self.bar.set_length(event.steps_per_epoch as u64);
-        self.bar.println(start_line(event));
+        start_lines(event).iter().for_each(|line| self.bar.println(line));
         Ok(())
     }
 
@@ -119,7 +119,7 @@ impl<W: Write + Send> Callback for Lines<W> {
 
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.plan = Plan::of(event);
-        self.say(&start_line(event));
+        start_lines(event).iter().for_each(|line| self.say(line));
         Ok(())
     }
 
@@ -189,6 +189,20 @@ fn check_lines(report: &Report) -> Vec<String> {
     grave.map(ToString::to_string).collect()
 }
 
+/// What is trained; of a resumed run also where it goes on and what it found.
+fn start_lines(event: &Start<'_>) -> Vec<String> {
+    let mut lines = vec![start_line(event)];
+    if let Some(resumed) = event.resumed {
+        lines.extend(resumed.notes.iter().map(|note| format!("note: {note}")));
+        lines.push(match (resumed.epochs, resumed.batches) {
+            (0, 0) => "resumed at the beginning".to_string(),
+            (epochs, 0) => format!("resumed after epoch {epochs}"),
+            (epochs, batches) => format!("resumed in epoch {} after step {batches}", epochs + 1),
+        });
+    }
+    lines
+}
+
 fn start_line(event: &Start<'_>) -> String {
     let target = match event.classes {
         Some(classes) => format!("{classes} classes"),
@@ -207,19 +221,12 @@ fn start_line(event: &Start<'_>) -> String {
 
 /// The figures of a pass in one line: `loss 0.1234  accuracy 0.9712`.
 pub fn metrics_text(metrics: &Metrics) -> String {
-    let named = [
-        ("loss", Some(metrics.loss)),
-        ("accuracy", metrics.accuracy),
-        ("mae", metrics.mae),
-        ("rmse", metrics.rmse),
-        ("r2", metrics.r2),
-    ];
-    let texts = named.iter().filter_map(|(name, figure)| Some(format!("{name} {}", figure_text((*figure)?))));
+    let texts = metrics.named().map(|(name, figure)| format!("{name} {}", figure_text(figure)));
     texts.collect::<Vec<_>>().join("  ")
 }
 
 /// Four digits after the point where that says something, else powers of ten.
-pub(crate) fn figure_text(figure: f64) -> String {
+pub fn figure_text(figure: f64) -> String {
     if figure == 0.0 || !figure.is_finite() || (1e-3..1e5).contains(&figure.abs()) {
         format!("{figure:.4}")
     } else {
@@ -241,7 +248,7 @@ pub fn thousands(number: f64) -> String {
 }
 
 /// `0:42`, `12:05`, `1:02:03`.
-fn duration_text(seconds: f64) -> String {
+pub fn duration_text(seconds: f64) -> String {
     if !seconds.is_finite() || seconds > 1e9 {
         return "-".to_string();
     }
@@ -253,6 +260,8 @@ fn duration_text(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callback::Resumed;
+    use crate::recipe::BestBy;
 
     const PLAN: Plan = Plan { epochs: 10, samples_per_epoch: 1000 };
 
@@ -282,6 +291,9 @@ mod tests {
             epochs: 10,
             steps_per_epoch: 8,
             samples_per_epoch: 1000,
+            valid_rows: 100,
+            best_by: BestBy::Auto,
+            resumed: Some(&Resumed { epochs: 2, batches: 3, notes: vec!["a byte has changed".into()] }),
         };
         let mut lines = Lines::new(Vec::new());
         lines.on_start(&start).unwrap();
@@ -289,6 +301,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(lines.out).unwrap(),
             "mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
+             note: a byte has changed\nresumed in epoch 3 after step 3\n\
              epoch  3/10  train loss 0.1234  accuracy 0.9712 | valid loss 0.2000  accuracy 0.9500 | \
              123,457 samples/s  1:10 left  (best)\n"
         );

@@ -1,20 +1,29 @@
 //! What each command has found, as the document that `--json` prints.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use barun_data::integrity::{self, Finding, columns::Column};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::judgement::Judgement;
-
 use crate::memory::{Limit, RunMemory, Textbook};
-use crate::metrics::{Evaluation, Measure, Metrics};
+use crate::metrics::{Evaluation, Metrics};
+use crate::seeds::{MetricsSpread, Spreads};
+
+/// A path in JSON: what of it is no Unicode is shown as well as it can be.
+pub(crate) fn path_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+fn option_text<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(to)
+}
 
 /// What `barun train` has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainReport {
     /// The run folder; null where the run was not kept in one.
+    #[serde(serialize_with = "option_text")]
     pub run: Option<PathBuf>,
     /// How many numbers the network learns.
     pub params: usize,
@@ -33,52 +42,80 @@ pub struct TrainReport {
     /// accuracies, or of their R2; null where there is no such part. [EVAL-08]
     pub gap: Option<f64>,
     /// What the checks of the data have found before training.
+    #[serde(default)]
     pub findings: Vec<Finding>,
     /// All figures on unseen rows, with intervals and baselines; null where there are no such rows, or the run was
     /// interrupted.
     pub judgement: Option<Judgement>,
     /// Seconds of training, with its validation.
     pub seconds: f64,
-    /// Training rows a second, over the whole run.
+    /// Training rows a second; of a resumed run since then.
     pub samples_per_second: f64,
     /// The seed of the run.
     pub seed: u64,
     /// Whether the user stopped it.
     pub interrupted: bool,
-    /// Why a callback stopped it before its epochs were over; null where none did.
+    /// Why it was stopped before its epochs were over, by a callback or because its time was up; null where it was not.
     pub stopped: Option<String>,
+    /// Whether it was stopped because its time was up; with more it goes on.
+    #[serde(default)]
+    pub is_out_of_time: bool,
+}
+
+/// What `barun train --seeds` has done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeedsReport {
+    /// The folder with a run folder for each seed.
+    #[serde(serialize_with = "path_text")]
+    pub run: PathBuf,
+    /// The seeds whose runs are over.
+    pub seeds: Vec<u64>,
+    /// The figures of the kept weights on the training part.
+    pub train: MetricsSpread,
+    /// The same on the validation part.
+    pub valid: MetricsSpread,
+    /// The same on the test part, looked at once by each run.
+    pub test: MetricsSpread,
+    /// All figures on unseen rows.
+    #[serde(default)]
+    pub judged: Spreads,
+    /// The seed whose run is best on the validation part; the first where there is no such part.
+    pub best_seed: Option<u64>,
+    /// Seconds of training in all.
+    pub seconds: f64,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// What each run has done, in the order of the seeds.
+    pub runs: Vec<TrainReport>,
+}
+
+/// What `barun export` has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportReport {
+    /// The model file.
+    #[serde(serialize_with = "path_text")]
+    pub model: PathBuf,
+    /// The file.
+    #[serde(serialize_with = "path_text")]
+    pub out: PathBuf,
+    /// Its format.
+    pub format: String,
+    /// Its size.
+    pub bytes: usize,
 }
 
 /// What cross-validation has found: a training for each fold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldsReport {
     /// The folder with a run folder for each fold.
+    #[serde(serialize_with = "path_text")]
     pub run: PathBuf,
-    /// Each figure on the folds' test parts, over the folds.
-    pub test: BTreeMap<Measure, Spread>,
+    /// The figures on the folds' test parts, over the folds.
+    pub judged: Spreads,
     /// The trainings.
     pub folds: Vec<TrainReport>,
     /// Whether the user stopped it.
     pub interrupted: bool,
-}
-
-/// A figure over several trainings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// The mean.
-    pub mean: f64,
-    /// The standard deviation, dividing by one less than the trainings; null of one training.
-    pub deviation: Option<f64>,
-}
-
-impl Spread {
-    /// Of the figures of several trainings.
-    pub fn of(figures: &[f64]) -> Spread {
-        let n = figures.len() as f64;
-        let mean = figures.iter().sum::<f64>() / n;
-        let scatter: f64 = figures.iter().map(|figure| (figure - mean).powi(2)).sum();
-        Spread { mean, deviation: (figures.len() > 1).then(|| (scatter / (n - 1.0)).sqrt()) }
-    }
 }
 
 /// What `barun check` tells of data before anything is trained on it.
@@ -101,6 +138,7 @@ pub struct CheckReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalReport {
     /// The model file.
+    #[serde(serialize_with = "path_text")]
     pub model: PathBuf,
     /// The data.
     pub source: String,
@@ -126,6 +164,7 @@ pub struct EvalReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PredictReport {
     /// The model file.
+    #[serde(serialize_with = "path_text")]
     pub model: PathBuf,
     /// The class names, in the order of the probabilities; left out where the target is a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -232,10 +271,11 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            is_out_of_time: false,
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
         );
     }
 

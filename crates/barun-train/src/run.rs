@@ -4,10 +4,10 @@
 //! runs/digits-mlp-1/
 //!     recipe.toml                     the resolved recipe
 //!     log.jsonl                       one line an epoch
-//!     integrity.json                  what the checks of the data have found
-//!     judgement.json                  the figures on unseen rows, with intervals and baselines
 //!     checkpoints/best.safetensors    the model to use
 //!     checkpoints/last.safetensors    the state to go on from
+//!     checkpoints/previous.safetensors    the one before, should the last one be damaged
+//!     report.json                     how the run ended, with what was found in the data and what the model is worth
 //!     .lock                           held while a process writes here
 //! ```
 
@@ -15,40 +15,45 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use barun_data::integrity;
+use crate::checkpoint::Checkpoint;
+mod seeds;
+
+pub use seeds::SeedsFolder;
 
 use crate::error::{Error, Result};
-use crate::files::{io_error, read_text, write_atomically};
-use crate::judgement::Judgement;
+use crate::files::{io_error, is_left_over, read_text, remove_left_overs, replace, write_atomically};
 use crate::log::Log;
 use crate::recipe::Recipe;
+use crate::report::TrainReport;
 
-/// Where runs go that are given no folder.
-pub(crate) const RUNS: &str = "runs";
 const RECIPE: &str = "recipe.toml";
 const LOG: &str = "log.jsonl";
-const INTEGRITY: &str = "integrity.json";
-const JUDGEMENT: &str = "judgement.json";
+const REPORT: &str = "report.json";
+const SEEDS: &str = "seeds.json";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = ".lock";
 /// What a run writes, and so what `--force` may remove.
 const OWN_FILES: &[&str] = &[
     RECIPE,
     LOG,
-    INTEGRITY,
-    JUDGEMENT,
+    REPORT,
+    SEEDS,
     "report.html",
     "checkpoints/best.safetensors",
     "checkpoints/last.safetensors",
+    "checkpoints/previous.safetensors",
+    "checkpoints/next.safetensors",
 ];
 
-/// Which of a run's two checkpoints.
+/// Which of a run's checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// The best epoch by the validation part.
     Best,
-    /// The latest epoch.
+    /// The latest state.
     Last,
+    /// The state before it, should that be damaged.
+    Previous,
 }
 
 /// A run folder that this process, and no other, may write to.
@@ -65,21 +70,9 @@ impl RunFolder {
     /// wrote is removed, and nothing else.
     pub fn create(path: &Path, force: bool) -> Result<RunFolder> {
         RunFolder::check_free(path, force)?;
-        fs::create_dir_all(path.join(CHECKPOINTS)).map_err(|source| io_error("create", path, source))?;
-        let run = RunFolder { path: path.to_path_buf(), _lock: lock(path)? };
-        // Another process may have finished a run here since the first look.
-        if !force && OWN_FILES.iter().any(|file| path.join(file).exists()) {
-            return Err(Error::RunExists { path: path.to_path_buf() });
-        }
-        for file in OWN_FILES {
-            let file = path.join(file);
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(io_error("remove", &file, error));
-                }
-                _ => {}
-            }
-        }
+        let run = RunFolder { path: path.to_path_buf(), _lock: claim(path, force)? };
+        let checkpoints = path.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(|source| io_error("create", &checkpoints, source))?;
         Ok(run)
     }
 
@@ -93,29 +86,19 @@ impl RunFolder {
 
     /// Makes `parent/name-1`, or with the next number that is free.
     pub fn create_numbered(parent: &Path, name: &str) -> Result<RunFolder> {
-        fs::create_dir_all(parent).map_err(|source| io_error("create", parent, source))?;
-        let entries = fs::read_dir(parent).map_err(|source| io_error("read", parent, source))?;
-        let number_of = |entry: std::io::Result<fs::DirEntry>| -> Option<usize> {
-            let taken = entry.ok()?.file_name();
-            taken.to_str()?.strip_prefix(name)?.strip_prefix('-')?.parse().ok()
-        };
-        let mut number = entries.filter_map(number_of).max().unwrap_or(0);
-        loop {
-            number += 1;
-            let path = parent.join(format!("{name}-{number}"));
-            // Whoever makes the folder owns the number.
-            match fs::create_dir(&path) {
-                Ok(()) => return RunFolder::create(&path, false),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(io_error("create", &path, error)),
-            }
-        }
+        RunFolder::create(&numbered(parent, name)?, false)
     }
 
     /// Opens an existing run to write to it again.
     pub fn open(path: &Path) -> Result<RunFolder> {
         must_be_a_run(path)?;
-        Ok(RunFolder { path: path.to_path_buf(), _lock: lock(path)? })
+        let run = RunFolder { path: path.to_path_buf(), _lock: lock(path)? };
+        let checkpoints = path.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(|source| io_error("create", &checkpoints, source))?;
+        // Nobody else writes here now.
+        remove_left_overs(path)?;
+        remove_left_overs(&checkpoints)?;
+        Ok(run)
     }
 
     /// The folder.
@@ -128,20 +111,35 @@ impl RunFolder {
         write_atomically(&self.path.join(RECIPE), recipe.to_toml().as_bytes())
     }
 
-    /// Writes what the checks of the data have found.
-    pub fn write_integrity(&self, report: &integrity::Report) -> Result<()> {
-        write_json(&self.path.join(INTEGRITY), report)
+    /// Opens the log to add lines after the first `lines`, and tells how many of them there are.
+    pub fn log(&self, lines: usize) -> Result<(Log, usize)> {
+        Log::open(&self.path.join(LOG), lines)
     }
 
-    /// Opens the log to add lines to it.
-    pub fn log(&self) -> Result<Log> {
-        Log::open(&self.path.join(LOG))
+    /// Writes how the run ended.
+    pub fn write_report(&self, report: &TrainReport) -> Result<()> {
+        write_report(&self.path, report)
+    }
+
+    /// Makes `checkpoint` the last state and the last one the previous: at any moment one of them is there.
+    pub(crate) fn replace_last(&self, checkpoint: &Checkpoint<'_>) -> Result<()> {
+        let (last, next) =
+            (self.checkpoint(Which::Last), self.path.join(CHECKPOINTS).join("next.safetensors"));
+        checkpoint.write(&next)?;
+        replace(&last, &self.checkpoint(Which::Previous))?;
+        replace(&next, &last)
     }
 
     /// Where a checkpoint is, or will be.
     pub fn checkpoint(&self, which: Which) -> PathBuf {
         checkpoint_of(&self.path, which)
     }
+}
+
+/// Whether a process is writing to the run at `path`. Writes nothing.
+pub(crate) fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// The recipe of the run at `path`.
@@ -151,15 +149,22 @@ pub fn recipe_of(path: &Path) -> Result<Recipe> {
     Recipe::from_toml(&read_text(&file)?, &file.to_string_lossy())
 }
 
-/// Writes what the model of the run at `path` is worth.
-pub fn write_judgement(path: &Path, judgement: &Judgement) -> Result<()> {
-    write_json(&path.join(JUDGEMENT), judgement)
+/// How the run at `path` ended; none where it has not, or nobody could say so any more.
+pub fn report_of(path: &Path) -> Option<TrainReport> {
+    serde_json::from_str(&read_text(&path.join(REPORT)).ok()?).ok()
 }
 
-fn write_json(path: &Path, document: &impl serde::Serialize) -> Result<()> {
+/// Writes how the run at `path` ended.
+pub(crate) fn write_report(path: &Path, report: &TrainReport) -> Result<()> {
+    let file = path.join(REPORT);
     let text =
-        serde_json::to_string_pretty(document).map_err(|error| io_error("write", path, error.into()))?;
-    write_atomically(path, text.as_bytes())
+        serde_json::to_string_pretty(report).map_err(|error| io_error("write", &file, error.into()))?;
+    write_atomically(&file, (text + "\n").as_bytes())
+}
+
+/// Forgets how the run at `path` ended, because it goes on.
+pub(crate) fn remove_report(path: &Path) -> Result<()> {
+    remove_if_there(&path.join(REPORT))
 }
 
 /// The log of the run at `path`.
@@ -172,6 +177,7 @@ pub fn checkpoint_of(path: &Path, which: Which) -> PathBuf {
     let name = match which {
         Which::Best => "best.safetensors",
         Which::Last => "last.safetensors",
+        Which::Previous => "previous.safetensors",
     };
     path.join(CHECKPOINTS).join(name)
 }
@@ -195,6 +201,9 @@ pub fn model_file(path: &Path) -> Result<PathBuf> {
 fn must_be_a_run(path: &Path) -> Result<()> {
     let message = match (path.exists(), path.join(RECIPE).is_file()) {
         (_, true) => return Ok(()),
+        (true, false) if SeedsFolder::is_at(path) => {
+            "it holds the runs of several seeds; give one of them, such as its folder seed-0"
+        }
         (true, false) => "there is no recipe.toml in it; give the folder that `barun train` named",
         (false, _) => {
             "there is nothing of that name; give the folder that `barun train` named, or a model file"
@@ -207,9 +216,70 @@ fn must_be_a_run(path: &Path) -> Result<()> {
 fn holds_something(path: &Path) -> bool {
     let Ok(entries) = fs::read_dir(path) else { return path.exists() };
     let is_empty_folder = |path: &Path| fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none());
-    let is_a_trace =
-        |entry: &Path| entry.ends_with(LOCK) || (entry.ends_with(CHECKPOINTS) && is_empty_folder(entry));
+    let is_a_trace = |entry: &Path| {
+        entry.ends_with(LOCK)
+            || is_left_over(entry)
+            || (entry.ends_with(CHECKPOINTS) && is_empty_folder(entry))
+    };
     entries.filter_map(std::io::Result::ok).any(|entry| !is_a_trace(&entry.path()))
+}
+
+/// Makes a folder at `path` this process's own, without what an earlier run has left in it.
+fn claim(path: &Path, force: bool) -> Result<File> {
+    fs::create_dir_all(path).map_err(|source| io_error("create", path, source))?;
+    let lock = lock(path)?;
+    // Another process may have finished a run here since the first look.
+    if !force && OWN_FILES.iter().any(|file| path.join(file).exists()) {
+        return Err(Error::RunExists { path: path.to_path_buf() });
+    }
+    remove_own_files(path)?;
+    let seeds = fs::read_dir(path).map_err(|source| io_error("read", path, source))?;
+    for seed in seeds.filter_map(std::io::Result::ok).filter(is_of_a_seed) {
+        // A run inside may still be going on by itself.
+        let _lock = self::lock(&seed.path())?;
+        remove_own_files(&seed.path())?;
+    }
+    Ok(lock)
+}
+
+fn is_of_a_seed(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let number = name.to_str().and_then(|name| name.strip_prefix("seed-"));
+    number.is_some_and(|number| number.parse::<u64>().is_ok()) && entry.path().is_dir()
+}
+
+fn remove_own_files(path: &Path) -> Result<()> {
+    OWN_FILES.iter().try_for_each(|file| remove_if_there(&path.join(file)))?;
+    let folders = [path.to_path_buf(), path.join(CHECKPOINTS)];
+    folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| remove_left_overs(folder))
+}
+
+/// Makes the folder `parent/name-1`, or with the next number that is free.
+pub(crate) fn numbered(parent: &Path, name: &str) -> Result<PathBuf> {
+    fs::create_dir_all(parent).map_err(|source| io_error("create", parent, source))?;
+    let entries = fs::read_dir(parent).map_err(|source| io_error("read", parent, source))?;
+    let number_of = |entry: std::io::Result<fs::DirEntry>| -> Option<usize> {
+        let taken = entry.ok()?.file_name();
+        taken.to_str()?.strip_prefix(name)?.strip_prefix('-')?.parse().ok()
+    };
+    let mut number = entries.filter_map(number_of).max().unwrap_or(0);
+    loop {
+        number += 1;
+        let path = parent.join(format!("{name}-{number}"));
+        // Whoever makes the folder owns the number.
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io_error("create", &path, error)),
+        }
+    }
+}
+
+fn remove_if_there(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", file, error)),
+        _ => Ok(()),
+    }
 }
 
 fn lock(path: &Path) -> Result<File> {
@@ -250,7 +320,7 @@ mod tests {
         let run = RunFolder::create(&path, false).unwrap();
         let recipe = Recipe::for_source("digits").unwrap();
         run.write_recipe(&recipe).unwrap();
-        run.log().unwrap();
+        run.log(0).unwrap();
         assert_eq!(recipe_of(&path).unwrap(), recipe);
         assert!(log_of(&path).is_file());
         assert!(run.checkpoint(Which::Best).parent().unwrap().is_dir());
@@ -279,7 +349,10 @@ mod tests {
     fn a_run_that_wrote_nothing_is_no_obstacle() {
         let folder = scratch();
         drop(RunFolder::create(folder.path(), false).unwrap());
-        RunFolder::create(folder.path(), false).unwrap();
+        // Killed while it wrote its recipe.
+        fs::write(folder.path().join(".recipe.toml.1-0.barun-tmp"), "[da").unwrap();
+        let run = RunFolder::create(folder.path(), false).unwrap();
+        assert!(!run.path().join(".recipe.toml.1-0.barun-tmp").exists());
     }
 
     #[test]

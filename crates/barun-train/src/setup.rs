@@ -1,6 +1,7 @@
 //! What stands before the first step: the compiled step, and which shapes it will meet.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use barun_data::{LastBatch, Loader, LoaderOptions, Part, PreparedData};
 use barun_engine::{DType, Device, MemoryPlan, Options};
@@ -15,7 +16,7 @@ use crate::preparation::Preparation;
 
 /// A training that could begin.
 pub(crate) struct Setup<'a, M> {
-    pub step: Step<M>,
+    pub step: Arc<Step<M>>,
     pub preparation: Preparation,
     pub objective: Objective,
     pub data: &'a PreparedData,
@@ -43,7 +44,7 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
             engine: Options { device, ..Options::default() },
             ..StepOptions::default()
         };
-        let step = Step::with(model, optimizer, loss, options)?;
+        let step = Arc::new(Step::with(model, optimizer, loss, options)?);
         Ok(Setup { step, preparation, objective, data, seed })
     }
 

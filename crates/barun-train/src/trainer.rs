@@ -19,54 +19,62 @@
 //! ```
 //!
 //! **The best epoch** is that with the highest accuracy on the validation part, of equals that with the lower loss, of
-//! equals the earlier; for numbers that with the lowest loss. Its weights are what training gives. Without a validation
-//! part there is nothing to choose by, and the last epoch's weights are kept.
+//! equals the earlier; for numbers that with the lowest loss; [`best_by`](Trainer::best_by) chooses another figure. Its
+//! weights are what training gives. Without a validation part there is nothing to choose by, and the last epoch's weights
+//! are kept.
+
+mod course;
+mod seeds;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
-use barun_data::{Loader, Part, PreparedData, Targets};
-use barun_engine::{DType, Device, State};
+use barun_data::{Part, PreparedData, Targets};
+use barun_engine::{DType, Device};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
 use barun_nn::schedules::{Constant, Schedule};
-use barun_nn::{Forward, Module, Step};
+use barun_nn::{Forward, Module};
 
-use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
+pub use seeds::{SeededTrained, SeededTrainer};
+
+use crate::callback::Callback;
 use crate::error::{Error, Result};
-use crate::feed::Feed;
-use crate::keeper::{Keeper, Progress, RunPlan};
-use crate::log::EpochRecord;
+use crate::keeper::{Opened, RunPlan};
 use crate::memory::{Limit, RunMemory};
 use crate::metrics::Metrics;
-use crate::objective::{Objective, Tally};
-use crate::predictor::{Predictor, measure};
+use crate::predictor::Predictor;
 use crate::preparation::Preparation;
+use crate::recipe::BestBy;
 use crate::report::TrainReport;
-use crate::run::Which;
+use crate::restore::Point;
 use crate::setup::Setup;
-
-/// So many steps in a row that are not finite, and the run is over: their state is the one before, so a batch that is to
-/// blame is left behind, while weights that are to blame stay.
-const MOST_BAD_STEPS: usize = 5;
+use course::{Clock, Course, Names};
 
 /// A training: what to train and how. See the [module](self).
 pub struct Trainer<M> {
     model: M,
     loss: Box<dyn Loss>,
     optimizer: AnyOptimizer,
-    schedule: Box<dyn Schedule>,
-    epochs: usize,
-    batch_size: usize,
     seed: u64,
     precision: DType,
     device: Option<Device>,
-    name: String,
-    stop: Arc<AtomicBool>,
     memory_limit: Option<Limit>,
     callbacks: Vec<Box<dyn Callback>>,
     plan: Option<RunPlan>,
+    settings: Settings,
+}
+
+/// What the runs of all seeds have in common.
+struct Settings {
+    schedule: Box<dyn Schedule>,
+    epochs: usize,
+    batch_size: usize,
+    name: String,
+    best_by: BestBy,
+    max_time: Option<Duration>,
+    stop: Arc<AtomicBool>,
 }
 
 impl<M: Module + Forward> Trainer<M> {
@@ -76,17 +84,21 @@ impl<M: Module + Forward> Trainer<M> {
             model,
             loss: Box::new(loss),
             optimizer: Adam::default().into(),
-            schedule: Box::new(Constant::default()),
-            epochs: 10,
-            batch_size: 128,
             seed: 0,
             precision: DType::F32,
             device: None,
-            name: "model".to_string(),
-            stop: Arc::default(),
             memory_limit: None,
             callbacks: Vec::new(),
             plan: None,
+            settings: Settings {
+                schedule: Box::new(Constant::default()),
+                epochs: 10,
+                batch_size: 128,
+                name: "model".to_string(),
+                best_by: BestBy::Auto,
+                max_time: None,
+                stop: Arc::default(),
+            },
         }
     }
 
@@ -96,19 +108,22 @@ impl<M: Module + Forward> Trainer<M> {
     }
 
     /// How the learning rate changes over the run, step by step.
-    pub fn schedule(self, schedule: impl Schedule + 'static) -> Self {
-        Trainer { schedule: Box::new(schedule), ..self }
+    pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Self {
+        self.settings.schedule = Box::new(schedule);
+        self
     }
 
     /// How many times each training row is seen.
-    pub fn epochs(self, epochs: usize) -> Self {
-        Trainer { epochs, ..self }
+    pub fn epochs(mut self, epochs: usize) -> Self {
+        self.settings.epochs = epochs;
+        self
     }
 
     /// How many rows one step learns from. An epoch's last batch has the rows that are left; under batch normalisation a
     /// single one joins the batch before.
-    pub fn batch_size(self, batch_size: usize) -> Self {
-        Trainer { batch_size, ..self }
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.settings.batch_size = batch_size;
+        self
     }
 
     /// The seed of everything random: first weights, shuffles, dropout.
@@ -127,8 +142,9 @@ impl<M: Module + Forward> Trainer<M> {
     }
 
     /// What the model is called where progress is shown.
-    pub fn name(self, name: impl Into<String>) -> Self {
-        Trainer { name: name.into(), ..self }
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
     }
 
     /// Who follows the run.
@@ -137,9 +153,22 @@ impl<M: Module + Forward> Trainer<M> {
         self
     }
 
+    /// By which figure on the validation part the best epoch is chosen; see the [module](self).
+    pub fn best_by(mut self, best_by: BestBy) -> Self {
+        self.settings.best_by = best_by;
+        self
+    }
+
+    /// Ends the run when this much time has gone into it, also in the middle of an epoch.
+    pub fn max_time(mut self, most: Duration) -> Self {
+        self.settings.max_time = Some(most);
+        self
+    }
+
     /// Ends the run after the step in which `stop` becomes true, its state saved.
-    pub fn stop_when(self, stop: Arc<AtomicBool>) -> Self {
-        Trainer { stop, ..self }
+    pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.settings.stop = stop;
+        self
     }
 
     /// What the training may take; not given: there is no limit. More is refused before the first step.
@@ -162,12 +191,17 @@ impl<M: Module + Forward> Trainer<M> {
         self.fit_with(data, &mut callbacks)
     }
 
+    /// Trains once with each of `seeds`, so that the figures come with their spread.
+    pub fn seeds(self, seeds: impl IntoIterator<Item = u64>) -> SeededTrainer<M> {
+        SeededTrainer::new(self, seeds.into_iter().collect())
+    }
+
     /// What training on `data` will take, byte by byte. Trains nothing. [DEV-11]
     ///
     /// # Errors
     /// As [`fit`](Trainer::fit), before the first step.
     pub fn memory(self, data: &PreparedData) -> Result<RunMemory> {
-        let batch_size = self.batch_size;
+        let batch_size = self.settings.batch_size;
         self.set_up(data)?.memory(batch_size)
     }
 
@@ -179,46 +213,67 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
     pub(crate) fn fit_with(self, data: &PreparedData, callback: &mut dyn Callback) -> Result<Trained<M>> {
-        let targets = data.dataset().targets();
-        let setup = Setup::new(
-            self.model,
-            &self.loss,
-            &self.optimizer,
-            self.precision,
-            self.device,
-            data,
-            self.seed,
-        )?;
+        let (setup, settings, plan) = self.ready(data)?;
+        settings.run(&setup, plan, callback)
+    }
+
+    /// A training that may begin: all that can be refused has been.
+    fn ready(self, data: &PreparedData) -> Result<(Setup<'_, M>, Settings, Option<RunPlan>)> {
+        let Trainer { model, loss, optimizer, precision, device, seed, memory_limit, settings, plan, .. } =
+            self;
+        let setup = Setup::new(model, &loss, &optimizer, precision, device, data, seed)?;
         check_target(&data.train(), &setup.preparation)?;
+        settings.best_by.check(setup.objective)?;
         // Every shape is compiled now: a mistake shows before anything is written.
-        let memory = setup.memory(self.batch_size)?;
-        if let Some(limit) = self.memory_limit {
+        let memory = setup.memory(settings.batch_size)?;
+        if let Some(limit) = memory_limit {
             setup.check(memory, limit)?;
         }
-        let loader = setup.loader(self.batch_size)?;
-        let Setup { step, preparation, objective, .. } = setup;
-        let state = step.init(self.seed)?;
-        let keeper = self.plan.map(|plan| plan.open(&preparation)).transpose()?;
-        let run = Run {
-            step: &step,
-            objective,
-            loader,
+        Ok((setup, settings, plan))
+    }
+}
+
+impl Settings {
+    /// Trains from the setup's seed, or goes on where the plan says.
+    fn run<M: Module + Forward>(
+        &self,
+        setup: &Setup<'_, M>,
+        plan: Option<RunPlan>,
+        callback: &mut dyn Callback,
+    ) -> Result<Trained<M>> {
+        let Setup { step, preparation, objective, data, seed } = setup;
+        let opened = plan.map(|plan| plan.open(preparation, step.layout())).transpose()?;
+        let Opened { keeper, point } = opened.unwrap_or_default();
+        let Point { position, state, best, seconds, resumed } = point;
+        let course = Course {
+            step,
+            objective: *objective,
+            loader: setup.loader(self.batch_size)?,
             valid: data.valid(),
             batch_size: self.batch_size,
-            schedule: self.schedule,
+            schedule: &*self.schedule,
             epochs: self.epochs,
-            stop: self.stop,
-            state,
+            best_by: self.best_by,
+            max_seconds: self.max_time.map(|most| most.as_secs_f64()),
+            stop: Arc::clone(&self.stop),
             keeper,
             callback,
-            best: None,
-            records: Vec::new(),
-            samples: 0,
-            begin: Instant::now(),
+            state: state.map_or_else(|| step.init(*seed), Ok)?,
+            position,
+            best,
+            clock: Clock::from(seconds),
+            epoch_began: (0.0, 0),
         };
-        let names = (self.name.as_str(), data.dataset().name());
-        let (state, report) = run.go(names, targets, self.seed)?;
-        let predictor = Predictor { step, state, preparation, objective, batch_size: self.batch_size };
+        let targets = data.dataset().targets();
+        let names = Names { model: &self.name, data: data.dataset().name(), targets };
+        let (state, report) = course.go(names, *seed, resumed.as_ref())?;
+        let predictor = Predictor {
+            step: Arc::clone(step),
+            state,
+            preparation: preparation.clone(),
+            objective: *objective,
+            batch_size: self.batch_size,
+        };
         Ok(Trained { predictor, report, test_uses: AtomicUsize::new(0) })
     }
 }
@@ -291,244 +346,5 @@ fn check_target(train: &Part, preparation: &Preparation) -> Result<()> {
             Err(Error::ConstantTarget { target: name.clone(), value: f64::from(first) * unit + offset })
         }
         false => Ok(()),
-    }
-}
-
-/// The state of the best epoch so far.
-struct Best {
-    state: State,
-    epoch: usize,
-    valid: Metrics,
-    is_written: bool,
-}
-
-/// Why an epoch ended.
-#[derive(Debug, PartialEq)]
-enum Ended {
-    AllBatches,
-    Stopped(String),
-    Interrupted { batches: usize },
-}
-
-/// A training on its way.
-struct Run<'a, M> {
-    step: &'a Step<M>,
-    objective: Objective,
-    loader: Loader,
-    valid: Part,
-    batch_size: usize,
-    schedule: Box<dyn Schedule>,
-    epochs: usize,
-    stop: Arc<AtomicBool>,
-    state: State,
-    keeper: Option<Keeper>,
-    callback: &'a mut dyn Callback,
-    best: Option<Best>,
-    records: Vec<EpochRecord>,
-    samples: usize,
-    begin: Instant,
-}
-
-/// The sums of an epoch on its way.
-struct EpochSums {
-    tally: Tally,
-    skipped: usize,
-    lr: f64,
-}
-
-impl<M: Module + Forward> Run<'_, M> {
-    /// All epochs; then the weights to keep, and the report.
-    fn go(
-        mut self,
-        (name, data): (&str, &str),
-        targets: &Targets,
-        seed: u64,
-    ) -> Result<(State, TrainReport)> {
-        let params = self.step.inventory().trainable();
-        self.callback.on_start(&Start {
-            model: name,
-            data,
-            target: targets.name(),
-            classes: targets.classes().map(<[String]>::len),
-            params,
-            epochs: self.epochs,
-            steps_per_epoch: self.loader.batches_per_epoch(),
-            samples_per_epoch: self.loader.part().len(),
-        })?;
-        let (mut stopped, mut interrupted_at) = (None, None);
-        let mut unfinished = None;
-        for epoch in 1..=self.epochs {
-            let (ended, sums) = match self.epoch(epoch) {
-                Err(error) => {
-                    self.write_checkpoints(0)?;
-                    return Err(error);
-                }
-                Ok(epoch) => epoch,
-            };
-            if let Ended::Interrupted { batches } = ended {
-                (interrupted_at, unfinished) = (Some(batches), Some(sums.tally.metrics()));
-                break;
-            }
-            let flow = self.end_epoch(epoch, &sums)?;
-            if let (Ended::Stopped(reason), _) | (Ended::AllBatches, Flow::Stop(reason)) = (ended, flow) {
-                stopped = Some(reason);
-                break;
-            }
-        }
-        let seconds = self.begin.elapsed().as_secs_f64();
-        self.write_checkpoints(interrupted_at.unwrap_or(0))?;
-        let (best_epoch, valid) = match &self.best {
-            Some(best) => (best.epoch, Some(best.valid)),
-            None => (self.records.len(), None),
-        };
-        let kept = self.best.take().map_or(self.state, |best| best.state);
-        let train = match unfinished {
-            // Whoever interrupts does not want to wait for a measurement.
-            Some(unfinished) => unfinished,
-            None => {
-                let (part, batch_size) = (self.loader.part(), self.batch_size);
-                let data = (part.dataset().features(), part.dataset().targets());
-                measure(self.step, &kept, self.objective, data, part.indices(), batch_size)?
-            }
-        };
-        let report = TrainReport {
-            run: self.keeper.as_ref().map(|keeper| keeper.path().to_path_buf()),
-            params,
-            epochs: self.records.len(),
-            best_epoch,
-            train,
-            valid,
-            test: None,
-            gap: valid.and_then(|valid| train.gap_to(&valid)),
-            findings: Vec::new(),
-            judgement: None,
-            seconds,
-            samples_per_second: self.samples as f64 / seconds,
-            seed,
-            interrupted: interrupted_at.is_some(),
-            stopped,
-        };
-        self.callback.on_end(&report)?;
-        Ok((kept, report))
-    }
-
-    /// One pass over the training part.
-    fn epoch(&mut self, epoch: usize) -> Result<(Ended, EpochSums)> {
-        let steps_per_epoch = self.loader.batches_per_epoch();
-        let total = (self.epochs * steps_per_epoch) as u64;
-        let base = self.step.optimizer().lr();
-        let mut sums = EpochSums { tally: Tally::new(self.objective), skipped: 0, lr: base };
-        let mut feed = Feed::new(self.objective);
-        let mut bad_in_a_row = 0;
-        for (taken, gathered) in self.loader.epoch(epoch as u64 - 1).enumerate() {
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok((Ended::Interrupted { batches: taken }, sums));
-            }
-            let gathered = gathered?;
-            let position = (epoch - 1) * steps_per_epoch + taken;
-            sums.lr = self.schedule.lr(base, position as u64, total);
-            let batch = feed.fill(&gathered);
-            let output = self.step.run(&mut self.state, batch, sums.lr)?;
-            if output.applied {
-                sums.tally.add(output.loss, &output.metrics, gathered.len(), &batch.y);
-                bad_in_a_row = 0;
-            } else {
-                sums.skipped += 1;
-                bad_in_a_row += 1;
-                if bad_in_a_row == MOST_BAD_STEPS {
-                    // Shown with the few digits of an f32.
-                    let (step, lr, smaller) = (position + 1, sums.lr as f32, (base / 10.0) as f32);
-                    return Err(Error::NotFinite { steps: bad_in_a_row, epoch, step, lr, smaller });
-                }
-            }
-            self.samples += gathered.len();
-            let event = Batch {
-                epoch,
-                step: taken + 1,
-                samples: self.samples,
-                loss: sums.tally.loss(),
-                accuracy: sums.tally.accuracy(),
-                elapsed: self.begin.elapsed(),
-            };
-            if let Flow::Stop(reason) = self.callback.on_batch(&event)? {
-                return Ok((Ended::Stopped(reason), sums));
-            }
-        }
-        Ok((Ended::AllBatches, sums))
-    }
-
-    /// Validation, the choice of the best, the log, the checkpoints, the callbacks.
-    fn end_epoch(&mut self, epoch: usize, sums: &EpochSums) -> Result<Flow> {
-        let before: (f64, usize) = self.records.last().map_or((0.0, 0), |last| (last.seconds, last.samples));
-        let trained = self.begin.elapsed().as_secs_f64();
-        let valid = match self.valid.is_empty() {
-            true => None,
-            false => {
-                let data = (self.valid.dataset().features(), self.valid.dataset().targets());
-                let rows = self.valid.indices();
-                let batch_size = self.batch_size.min(rows.len());
-                Some(measure(self.step, &self.state, self.objective, data, rows, batch_size)?)
-            }
-        };
-        let is_best = match (&valid, &self.best) {
-            (Some(valid), Some(best)) => is_better(valid, &best.valid),
-            _ => true,
-        };
-        if let Some(valid) = valid.filter(|_| is_best) {
-            // The old copy goes before the new one comes, so that there are never two.
-            self.best = None;
-            self.best = Some(Best { state: self.state.clone(), epoch, valid, is_written: false });
-        }
-        let record = EpochRecord {
-            epoch,
-            step: (epoch - 1) * self.loader.batches_per_epoch() + self.loader.batches_per_epoch(),
-            samples: self.samples,
-            lr: sums.lr,
-            train: sums.tally.metrics(),
-            valid,
-            best: is_best,
-            skipped_steps: sums.skipped,
-            seconds: self.begin.elapsed().as_secs_f64(),
-            samples_per_second: (self.samples - before.1) as f64 / (trained - before.0),
-        };
-        if let Some(keeper) = &mut self.keeper {
-            keeper.add_to_log(&record)?;
-        }
-        self.records.push(record.clone());
-        if self.keeper.as_ref().is_some_and(Keeper::is_due) {
-            self.write_checkpoints(0)?;
-        }
-        self.callback.on_epoch_end(&EpochEnd { record: &record })
-    }
-
-    /// Writes what the folder does not have yet. `batches` were taken since the last whole epoch.
-    fn write_checkpoints(&mut self, batches: usize) -> Result<()> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        let mut progress = Progress { epochs: self.records.len(), batches, ..Progress::default() };
-        match &mut self.best {
-            Some(best) => {
-                (progress.best_epoch, progress.best_valid) = (best.epoch, Some(best.valid));
-                if !best.is_written {
-                    let progress = Progress { epochs: best.epoch, batches: 0, ..progress.clone() };
-                    keeper.write(Which::Best, &best.state, &progress)?;
-                    best.is_written = true;
-                }
-            }
-            None if progress.epochs > 0 => {
-                progress.best_epoch = progress.epochs;
-                if batches == 0 {
-                    keeper.write(Which::Best, &self.state, &progress)?;
-                }
-            }
-            None => {}
-        }
-        keeper.write(Which::Last, &self.state, &progress)
-    }
-}
-
-fn is_better(new: &Metrics, old: &Metrics) -> bool {
-    match (new.accuracy, old.accuracy) {
-        (Some(new), Some(old)) if new != old => new > old,
-        _ => new.loss < old.loss || (old.loss.is_nan() && !new.loss.is_nan()),
     }
 }

@@ -69,6 +69,7 @@ batch_size = 128
 loss = "auto"
 seed = 0
 precision = "f32"
+best_by = "auto"
 
 [train.optimizer]
 name = "adam"
@@ -83,6 +84,12 @@ name = "cosine"
 min_lr = 0.0
 warmup_epochs = 0
 warmup_steps = 0
+
+[train.early_stopping]
+min_delta = 0.0
+
+[train.checkpoint]
+seconds = 10.0
 "#
     );
 }

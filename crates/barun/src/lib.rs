@@ -118,7 +118,7 @@ pub mod prelude {
     };
 
     #[cfg(feature = "train")]
-    pub use barun_train::{Recipe, Trained, Trainer, metrics::Metrics};
+    pub use barun_train::{EarlyStopping, Recipe, Trained, Trainer, metrics::Metrics};
 }
 
 #[cfg(all(doctest, feature = "train"))]

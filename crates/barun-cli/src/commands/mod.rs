@@ -3,7 +3,10 @@
 pub mod bench;
 pub mod check;
 pub mod eval;
+pub mod export;
 pub mod list;
 pub mod memory;
 pub mod predict;
+pub mod resume;
+pub mod runs;
 pub mod train;

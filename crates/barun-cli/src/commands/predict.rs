@@ -19,10 +19,10 @@ use crate::{Outcome, output};
 ///   a table: a .csv or .tsv file with the model's columns by name, in any order. A missing column is an error; columns that
 ///   the model does not know are left aside, which is said on standard error; the target column may be there or not;
 ///   images: an IDX file of images of the model's size, plain or with .gz;
-///   both: a name of `barun list data`, which is taken whole.
+///   both: a name of `barun list data`, which is taken whole; or `-`, the same bytes from standard input.
 ///
 /// The answer is CSV on standard output, one line for each row in the order of the input, under a header:
-///   classes: input, prediction, probability, then the probability of every class under `p(CLASS)`;
+///   classes: input, prediction, probability; with --probabilities that of every class too, under `p(CLASS)`;
 ///   numbers: input, prediction, in the target's own unit.
 /// `input` is the row's number, from 1; with several INPUTs it follows the input's name and a colon.
 #[derive(Debug, Args)]
@@ -32,6 +32,7 @@ Examples:
   barun predict runs/houses-mlp-1 new-houses.csv
   barun predict runs/mnist-cnn-1 t10k-images-idx3-ubyte.gz --json
   barun predict runs/houses-mlp-1 a.csv b.csv --out answers.csv
+  head -3 new-flowers.csv | barun predict runs/flowers-mlp-1 - --probabilities
 
 With --json: model, classes[], ignored_columns[], predictions[] with input, prediction and, for classes, probability and
 probabilities[] in the order of classes[].")]
@@ -39,9 +40,13 @@ pub struct Predict {
     /// A run folder or a model file
     model: PathBuf,
 
-    /// Tables, IDX files of images, or names of data sets
+    /// Tables, IDX files of images, names of data sets, or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+
+    /// In CSV also the probability of every class; JSON always has them
+    #[arg(long)]
+    probabilities: bool,
 
     /// Write the answer to a file
     #[arg(long, value_name = "FILE")]
@@ -65,30 +70,29 @@ impl Predict {
         let request = PredictRequest { model: self.model, inputs: self.inputs, machine };
         let report = barun_train::predict(&request)?;
         if !report.ignored_columns.is_empty() {
-            eprintln!(
-                "note: columns that the model does not know were left aside: {}",
-                report.ignored_columns.join(", ")
-            );
+            let ignored = report.ignored_columns.join(", ");
+            output::note(&format!("columns that the model does not know were left aside: {ignored}"));
         }
         if let Some(out) = &self.out {
-            write_atomically(out, &as_csv(&report)?)?;
+            write_atomically(out, &as_csv(&report, self.probabilities)?)?;
         }
         if self.common.json {
             output::json(&report)?;
         } else if self.out.is_none() {
-            output::text(&String::from_utf8_lossy(&as_csv(&report)?))?;
+            output::text(&String::from_utf8_lossy(&as_csv(&report, self.probabilities)?))?;
         }
         Ok(Outcome::Done)
     }
 }
 
-fn as_csv(report: &PredictReport) -> Result<Vec<u8>> {
+/// With `all` the probability of every class.
+fn as_csv(report: &PredictReport, all: bool) -> Result<Vec<u8>> {
     let failed = |error: csv::Error| Error::Output(error.into());
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut header = vec!["input".to_string(), "prediction".to_string()];
     if let Some(classes) = &report.classes {
         header.push("probability".to_string());
-        header.extend(classes.iter().map(|class| format!("p({class})")));
+        header.extend(classes.iter().filter(|_| all).map(|class| format!("p({class})")));
     }
     csv.write_record(&header).map_err(failed)?;
     for row in &report.predictions {
@@ -96,7 +100,7 @@ fn as_csv(report: &PredictReport) -> Result<Vec<u8>> {
         match &row.answer {
             Answer::Class { prediction, probability, probabilities } => {
                 fields.extend([prediction.clone(), probability.to_string()]);
-                fields.extend(probabilities.iter().map(f64::to_string));
+                fields.extend(probabilities.iter().filter(|_| all).map(f64::to_string));
             }
             Answer::Number { prediction } => fields.push(prediction.to_string()),
         }
@@ -110,7 +114,7 @@ mod tests {
     use super::*;
     use barun_train::report::Prediction;
 
-    fn csv_of(classes: Option<&[&str]>, answers: Vec<(&str, Answer)>) -> String {
+    fn csv_of(classes: Option<&[&str]>, answers: Vec<(&str, Answer)>, all: bool) -> String {
         let row = |(input, answer): (&str, Answer)| Prediction { input: input.into(), answer };
         let report = PredictReport {
             model: "m".into(),
@@ -118,7 +122,7 @@ mod tests {
             ignored_columns: Vec::new(),
             predictions: answers.into_iter().map(row).collect(),
         };
-        String::from_utf8(as_csv(&report).unwrap()).unwrap()
+        String::from_utf8(as_csv(&report, all).unwrap()).unwrap()
     }
 
     #[test]
@@ -131,13 +135,18 @@ mod tests {
         assert_eq!(
             csv_of(
                 Some(&["cat", "the \"dog\""]),
-                vec![("a, b.csv:1", class("cat")), ("2", class("the \"dog\""))]
+                vec![("a, b.csv:1", class("cat")), ("2", class("the \"dog\""))],
+                true
             ),
             "input,prediction,probability,p(cat),\"p(the \"\"dog\"\")\"\n\
              \"a, b.csv:1\",cat,0.75,0.75,0.25\n2,\"the \"\"dog\"\"\",0.75,0.75,0.25\n"
         );
         assert_eq!(
-            csv_of(None, vec![("1", Answer::Number { prediction: 2.5 })]),
+            csv_of(Some(&["cat", "dog"]), vec![("1", class("cat"))], false),
+            "input,prediction,probability\n1,cat,0.75\n"
+        );
+        assert_eq!(
+            csv_of(None, vec![("1", Answer::Number { prediction: 2.5 })], true),
             "input,prediction\n1,2.5\n"
         );
     }

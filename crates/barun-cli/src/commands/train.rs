@@ -1,11 +1,14 @@
 //! `barun train`: from data or a recipe to a run folder.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use barun_train::callback::Callback;
 use barun_train::memory::parse_bytes;
 use barun_train::progress::{self, metrics_text};
-use barun_train::report::{Spread, TrainReport};
-use barun_train::request::TrainRequest;
+use barun_train::report::{SeedsReport, TrainReport};
+use barun_train::request::{TrainRequest, train_seeds};
+use barun_train::seeds::Spreads;
 use clap::Args;
 
 use crate::common::Common;
@@ -21,7 +24,8 @@ use crate::{Outcome, output};
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
 /// part is looked at once, at the end, and looks are counted over all runs. What is wrong with the data is told before anything
-/// is trained; `barun check` tells it without training. Ctrl-C ends the run after the running step, its state saved.
+/// is trained; `barun check` tells it without training. Ctrl-C ends the run after the running step, its state saved; `barun
+/// resume` goes on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,8 +37,9 @@ Examples:
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
 loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, judgement (all figures on the test part
-with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed. With --folds: run, test (mean
-and deviation of each figure), folds[] of such documents.")]
+with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, interrupted, stopped. With
+--seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed, runs[] with a
+document each. With --folds: run, judged (likewise), folds[] with a document each.")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -50,6 +55,10 @@ pub struct Train {
     /// The memory it may take, such as 2GiB: more is refused before anything is trained [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
+
+    /// Train so many times, with the recipe's seed and those after it: figures with mean and spread, a run folder each
+    #[arg(long, value_name = "N", conflicts_with = "print_recipe")]
+    seeds: Option<NonZeroUsize>,
 
     /// Print the recipe with every default written out, and train nothing
     #[arg(long)]
@@ -79,20 +88,67 @@ impl Train {
             memory_limit: self.memory_limit,
             machine,
         };
+        if let Some(seeds) = self.seeds {
+            let seeds = seeds.get();
+            let report = train_seeds(&request, seeds, &mut |number, seed| follow_seed(number, seeds, seed))?;
+            return finish_seeds(&report, self.common.json);
+        }
         if request.recipe.data.split.folds > 0 && request.recipe.data.split.fold == 0 {
             return cross_validate(&request, self.common.json);
         }
         let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
-        if let Some(note) = report.judgement.as_ref().and_then(|judgement| judgement.note.as_ref()) {
-            eprintln!("note: {note}");
-        }
-        if self.common.json {
-            output::json(&report)?;
-        } else {
-            output::text(&summary(&report))?;
-        }
-        Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+        finish(&report, self.common.json)
     }
+}
+
+/// Who follows one of several seeds.
+pub fn follow_seed(number: usize, seeds: usize, seed: u64) -> Box<dyn Callback> {
+    output::note(&format!("seed {seed}, {number} of {seeds}"));
+    progress::for_stderr()
+}
+
+/// Tells how the trainings of several seeds have ended.
+pub fn finish_seeds(report: &SeedsReport, as_json: bool) -> Result<Outcome> {
+    if as_json {
+        output::json(report)?;
+    } else {
+        output::text(&seeds_summary(report))?;
+    }
+    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+}
+
+fn seeds_summary(report: &SeedsReport) -> String {
+    let mut rows = Vec::new();
+    for (part, spread) in [("train", &report.train), ("valid", &report.valid), ("test", &report.test)] {
+        if !spread.is_empty() {
+            rows.push((part.to_string(), spread.to_string()));
+        }
+    }
+    rows.extend(spread_rows(&report.judged));
+    rows.push(("runs".to_string(), report.run.display().to_string()));
+    if report.interrupted {
+        rows.push(("go on".to_string(), format!("barun resume {}", report.run.display())));
+    }
+    let ended = if report.interrupted { "interrupted" } else { "done" };
+    let best = report.best_seed.map_or(String::new(), |seed| format!(", best seed {seed}"));
+    let (seeds, seconds) = (report.seeds.len(), report.seconds);
+    format!(
+        "{ended} with {seeds} seeds in {seconds:.1} s{best}; mean +- deviation\n{}",
+        output::columns(&rows)
+    )
+}
+
+/// Tells how a training has ended.
+pub fn finish(report: &TrainReport, as_json: bool) -> Result<Outcome> {
+    if let Some(note) = report.judgement.as_ref().and_then(|judgement| judgement.note.as_ref()) {
+        output::note(note);
+    }
+    if as_json {
+        output::json(report)?;
+    } else {
+        output::text(&summary(report))?;
+    }
+    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
 }
 
 fn summary(report: &TrainReport) -> String {
@@ -106,6 +162,9 @@ fn summary(report: &TrainReport) -> String {
     };
     rows.extend(report.gap.map(|gap| ("gap".to_string(), gap_text(gap))));
     rows.extend(report.run.as_ref().map(|run| ("run".to_string(), run.display().to_string())));
+    if let Some(run) = report.run.as_ref().filter(|_| report.interrupted || report.is_out_of_time) {
+        rows.push(("go on".to_string(), format!("barun resume {}", run.display())));
+    }
     let judgement = report.judgement.as_ref().map_or(String::new(), |judgement| judgement.table());
     format!(
         "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}{judgement}",
@@ -127,25 +186,17 @@ fn cross_validate(request: &TrainRequest, json: bool) -> Result<Outcome> {
     if json {
         output::json(&report)?;
     } else {
-        let mut text =
-            format!("{} folds, mean and standard deviation on their test parts\n", report.folds.len());
-        let rows: Vec<(String, String)> = report
-            .test
-            .iter()
-            .map(|(measure, spread)| (measure.name().to_string(), spread_text(spread)))
-            .chain([("run".to_string(), report.run.display().to_string())])
-            .collect();
-        text.push_str(&output::columns(&rows));
-        output::text(&text)?;
+        let ended = if report.interrupted { "interrupted" } else { "done" };
+        let mut rows = spread_rows(&report.judged);
+        rows.push(("runs".to_string(), report.run.display().to_string()));
+        let (folds, rows) = (report.folds.len(), output::columns(&rows));
+        output::text(&format!("{ended} with {folds} folds; mean +- deviation on the rows left out\n{rows}"))?;
     }
     Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
 }
 
-fn spread_text(spread: &Spread) -> String {
-    match spread.deviation {
-        Some(deviation) => format!("{:.4} +- {deviation:.4}", spread.mean),
-        None => format!("{:.4}", spread.mean),
-    }
+fn spread_rows(judged: &Spreads) -> Vec<(String, String)> {
+    judged.iter().map(|(measure, spread)| (measure.name().to_string(), spread.to_string())).collect()
 }
 
 #[cfg(test)]
@@ -172,6 +223,7 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            is_out_of_time: false,
         };
         assert_eq!(
             summary(&report),

@@ -67,12 +67,16 @@ impl Account {
     pub fn of(blocks: &[Block], purposes: &[Purpose]) -> Account {
         let mut account = Account::default();
         let stages = blocks.iter().map(|block| block.last + 1).max().unwrap_or(0);
-        for stage in 0..stages {
-            let mut now = ArenaUse::default();
-            let alive = |block: &Block| (block.first..=block.last).contains(&stage);
-            for (block, &purpose) in blocks.iter().zip(purposes).filter(|(block, _)| alive(block)) {
-                *now.of(purpose) += block.bytes;
-            }
+        let mut begin = vec![Vec::new(); stages + 1];
+        let mut end = begin.clone();
+        for (index, block) in blocks.iter().enumerate() {
+            begin[block.first].push(index);
+            end[block.last + 1].push(index);
+        }
+        let mut now = ArenaUse::default();
+        for (ended, begun) in end.iter().zip(&begin).take(stages) {
+            ended.iter().for_each(|&index: &usize| *now.of(purposes[index]) -= blocks[index].bytes);
+            begun.iter().for_each(|&index: &usize| *now.of(purposes[index]) += blocks[index].bytes);
             if now.total() > account.peak.total() {
                 account.peak = now;
             }

@@ -38,13 +38,7 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
             continue;
         }
         for &operand in &inst.operands {
-            let source = viewed.narrow(operand);
-            let reads_directly = viewed.views[operand].source == source;
-            if reads_directly && iteration(viewed, operand, index) {
-                groups.try_join(index, source, viewed);
-            } else {
-                groups.try_join(index, viewed.views[operand].source, viewed);
-            }
+            groups.try_join(index, viewed.views[operand].source, viewed);
         }
     }
     if enabled {
@@ -55,12 +49,6 @@ pub fn fuse(viewed: &Viewed, enabled: bool) -> Vec<Unit> {
         attach_epilogues(viewed, &mut units);
     }
     order(viewed, units)
-}
-
-/// Whether a loop over `user` walks `operand` element by element.
-fn iteration(viewed: &Viewed, operand: usize, user: usize) -> bool {
-    let nodes = &viewed.graph.nodes;
-    is_reduction(&nodes[user].op) || nodes[operand].shape == nodes[user].shape
 }
 
 /// Whether the numbers of an operand lie in memory as bf16.
@@ -152,6 +140,8 @@ struct Group {
     kind: Option<LoopKind>,
     /// Groups that must run before, as a bit set.
     before: Vec<u64>,
+    /// Whether it may be in such a set.
+    is_awaited: bool,
 }
 
 struct Groups {
@@ -181,12 +171,6 @@ fn is_within(set: &[u64], other: &[u64]) -> bool {
     set.iter().enumerate().all(|(word, &bits)| bits & !other.get(word).copied().unwrap_or(0) == 0)
 }
 
-fn members(set: &[u64]) -> impl Iterator<Item = usize> {
-    set.iter().enumerate().flat_map(|(word, &bits)| {
-        (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
-    })
-}
-
 impl Groups {
     fn new(nodes: usize) -> Self {
         Groups { all: Vec::new(), of: vec![None; nodes] }
@@ -197,10 +181,11 @@ impl Groups {
         let mut before = Vec::new();
         for group in operands.filter_map(|operand| self.of[operand]) {
             insert(&mut before, group);
-            unite(&mut before, &self.all[group].before.clone());
+            unite(&mut before, &self.all[group].before);
+            self.all[group].is_awaited = true;
         }
         self.of[node] = Some(self.all.len());
-        self.all.push(Group { members: vec![node], kind, before });
+        self.all.push(Group { members: vec![node], kind, before, is_awaited: false });
     }
 
     /// Joins the loop of `node` with that of its operand, if both walk the same space and nobody stands between.
@@ -215,10 +200,10 @@ impl Groups {
         if too_big || !self.read_in_step(own, other, &kind, viewed) {
             return;
         }
-        // Someone who runs after `other` and before `own`?
-        if members(&self.all[own].before)
-            .any(|group| group != other && contains(&self.all[group].before, other))
-        {
+        // Someone who runs after `other` and before `own`? Then one of those that `own` reads is, or waits for such a one.
+        let members = self.all[own].members.iter().flat_map(|&member| &viewed.graph.nodes[member].operands);
+        let mut read = members.filter_map(|&operand| self.of[viewed.views[operand].source]);
+        if read.any(|group| group != own && group != other && contains(&self.all[group].before, other)) {
             return;
         }
         if contains(&self.all[other].before, own) {
@@ -244,7 +229,7 @@ impl Groups {
             let is_whole = || view.is_whole(shape, &nodes[source].shape);
             match &rows {
                 Some(_) if is_of_rows(member) => {
-                    let is_even = view.is_contiguous(shape) || view.strides.iter().all(|&stride| stride == 0);
+                    let is_even = view.is_contiguous(shape) || view.is_uniform();
                     !is_narrow(operand, viewed)
                         && shape.elements() == nodes[member].shape.elements()
                         && if is_read_of_other { is_given_by_row && is_whole() } else { is_even }
@@ -280,13 +265,17 @@ impl Groups {
         self.all[into].members.sort_unstable();
         self.all[into].kind = Some(kind);
         // Whoever waits for `into` already waits for all that it waited for.
-        let waits_longer = !is_within(&before, &self.all[into].before);
-        for group in &mut self.all {
-            if contains(&group.before, from) || (waits_longer && contains(&group.before, into)) {
-                insert(&mut group.before, into);
-                unite(&mut group.before, &before);
+        let waits_longer = self.all[into].is_awaited && !is_within(&before, &self.all[into].before);
+        let is_awaited = self.all[from].is_awaited;
+        if waits_longer || is_awaited {
+            for group in self.all.iter_mut().filter(|group| !group.members.is_empty()) {
+                if contains(&group.before, from) || (waits_longer && contains(&group.before, into)) {
+                    insert(&mut group.before, into);
+                    unite(&mut group.before, &before);
+                }
             }
         }
+        self.all[into].is_awaited |= is_awaited;
         self.all[into].before = before;
     }
 

@@ -71,7 +71,7 @@ impl Draft {
         let estimate_ns = match self {
             Draft::Loop(lowered) => lowered.body.estimate_ns(),
             Draft::Kernel(kernel, epilogue) => {
-                kernel.flops() / 40.0 + epilogue.as_ref().map_or(0.0, |lowered| lowered.body.estimate_ns())
+                kernel.estimate_ns() + epilogue.as_ref().map_or(0.0, |lowered| lowered.body.estimate_ns())
             }
             _ => 0.0,
         };
@@ -205,7 +205,7 @@ impl Compiler<'_> {
         draft: Draft,
         place_of: &impl Fn(usize) -> Place,
         workspace: Place,
-        counters: &mut usize,
+        boards: &mut usize,
     ) -> (Work, usize) {
         let nodes = &self.viewed.graph.nodes;
         let anchor = self.units[unit].anchor;
@@ -255,8 +255,8 @@ impl Compiler<'_> {
                     }
                 }
                 let scratch = body.executable.scratch_bytes;
-                let own_counters = *counters;
-                *counters += body.executable.counters;
+                let own_boards = *boards;
+                *boards += 1 + body.executable.boards;
                 let work = ScanWork {
                     length: scan.length,
                     reverse: scan.reverse,
@@ -273,7 +273,7 @@ impl Compiler<'_> {
                         .collect(),
                     results,
                     workspace,
-                    counters: own_counters,
+                    boards: own_boards,
                     body: body.executable,
                 };
                 (Work::Scan(Box::new(work)), scratch)

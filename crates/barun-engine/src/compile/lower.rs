@@ -289,7 +289,7 @@ impl Builder<'_> {
         let row = rows.length();
         let value = match self.row_values.get(&view.source) {
             Some(&value) if view.offset == 0 => value,
-            _ if view.strides.iter().all(|&stride| stride == 0) || row == 1 => return None,
+            _ if view.is_uniform() || row == 1 => return None,
             _ => self.row_load(node),
         };
         Some(self.emit(TileOp::FillRows { row }, inst.dtype, Each::Element, &[value]))
@@ -323,8 +323,8 @@ impl Builder<'_> {
     fn row_load(&mut self, node: usize) -> u16 {
         let view = &self.viewed.views[node];
         let (offset, dtype) = (view.offset, self.viewed.graph.nodes[view.source].dtype);
-        let is_uniform = view.strides.iter().all(|&stride| stride == 0);
-        let access = if is_uniform { Access::Uniform { offset } } else { Access::Contiguous { offset } };
+        let access =
+            if view.is_uniform() { Access::Uniform { offset } } else { Access::Contiguous { offset } };
         let pointer = self.pointer(view.source);
         let value = self.value();
         self.body.loads.push(Load { pointer, dtype, access, each: Each::Row, value });

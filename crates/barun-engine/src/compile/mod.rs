@@ -182,8 +182,7 @@ impl<'a> Compiler<'a> {
         // Updates that could not be written in place are copied when everything else is done.
         let mut jobs: Vec<Job> = Vec::with_capacity(drafts.len());
         let order = topological(&after);
-        let mut position = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(new, &old)| position[old] = new);
+        let position = positions(&order);
         for &unit in &order {
             let after = after[unit].iter().map(|&before| position[before]).collect();
             jobs.push(drafts[unit].job(after));
@@ -206,7 +205,7 @@ impl<'a> Compiler<'a> {
         let mut values = Vec::new();
         let mut works = Vec::new();
         let mut scratch_bytes = 0;
-        let mut counters = schedule.stages.len() + 1;
+        let mut boards = 0;
         let mut work_of: Vec<Option<usize>> = vec![None; self.units.len()];
         let mut drafted: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
         for &unit in &order {
@@ -220,7 +219,7 @@ impl<'a> Compiler<'a> {
             };
             kernels.push(self.info(unit, &draft, shared));
             values.push(self.value_infos(unit, &place_of));
-            let (work, scratch) = self.finish(unit, draft, &place_of, workspace_of(unit), &mut counters);
+            let (work, scratch) = self.finish(unit, draft, &place_of, workspace_of(unit), &mut boards);
             scratch_bytes = scratch_bytes.max(scratch);
             work_of[unit] = Some(works.len());
             works.push(work);
@@ -265,7 +264,8 @@ impl<'a> Compiler<'a> {
             .iter()
             .map(|&output| place_of(self.viewed.views[output].source))
             .collect();
-        let executable = Executable { works, stages, arena_bytes, scratch_bytes, counters, outputs };
+        let stages = joined(stages);
+        let executable = Executable { works, stages, arena_bytes, scratch_bytes, boards, outputs };
         Compiled { executable, kernels, values, account }
     }
 
@@ -297,6 +297,8 @@ impl<'a> Compiler<'a> {
             map
         };
         let mut copies = Vec::new();
+        // An order of the units that respects `after`. Almost always readers stand before the writer in it already.
+        let mut position = positions(&topological(after));
         for (update, &slot) in self.task.updates.iter().enumerate() {
             let output = self.task.results + update;
             let source = self.viewed.views[self.viewed.graph.outputs[output]].source;
@@ -310,17 +312,26 @@ impl<'a> Compiler<'a> {
                 .flat_map(|&node| self.readers[node].iter().copied())
                 .collect();
             let writer = self.unit_of[source];
+            let is_later =
+                |writer: usize, reader: &usize| *reader != writer && position[*reader] > position[writer];
             let in_place = writer.is_some_and(|writer| {
                 !self.fixed.contains_key(&source)
                     && (!readers.contains(&writer)
                         || drafts[writer].reads_in_step(source, slot, &self.viewed))
-                    && !readers.iter().any(|&reader| reader != writer && reaches(after, writer, reader))
+                    && !readers
+                        .iter()
+                        .filter(|reader| is_later(writer, reader))
+                        .any(|&reader| reaches(after, &position, writer, reader))
             });
             match writer {
                 Some(writer) if in_place => {
+                    let turns_round = readers.iter().any(|reader| is_later(writer, reader));
                     after[writer].extend(readers.into_iter().filter(|&reader| reader != writer));
                     after[writer].sort_unstable();
                     after[writer].dedup();
+                    if turns_round {
+                        position = positions(&topological(after));
+                    }
                     self.fixed.insert(source, Place::State(self.task.slot_offsets[slot]));
                 }
                 _ => copies.push((output, slot)),
@@ -457,19 +468,38 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// Whether `to` must wait for `from`.
-fn reaches(after: &[Vec<usize>], from: usize, to: usize) -> bool {
-    let mut seen = vec![false; after.len()];
+/// Stages of one thread that follow each other are one: nobody has to wait between them.
+fn joined(stages: Vec<Stage>) -> Vec<Stage> {
+    let mut joined: Vec<Stage> = Vec::with_capacity(stages.len());
+    for stage in stages {
+        match joined.last_mut() {
+            Some(last) if [last.mode, stage.mode] == [Mode::Single; 2] => last.runs.extend(stage.runs),
+            _ => joined.push(stage),
+        }
+    }
+    joined
+}
+
+/// Whether `to` must wait for `from`. Units wait for such with a smaller `position` alone.
+fn reaches(after: &[Vec<usize>], position: &[usize], from: usize, to: usize) -> bool {
+    let mut seen = HashSet::new();
     let mut stack = vec![to];
     while let Some(unit) = stack.pop() {
         if unit == from {
             return true;
         }
-        if !std::mem::replace(&mut seen[unit], true) {
+        if position[unit] > position[from] && seen.insert(unit) {
             stack.extend(&after[unit]);
         }
     }
     false
+}
+
+/// Where each unit stands in an order of all.
+fn positions(order: &[usize]) -> Vec<usize> {
+    let mut positions = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(position, &unit)| positions[unit] = position);
+    positions
 }
 
 /// An order in which every unit comes after those it waits for, as near to the given one as possible.

@@ -41,8 +41,9 @@ pub struct Schedule {
 
 /// A stage below this is done before another thread has noticed it.
 const WORTH_SHARING_NS: f64 = 8_000.0;
-/// A program whose stages to share are below this in sum is not worth waking the team for.
-const WORTH_WAKING_NS: f64 = 60_000.0;
+/// A program whose stages to share are below this in sum is not worth waking the team for. (Nobody waits for a thread
+/// that is late, so what counts is the call that wakes it.)
+const WORTH_WAKING_NS: f64 = 30_000.0;
 
 /// Puts jobs, given in an order that respects `after`, into stages as early as they can run. A job that only leaves
 /// wait for runs just before it is needed.

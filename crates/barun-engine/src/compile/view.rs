@@ -4,6 +4,8 @@
 //! To widen bf16 to f32 is a view too: a loop that reads it widens what it reads, so that the f32 numbers never lie in
 //! memory.
 
+use std::collections::HashMap;
+
 use crate::graph::{Graph, Inst, Primitive};
 use crate::tensor::{DType, Shape};
 
@@ -29,6 +31,11 @@ impl View {
         self.offset == 0 && shape.elements() == source.elements() && self.is_contiguous(shape)
     }
 
+    /// Whether all elements are one in memory.
+    pub fn is_uniform(&self) -> bool {
+        self.strides.iter().all(|&stride| stride == 0)
+    }
+
     /// Whether the elements lie in row-major order without gaps.
     pub fn is_contiguous(&self, shape: &Shape) -> bool {
         let expected = contiguous(shape);
@@ -46,11 +53,13 @@ pub struct Viewed {
     pub graph: Graph,
     /// One per node.
     pub views: Vec<View>,
+    /// The copy of each node that has one.
+    copies: HashMap<usize, usize>,
 }
 
 /// Resolves movement into views, adding copies where needed.
 pub fn resolve(graph: &Graph) -> Viewed {
-    let mut viewed = Viewed { graph: Graph::default(), views: Vec::new() };
+    let mut viewed = Viewed { graph: Graph::default(), views: Vec::new(), copies: HashMap::new() };
     let mut position = Vec::with_capacity(graph.nodes.len());
     for inst in &graph.nodes {
         let mut inst = inst.clone();
@@ -91,9 +100,17 @@ impl Viewed {
             }
             None => View::whole(self.graph.nodes.len(), &inst.shape),
         };
+        self.push(inst, view)
+    }
+
+    fn push(&mut self, inst: Inst, view: View) -> usize {
+        let position = self.graph.nodes.len();
+        if inst.op == Primitive::Detach {
+            self.copies.insert(inst.operands[0], position);
+        }
         self.graph.nodes.push(inst);
         self.views.push(view);
-        self.graph.nodes.len() - 1
+        position
     }
 
     /// A node with the same elements, contiguous in a buffer of their own from its start.
@@ -124,17 +141,14 @@ impl Viewed {
     }
 
     fn copy(&mut self, position: usize) -> usize {
+        // The same copy may have been made for another consumer.
+        if let Some(&copy) = self.copies.get(&position) {
+            return copy;
+        }
         let inst =
             Inst { op: Primitive::Detach, operands: vec![position], ..self.graph.nodes[position].clone() };
-        // The same copy may have been made for another consumer.
-        let known =
-            |candidate: &Inst| candidate.op == Primitive::Detach && candidate.operands == inst.operands;
-        if let Some(found) = self.graph.nodes.iter().rposition(known) {
-            return found;
-        }
-        self.views.push(View::whole(self.graph.nodes.len(), &inst.shape));
-        self.graph.nodes.push(inst);
-        self.graph.nodes.len() - 1
+        let view = View::whole(self.graph.nodes.len(), &inst.shape);
+        self.push(inst, view)
     }
 
     /// The view a movement node is, or `None` if it has to be computed.

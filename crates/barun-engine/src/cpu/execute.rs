@@ -1,12 +1,13 @@
 //! The executor: walks the stages of a compiled program with all members of a team.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::board::Board;
 use super::fused::FusedLoop;
 use super::kernel::{Io, Kernel};
 use super::memory::ALIGN;
-use super::team::Member;
+use super::team::{Attendance, Member};
+use crate::compile::Mode;
 
 /// Where a buffer lies during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,8 +115,8 @@ pub struct ScanWork {
     pub results: Vec<(Place, usize)>,
     /// The body's arena, followed by the carries.
     pub workspace: Place,
-    /// First of the body's counters among the run's.
-    pub counters: usize,
+    /// First of the body's boards among the run's.
+    pub boards: usize,
 }
 
 /// One phase of one kernel within a stage.
@@ -133,7 +134,18 @@ pub struct Stage {
     /// What runs.
     pub runs: Vec<Run>,
     /// How.
-    pub mode: crate::compile::Mode,
+    pub mode: Mode,
+}
+
+impl Stage {
+    /// In how many pieces `threads` members may take it.
+    fn tasks(&self, threads: usize) -> usize {
+        match self.mode {
+            Mode::Single => 1,
+            Mode::Shared => self.runs.iter().map(|run| run.tasks).sum(),
+            Mode::Together => threads,
+        }
+    }
 }
 
 /// Told before and after a member runs a task of a kernel.
@@ -176,8 +188,8 @@ pub struct Executable {
     pub arena_bytes: usize,
     /// Bytes of private memory of a thread.
     pub scratch_bytes: usize,
-    /// Task counters, those of scan bodies included.
-    pub counters: usize,
+    /// Boards of the bodies of its scans, those in them included.
+    pub boards: usize,
     /// Where the results lie.
     pub outputs: Vec<Place>,
 }
@@ -185,66 +197,126 @@ pub struct Executable {
 impl Executable {
     /// Whether any stage is for more than one thread.
     pub fn is_shared(&self) -> bool {
-        self.stages.iter().any(|stage| stage.mode != crate::compile::Mode::Single)
+        self.stages.iter().any(|stage| stage.mode != Mode::Single)
     }
 
-    /// Runs all stages as one member of a team.
-    ///
-    /// `visit` counts the runs since `counters` were zero, so that they need no reset in between.
+    /// Runs all stages as one member of a team. A worker may come back before the end, and is to call this again then.
     ///
     /// # Safety
     /// The frame's memory has the sizes the program was compiled for; every member of the team calls this with the
-    /// same arguments but its own `member` and `scratch` (of `scratch_bytes`); nobody else touches the memory.
-    pub unsafe fn run(
+    /// same arguments but its own `member` and `scratch` (of `scratch_bytes`); nobody else touches the memory. There
+    /// are as many `boards` as the program wants.
+    pub(crate) unsafe fn run(
         &self,
         frame: Frame<'_>,
         member: &Member<'_>,
         scratch: *mut u8,
-        counters: &[AtomicUsize],
-        visit: usize,
+        boards: &[Board],
+        clock: &mut impl Clock,
+    ) -> Attendance {
+        // SAFETY: the caller's.
+        unsafe {
+            match member.board() {
+                Some(board) => {
+                    self.walk(frame, member, scratch, board, boards, clock, |open| member.stays_until(open))
+                }
+                None => {
+                    self.run_alone(frame, member, scratch, boards, clock);
+                    Attendance::Done
+                }
+            }
+        }
+    }
+
+    unsafe fn run_alone(
+        &self,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        boards: &[Board],
         clock: &mut impl Clock,
     ) {
-        use crate::compile::Mode;
-        let mut waiting = false;
-        for (index, stage) in self.stages.iter().enumerate() {
-            // Single stages follow each other on the first thread; everything else begins when all have arrived.
-            let single = stage.mode == Mode::Single;
-            if index > 0 && (waiting || !single) {
-                member.barrier();
-            }
-            waiting = !single;
-            let mut one = |run: &Run, task: usize| {
-                clock.time(run.work, || {
-                    // SAFETY: the schedule lets nothing that runs at the same time touch the same memory.
-                    unsafe {
-                        self.works[run.work].run(run.phase, task, frame, member, scratch, counters, visit);
-                    }
+        for run in self.stages.iter().flat_map(|stage| &stage.runs) {
+            for task in 0..run.tasks {
+                // SAFETY: the caller's; stages and their runs come in an order that respects what waits for what.
+                clock.time(run.work, || unsafe {
+                    self.works[run.work].run(run.phase, task, frame, member, scratch, boards);
                 });
-            };
-            match stage.mode {
-                Mode::Single if member.index == 0 => {
-                    stage.runs.iter().for_each(|run| (0..run.tasks).for_each(|task| one(run, task)));
+            }
+        }
+    }
+
+    /// Takes tasks of `board`'s steps, which are the stages. Where there is nothing to do `stays_until` the board moves
+    /// on, or leaves.
+    #[allow(clippy::too_many_arguments)] // the run's context, handed through
+    unsafe fn walk(
+        &self,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        board: &Board,
+        boards: &[Board],
+        clock: &mut impl Clock,
+        stays_until: impl Fn(&dyn Fn() -> bool) -> bool,
+    ) -> Attendance {
+        let mut claim = board.claim();
+        while let Some(stage) = self.stages.get(claim.step) {
+            let tasks = stage.tasks(member.threads);
+            let mut done = 0;
+            while claim.task < tasks {
+                // SAFETY: the schedule lets nothing that runs at the same time touch the same memory.
+                unsafe { self.run_task(stage, claim.task, frame, member, scratch, boards, clock) };
+                done += 1;
+                // Everybody has one task of what all do together.
+                if claim.task + 1 == tasks || stage.mode == Mode::Together {
+                    break;
                 }
-                Mode::Single => {}
-                Mode::Together => stage.runs.iter().for_each(|run| one(run, 0)),
-                Mode::Shared => {
-                    let tasks: usize = stage.runs.iter().map(|run| run.tasks).sum();
-                    // Every visit takes one ticket per task and one per member that finds nothing left.
-                    let base = visit * (tasks + member.threads);
-                    loop {
-                        let ticket = counters[index].fetch_add(1, Ordering::Relaxed) - base;
-                        if ticket >= tasks {
-                            break;
-                        }
-                        let mut task = ticket;
-                        for run in &stage.runs {
-                            if task < run.tasks {
-                                one(run, task);
-                                break;
-                            }
-                            task -= run.tasks;
-                        }
+                claim = board.claim();
+            }
+            let step = claim.step;
+            if done > 0 && board.report(done, tasks) {
+                claim = board.open(step + 1);
+                match self.stages.get(step + 1).map(|next| next.mode) {
+                    None => member.wake_caller(),
+                    Some(Mode::Single) => {}
+                    Some(Mode::Shared | Mode::Together) => member.wake(),
+                }
+                continue;
+            }
+            if !stays_until(&|| board.step() != step) {
+                return Attendance::AwayAt(step);
+            }
+            claim = board.claim();
+        }
+        Attendance::Done
+    }
+
+    #[allow(clippy::too_many_arguments)] // the run's context, handed through
+    unsafe fn run_task(
+        &self,
+        stage: &Stage,
+        mut task: usize,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        boards: &[Board],
+        clock: &mut impl Clock,
+    ) {
+        let mut one = |run: &Run, task: usize| {
+            clock.time(run.work, || {
+                // SAFETY: the caller's.
+                unsafe { self.works[run.work].run(run.phase, task, frame, member, scratch, boards) }
+            });
+        };
+        match stage.mode {
+            Mode::Single => stage.runs.iter().for_each(|run| (0..run.tasks).for_each(|task| one(run, task))),
+            Mode::Together => stage.runs.iter().for_each(|run| one(run, 0)),
+            Mode::Shared => {
+                for run in &stage.runs {
+                    if task < run.tasks {
+                        return one(run, task);
                     }
+                    task -= run.tasks;
                 }
             }
         }
@@ -261,7 +333,7 @@ impl Executable {
         frame: Frame<'_>,
         member: &Member<'_>,
         scratch: *mut u8,
-        counters: &[AtomicUsize],
+        boards: &[Board],
         mut go_on: impl FnMut(usize) -> bool,
     ) {
         let mut phases_left: Vec<usize> = vec![0; self.works.len()];
@@ -269,7 +341,7 @@ impl Executable {
         for run in self.stages.iter().flat_map(|stage| &stage.runs) {
             for task in 0..run.tasks {
                 // SAFETY: the caller's; stages and their runs come in an order that respects what waits for what.
-                unsafe { self.works[run.work].run(run.phase, task, frame, member, scratch, counters, 0) }
+                unsafe { self.works[run.work].run(run.phase, task, frame, member, scratch, boards) }
             }
             phases_left[run.work] -= 1;
             if phases_left[run.work] == 0 && !go_on(run.work) {
@@ -280,7 +352,6 @@ impl Executable {
 }
 
 impl Work {
-    #[allow(clippy::too_many_arguments)] // the run's context, handed through
     unsafe fn run(
         &self,
         phase: usize,
@@ -288,8 +359,7 @@ impl Work {
         frame: Frame<'_>,
         member: &Member<'_>,
         scratch: *mut u8,
-        counters: &[AtomicUsize],
-        visit: usize,
+        boards: &[Board],
     ) {
         // SAFETY: places belong to the frame; the rest is the caller's.
         unsafe {
@@ -332,7 +402,7 @@ impl Work {
                         }),
                     }
                 }
-                Work::Scan(scan) => scan.run(frame, member, scratch, counters, visit),
+                Work::Scan(scan) => scan.run(frame, member, scratch, boards),
                 Work::Copy { from, to, bytes } => {
                     std::ptr::copy(frame.at(*from), frame.at(*to), *bytes);
                 }
@@ -362,17 +432,13 @@ impl ScanWork {
         self.body.arena_bytes.next_multiple_of(ALIGN)
     }
 
-    /// All members walk the turns together if the body is shared; otherwise only the first calls this.
-    unsafe fn run(
-        &self,
-        frame: Frame<'_>,
-        member: &Member<'_>,
-        scratch: *mut u8,
-        counters: &[AtomicUsize],
-        visit: usize,
-    ) {
+    /// All members walk the turns together if the body is shared; otherwise only one calls this.
+    unsafe fn run(&self, frame: Frame<'_>, member: &Member<'_>, scratch: *mut u8, boards: &[Board]) {
         let shared = self.body.is_shared();
+        let alone = Member::alone();
+        let member = if shared { member } else { &alone };
         let first = member.index == 0;
+        let (board, boards) = (&boards[self.boards], &boards[self.boards + 1..]);
         // SAFETY: places belong to the frame; element strides stay inside the sequences; copies are of equal sizes and
         // done by the first member between barriers.
         unsafe {
@@ -398,14 +464,12 @@ impl ScanWork {
                     *feed = frame.at(*place).add(element * bytes);
                 }
                 let inner = Frame { arena: workspace, state: frame.state, feeds: &feeds };
-                if shared {
-                    member.barrier();
+                if first {
+                    board.reset();
                 }
-                let visit = visit * self.length + turn;
-                self.body.run(inner, member, scratch, &counters[self.counters..], visit, &mut Untimed);
-                if shared {
-                    member.barrier();
-                }
+                member.barrier();
+                self.run_turn(inner, member, scratch, board, boards);
+                member.barrier();
                 if !first {
                     continue;
                 }
@@ -427,6 +491,28 @@ impl ScanWork {
                     }
                 }
             }
+        }
+    }
+
+    /// Nobody leaves a turn: all are needed at its end.
+    unsafe fn run_turn(
+        &self,
+        frame: Frame<'_>,
+        member: &Member<'_>,
+        scratch: *mut u8,
+        board: &Board,
+        boards: &[Board],
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            if member.threads == 1 {
+                return self.body.run_alone(frame, member, scratch, boards, &mut Untimed);
+            }
+            let stays_until = |open: &dyn Fn() -> bool| {
+                member.wait(open);
+                true
+            };
+            self.body.walk(frame, member, scratch, board, boards, &mut Untimed, stays_until);
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod grid;
 pub(crate) mod lines;
 pub(crate) mod micro;
 pub(crate) mod pairs;
+pub(crate) mod row;
 pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ pub(crate) mod tiles;
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
 use blocked::{Matrix, MatrixLeft, Region, depth_of_blocks, product, scratch_elements, share};
-use grid::{Grid, SMALLEST_TASK_FLOPS};
+use grid::{Grid, SMALLEST_TASK_FLOPS, tasks_of_row};
 pub use micro::Real;
 use micro::{Dots, Micro};
 use std::ops::Range;
@@ -169,6 +170,8 @@ impl<T: Real> Gemm<T> {
             Grid { rows: 1, columns: 1 }
         } else if way.of_dots() {
             Grid { rows: 1, columns: most.div_ceil(groups).min((m * n).div_ceil(16)) }
+        } else if is_one_row::<T>(&spec) {
+            Grid { rows: 1, columns: tasks_of_row(n, stretch * n * size_of::<T>()) }
         } else {
             Grid::choose(micro, m, n, stretch, most.div_ceil(groups * splits), splits, left_cost, right_cost)
         };
@@ -254,6 +257,11 @@ impl<T: Real> Gemm<T> {
     }
 }
 
+/// Whether each product reads its right operand once, and as it lies.
+fn is_one_row<T: Real>(spec: &GemmSpec) -> bool {
+    T::IN_PLACE && spec.m == 1 && spec.b.column == 1
+}
+
 /// Rows of a column that was computed as the row `block.rows.start` of `n` elements.
 fn swapped_rows(block: &Block, n: usize) -> Range<usize> {
     block.rows.start * n + block.columns.start..block.rows.start * n + block.columns.end
@@ -292,6 +300,12 @@ impl<T: Real> Kernel for Gemm<T> {
 
     fn flops(&self) -> f64 {
         self.spec.flops()
+    }
+
+    fn estimate_ns(&self) -> f64 {
+        // As fast as the right operand comes out of the caches.
+        let bytes_per_flop = if is_one_row::<T>(&self.spec) { size_of::<T>() as f64 / 2.0 } else { 0.0 };
+        self.spec.flops() * (bytes_per_flop / 50.0).max(1.0 / 40.0)
     }
 
     unsafe fn run(

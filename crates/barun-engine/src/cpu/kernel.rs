@@ -40,6 +40,11 @@ pub trait Kernel: Send + Sync {
     /// that gets by with fewer has the higher rate.
     fn flops(&self) -> f64;
 
+    /// Nanoseconds that a run is expected to take on one thread; decides what is worth sharing.
+    fn estimate_ns(&self) -> f64 {
+        self.flops() / 40.0
+    }
+
     /// Runs one task. `finished` is called for each rectangle of the output once it holds its final values, by the
     /// task that wrote it last; over a run the rectangles cover the output once.
     ///

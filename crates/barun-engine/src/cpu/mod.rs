@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+pub(crate) mod board;
 pub mod conv;
 pub mod execute;
 pub mod fused;

@@ -338,6 +338,16 @@ fn beats<T: Float>(value: T, best: T) -> bool {
     (value > best) | (value != value)
 }
 
+/// `f` of each number. Not `array::map`, which the compiler may leave a call of its own without vector instructions.
+#[inline(always)]
+fn each<A: Copy, B: Copy, const LANES: usize>(from: [A; LANES], f: impl Fn(A) -> B) -> [B; LANES] {
+    let mut to = [f(from[0]); LANES];
+    for lane in 1..LANES {
+        to[lane] = f(from[lane]);
+    }
+    to
+}
+
 /// # Safety
 /// `at` is valid for `LANES` numbers.
 #[inline(always)]
@@ -369,14 +379,14 @@ multiversion! {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
                             // SAFETY: a block of channels of a pixel of x.
-                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
+                            let value = each(unsafe { load::<T, LANES>(x.add(at)) }, T::widen);
                             for lane in 0..LANES {
                                 best[lane] = if beats(value[lane], best[lane]) { value[lane] } else { best[lane] };
                             }
                         }
                     }
                     // SAFETY: a block of channels of a pixel of y.
-                    unsafe { store::<T, LANES>(y.add(out + c), best.map(T::narrow)) };
+                    unsafe { store::<T, LANES>(y.add(out + c), each(best, T::narrow)) };
                 });
             }
         }
@@ -408,7 +418,7 @@ multiversion! {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
                             // SAFETY: a block of channels of a pixel of x.
-                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
+                            let value = each(unsafe { load::<T, LANES>(x.add(at)) }, T::widen);
                             // SAFETY: a block of channels of a pixel of u.
                             let other = unsafe { load::<T::Number, LANES>(u.add(at)) };
                             for lane in 0..LANES {
@@ -453,7 +463,7 @@ multiversion! {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
                             let cell = T::Number::count((in_y - window.y.start) * spec.window[1] + (in_x - window.x.start));
                             // SAFETY: a block of channels of a pixel of x.
-                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
+                            let value = each(unsafe { load::<T, LANES>(x.add(at)) }, T::widen);
                             for lane in 0..LANES {
                                 let wins = beats(value[lane], best[lane]);
                                 best[lane] = if wins { value[lane] } else { best[lane] };
@@ -502,13 +512,13 @@ multiversion! {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;
                             // SAFETY: a block of channels of a pixel of x.
-                            let value = unsafe { load::<T, LANES>(x.add(at)) }.map(T::widen);
+                            let value = each(unsafe { load::<T, LANES>(x.add(at)) }, T::widen);
                             for lane in 0..LANES {
                                 sum[lane] = sum[lane] + value[lane];
                             }
                         }
                     }
-                    let mean = sum.map(|sum| sum / divisor);
+                    let mean = each(sum, |sum| sum / divisor);
                     // SAFETY: a block of channels of a pixel of y.
                     unsafe { store::<T::Number, LANES>(y.add(out + c), mean) };
                 });
@@ -537,7 +547,7 @@ multiversion! {
                 let mine = window.y.start.max(rows.start)..window.y.end.min(rows.end);
                 by_block!(c_all, |c, LANES| {
                     // SAFETY: a block of channels of a pixel of dy.
-                    let gradient = unsafe { load::<T, LANES>(dy.add(out + c)) }.map(|dy| dy / divisor);
+                    let gradient = each(unsafe { load::<T, LANES>(dy.add(out + c)) }, |dy| dy / divisor);
                     for in_y in mine.clone() {
                         for in_x in window.x.clone() {
                             let at = ((image * spec.in_h + in_y) * spec.in_w + in_x) * c_all + c;

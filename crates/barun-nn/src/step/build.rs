@@ -33,16 +33,11 @@ impl<M: Module + Forward> Step<M> {
         let mut inputs = vec![x.clone()];
         let y = key.y.as_ref().map(|(shape, dtype)| Tensor::placeholder("y", shape.clone(), *dtype));
         inputs.extend(y.clone());
-        let x = self.options.prepare(&x);
         let mode = match key.purpose {
             Purpose::Evaluate | Purpose::Predict => Mode::Eval,
             Purpose::Train | Purpose::Gradients | Purpose::Watch(_) => Mode::Train,
         };
-        let pass = Pass::captured(&self.inventory, &self.layout, mode)?;
-        let mut pass = pass.in_precision(self.options.precision);
-        let prediction = self.model.forward(&x, &mut pass)?;
-        // A model may end with something that was rounded; what is made of its outputs is not.
-        let prediction = prediction.cast(prediction.dtype().computed());
+        let (prediction, pass) = self.predicted(&x, mode)?;
         let outcome = match (&key.purpose, y) {
             (Purpose::Train, Some(y)) => {
                 let lr = Tensor::placeholder("lr", [], DType::F64);
@@ -76,6 +71,15 @@ impl<M: Module + Forward> Step<M> {
         };
         let program = Arc::new(Program::compile(&spec, &self.options.engine)?);
         Ok(Built { program, names: outcome.names })
+    }
+
+    /// What the model makes of an input, and the pass that it went through.
+    pub(super) fn predicted(&self, x: &Tensor, mode: Mode) -> Result<(Tensor, Pass)> {
+        let pass = Pass::captured(&self.inventory, &self.layout, mode)?;
+        let mut pass = pass.in_precision(self.options.precision);
+        let prediction = self.model.forward(&self.options.prepare(x), &mut pass)?;
+        // A model may end with something that was rounded; what is made of its outputs is not.
+        Ok((prediction.cast(prediction.dtype().computed()), pass))
     }
 
     /// Two phases: all gradients first, then every change of the state under one predicate computed from them, so that

@@ -14,11 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use memory::StateMemory;
 pub use options::{Decay, InputTransform, StepOptions};
 
+use barun_engine::graph::Graph;
+
 use crate::losses::Loss;
 use crate::metrics::Aggregate;
 use crate::optimizers::{AnyOptimizer, ToAny};
 use crate::{
-    Buffer, DType, Forward, Inventory, Layout, Mode, Module, Profile, Program, Result, Shape, State, state,
+    Buffer, DType, Forward, Inventory, Layout, Mode, Module, Profile, Program, ProgramSpec, Result, Shape,
+    State, Tensor, state,
 };
 use build::Built;
 
@@ -186,6 +189,22 @@ impl<M: Module + Forward> Step<M> {
             Mode::Eval => Purpose::Evaluate,
         };
         Ok(Arc::clone(&self.built_for(Key { purpose, x, y: Some(y) })?.program))
+    }
+
+    /// The graph of a prediction for inputs of this shape, to be translated for other programs: `before` makes of a raw input
+    /// what the step takes, `after` makes of the model's output the results. Also given data that the graph refers to; its
+    /// feeds are the raw input, then that data, its slots those of the [layout](Step::layout).
+    pub fn graph(
+        &self,
+        (shape, dtype): (&Shape, DType),
+        before: impl Fn(&Tensor) -> Tensor,
+        after: impl Fn(&Tensor) -> Vec<Tensor>,
+    ) -> Result<(Graph, Vec<Arc<Buffer>>)> {
+        let x = Tensor::placeholder("x", shape.clone(), dtype);
+        let (prediction, _) = self.predicted(&before(&x), Mode::Eval)?;
+        let outputs = after(&prediction);
+        let spec = ProgramSpec { layout: &self.layout, inputs: &[x], outputs: &outputs, updates: &[] };
+        Ok(spec.trace()?)
     }
 
     /// The model.

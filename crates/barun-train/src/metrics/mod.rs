@@ -38,5 +38,6 @@ pub use evaluation::{ClassFigures, Evaluation, Figure, Figures, Measure, Predict
 pub use numbers::Residuals;
 pub use probability::{Probabilities, ReliabilityBin};
 pub use ranking::{Ranking, auprc, auroc};
+pub(crate) use running::null_is_nan;
 pub use running::{Errors, Mean, Metrics, argmax, hits};
 pub use weights::Weights;

@@ -45,6 +45,18 @@ impl Metrics {
         let (mae, rmse, r2) = (errors.mae(), errors.rmse(), errors.r2());
         Metrics { loss: loss.value(), accuracy: None, mae: Some(mae), rmse: Some(rmse), r2: Some(r2) }
     }
+
+    /// The figures that exist, by name, in the order in which they are told.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
+        let all = [
+            ("loss", Some(self.loss)),
+            ("accuracy", self.accuracy),
+            ("mae", self.mae),
+            ("rmse", self.rmse),
+            ("r2", self.r2),
+        ];
+        all.into_iter().filter_map(|(name, figure)| Some((name, figure?)))
+    }
 }
 
 pub(crate) fn null_is_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
@@ -56,7 +68,7 @@ fn null_is_some_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result
 }
 
 /// A mean over rows that come in batches of any size.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
     sum: f64,
     rows: usize,
@@ -123,7 +135,7 @@ pub fn hits<T: Copy + PartialOrd + Default>(scores: &[T], classes: usize, labels
 }
 
 /// The errors of predicted numbers, over batches.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
     rows: usize,
     absolute: f64,

@@ -19,8 +19,10 @@
 mod data;
 mod declare;
 pub mod defaults;
+mod difference;
 mod model;
 mod rules;
+mod running;
 pub(crate) mod setting;
 mod training;
 pub(crate) mod tree;
@@ -29,7 +31,9 @@ use std::path::Path;
 
 pub use data::{Copies, Data, Method, Normalize, Split};
 pub use defaults::Kind;
+pub use difference::{Difference, differences, values};
 pub use model::{Activation, Init, Layer, Model, Units};
+pub use running::{BestBy, Checkpoint, EarlyStopping};
 pub use setting::Key;
 pub use training::{Loss, Optimizer, Precision, Schedule, Train};
 pub use tree::Place;
@@ -106,6 +110,9 @@ const FOREIGN_NAMES: &[(&str, &str)] = &[
     ("num_epochs", "train.epochs"),
     ("stratify", "data.split.method"),
     ("drop", "data.ignore"),
+    ("early_stop", "train.early_stopping"),
+    ("max_time", "train.max_seconds"),
+    ("monitor", "train.best_by"),
 ];
 
 /// Where a key that is unknown here could belong: the same name in another table.
@@ -211,6 +218,7 @@ impl Draft {
         let recipe = Recipe::read(root, "", Kind::of(source).defaults())?;
         check_split(&recipe.data.split, root)?;
         check_schedule(&recipe.train, root)?;
+        check_early_stopping(&recipe, root)?;
         Ok(recipe)
     }
 
@@ -283,6 +291,20 @@ fn check_dividing(split: &Split, root: &Node) -> Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+fn check_early_stopping(recipe: &Recipe, root: &Node) -> Result<()> {
+    let (patience, steps) = ("train.early_stopping.patience", "train.early_stopping.patience_steps");
+    let EarlyStopping { patience: epochs, patience_steps, .. } = recipe.train.early_stopping;
+    let message = match (epochs, patience_steps) {
+        (None, None) => return Ok(()),
+        (Some(_), Some(_)) => format!("`{patience}` and `{steps}` say the same thing; keep one of them"),
+        _ if recipe.data.split.valid == 0.0 => {
+            "early stopping looks at the validation part, and `data.split.valid` is 0; give it a share, such as 0.1".into()
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::Contradiction { place: place_of(root, &[steps, patience]), message })
 }
 
 fn check_schedule(train: &Train, root: &Node) -> Result<()> {

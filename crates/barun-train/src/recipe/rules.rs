@@ -4,6 +4,8 @@ use super::setting::Rule;
 
 pub(crate) const POSITIVE: Rule<f64> =
     Rule { allowed: "a finite number above 0", holds: |x| x.is_finite() && *x > 0.0 };
+pub(crate) const POSITIVE_IF_GIVEN: Rule<Option<f64>> =
+    Rule { allowed: "a finite number above 0", holds: |x| x.is_none_or(|x| x.is_finite() && x > 0.0) };
 pub(crate) const NOT_NEGATIVE: Rule<f64> =
     Rule { allowed: "a finite number, 0 or more", holds: |x| x.is_finite() && *x >= 0.0 };
 /// A share that may not be everything: a dropout rate, a decay rate.

@@ -1,7 +1,8 @@
 //! `[train]`: how the network learns.
 
 use super::declare::{names, section, tagged};
-use super::rules::{AT_LEAST_ONE, BELOW_ONE, NOT_NEGATIVE, POSITIVE};
+use super::rules::{AT_LEAST_ONE, BELOW_ONE, NOT_NEGATIVE, POSITIVE, POSITIVE_IF_GIVEN};
+use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
 
 section! {
@@ -21,6 +22,14 @@ section! {
         optimizer: Optimizer = Inside;
         /// How the learning rate changes over the run.
         schedule: Schedule = Inside;
+        /// By which figure on the validation part the best epoch is chosen, whose weights are kept.
+        best_by: BestBy = Is(|_| BestBy::Auto);
+        /// End after so many seconds of training in all, also in the middle of an epoch. Not given: train all epochs.
+        max_seconds: Option<f64> = Is(|_| None), POSITIVE_IF_GIVEN;
+        /// When to end before all epochs are over.
+        early_stopping: EarlyStopping = Inside;
+        /// How often the state is written.
+        checkpoint: Checkpoint = Inside;
     }
 }
 

@@ -17,7 +17,7 @@ use crate::run;
 /// Measures a trained model on data.
 pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
     let model = run::model_file(&request.model)?;
-    let ModelFile { recipe, predictor } = ModelFile::open(&model, &request.machine.device()?)?;
+    let ModelFile { recipe, predictor, .. } = ModelFile::open(&model, &request.machine.device()?)?;
     let (dataset, source, part, rows) = match &request.source {
         Some(source) => {
             let dataset = other_data(&recipe, predictor.preparation(), source, &request.machine)?;

@@ -1,16 +1,15 @@
 //! Cross-validation: a training for each fold, in run folders beside each other.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use super::TrainRequest;
 use super::train::train;
 use crate::callback::Callback;
 use crate::error::Result;
-use crate::metrics::Measure;
-use crate::report::{FoldsReport, Spread, TrainReport};
-use crate::run::{RUNS, RunFolder};
+use crate::keeper::RUNS;
+use crate::report::FoldsReport;
+use crate::run::{RunFolder, numbered};
+use crate::seeds::judged_together;
 
 /// Trains once for each fold of the recipe's `data.split.folds`, and judges each training by its fold.
 ///
@@ -19,7 +18,7 @@ use crate::run::{RUNS, RunFolder};
 pub fn cross_validate(request: &TrainRequest, callback: &mut dyn Callback) -> Result<FoldsReport> {
     let folder = match &request.out {
         Some(out) => out.clone(),
-        None => free_folder(&request.recipe.short_name()),
+        None => numbered(RUNS.as_ref(), &format!("{}-folds", request.recipe.short_name()))?,
     };
     RunFolder::check_free(&folder, request.force)?;
     let mut folds = Vec::new();
@@ -33,22 +32,5 @@ pub fn cross_validate(request: &TrainRequest, callback: &mut dyn Callback) -> Re
     }
     let interrupted =
         folds.len() < request.recipe.data.split.folds || folds.iter().any(|report| report.interrupted);
-    Ok(FoldsReport { run: folder, test: spreads(&folds), folds, interrupted })
-}
-
-fn free_folder(name: &str) -> PathBuf {
-    let folder = |number: usize| Path::new(RUNS).join(format!("{name}-folds-{number}"));
-    (1..).map(folder).find(|folder| !folder.exists()).unwrap_or_else(|| folder(1))
-}
-
-/// Each figure that every fold has.
-fn spreads(folds: &[TrainReport]) -> BTreeMap<Measure, Spread> {
-    let judgements: Vec<_> = folds.iter().filter_map(|report| report.judgement.as_ref()).collect();
-    let measures = judgements.first().map(|first| first.evaluation.figures.keys()).into_iter().flatten();
-    let spread = |&measure: &Measure| {
-        let figures: Vec<f64> =
-            judgements.iter().filter_map(|judgement| judgement.evaluation.value(measure)).collect();
-        (figures.len() == judgements.len()).then(|| (measure, Spread::of(&figures)))
-    };
-    measures.filter_map(spread).collect()
+    Ok(FoldsReport { run: folder, judged: judged_together(&folds), folds, interrupted })
 }

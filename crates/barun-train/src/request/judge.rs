@@ -7,7 +7,7 @@ use barun_nn::layers::Sequential;
 use barun_nn::{Forward, Module};
 
 use super::Machine;
-use super::train::trainer;
+use super::train::{Checked, trainer};
 use crate::error::Result;
 use crate::judgement::{Baseline, Judgement};
 use crate::looks::Looks;
@@ -20,15 +20,16 @@ use crate::recipe::{Draft, Recipe};
 const LINEAR_STEPS: usize = 2_000;
 const LINEAR_BATCH: usize = 128;
 
-/// Judges a model on the test part, or on the valid part where there is none; gives nothing where there is neither. The
-/// data is known by its fingerprint, and the model by `run`.
+/// Judges the model of `run` on the test part, or on the valid part where there is none; gives nothing where there is
+/// neither.
 pub(super) fn judge<M: Module + Forward>(
     recipe: &Recipe,
-    data: &PreparedData,
+    checked: &Checked,
     model: &Predictor<M>,
-    (fingerprint, run): (u64, &Path),
+    run: &Path,
     machine: &Machine,
 ) -> Result<Option<Judgement>> {
+    let data = &checked.data;
     let part = if data.test().is_empty() { data.valid() } else { data.test() };
     if part.is_empty() {
         return Ok(None);
@@ -41,10 +42,9 @@ pub(super) fn judge<M: Module + Forward>(
         let about = "a linear model of the same inputs, trained on the same rows";
         baselines.push(baseline("linear", about, &said));
     }
-    let (earlier_looks, note) = match part.name() {
-        // All folds of a cross-validation are one look.
-        "test" if recipe.data.split.fold <= 1 => count_look(fingerprint, dataset.name(), run),
-        _ => (None, None),
+    let (earlier_looks, note) = match checked.fingerprint.filter(|_| part.name() == "test") {
+        Some(fingerprint) => count_look(fingerprint, dataset.name(), run),
+        None => (None, None),
     };
     Ok(Some(Judgement { part: part.name().to_string(), evaluation, baselines, earlier_looks, note }))
 }

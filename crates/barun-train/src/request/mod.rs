@@ -3,17 +3,23 @@
 mod check;
 mod data;
 mod evaluate;
+mod export;
 mod folds;
 mod judge;
 mod memory;
 mod predict;
+mod resume;
+mod seeds;
 mod train;
 
 pub use check::check;
 pub use evaluate::evaluate;
+pub use export::export;
 pub use folds::cross_validate;
 pub use memory::memory_of;
 pub use predict::predict;
+pub use resume::resume;
+pub use seeds::{resume_seeds, train_seeds};
 pub use train::train;
 
 use std::path::PathBuf;
@@ -56,6 +62,21 @@ pub struct TrainRequest {
 pub struct CheckRequest {
     /// The training.
     pub recipe: Recipe,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// A run that goes on.
+#[derive(Clone, Debug)]
+pub struct ResumeRequest {
+    /// The run folder.
+    pub run: PathBuf,
+    /// Other epochs in all than its recipe says.
+    pub epochs: Option<usize>,
+    /// Another time in all, in seconds, than its recipe says.
+    pub max_seconds: Option<f64>,
+    /// The bytes it may take; not given: what the machine has free, where that is known.
+    pub memory_limit: Option<usize>,
     /// With what.
     pub machine: Machine,
 }
@@ -104,6 +125,42 @@ pub struct PredictRequest {
     pub inputs: Vec<PathBuf>,
     /// With what.
     pub machine: Machine,
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub struct ExportRequest {
+    /// A run folder or a model file.
+    pub model: PathBuf,
+    /// As what.
+    pub format: ExportFormat,
+    /// The file; not given: the run's name with the format's ending, in the working folder.
+    pub out: Option<PathBuf>,
+    /// Write over an existing file.
+    pub force: bool,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// What a network is exported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// A graph that other programs run.
+    #[cfg(feature = "onnx")]
+    Onnx(crate::export::ImageLayout),
+    /// The weights and statistics alone.
+    Safetensors,
+}
+
+impl ExportFormat {
+    /// The ending of its files.
+    pub fn ending(self) -> &'static str {
+        match self {
+            #[cfg(feature = "onnx")]
+            ExportFormat::Onnx(_) => "onnx",
+            ExportFormat::Safetensors => "safetensors",
+        }
+    }
 }
 
 impl Machine {

@@ -1,5 +1,7 @@
 //! `barun train`.
 
+use std::time::Duration;
+
 use barun_data::{PreparedData, SplitData, Targets, integrity};
 use barun_nn::layers::Sequential;
 
@@ -7,6 +9,7 @@ use super::judge::judge;
 use super::{Machine, TrainRequest, data};
 use crate::build;
 use crate::callback::Callback;
+use crate::early_stopping::EarlyStopping;
 use crate::error::{Error, Result};
 use crate::keeper::RunPlan;
 use crate::memory::Limit;
@@ -14,7 +17,7 @@ use crate::network::plan;
 use crate::objective::Objective;
 use crate::recipe::{Recipe, Schedule};
 use crate::report::TrainReport;
-use crate::run::{RunFolder, write_judgement};
+use crate::run::{RunFolder, write_report};
 use crate::trainer::Trainer;
 
 /// Trains a network and leaves it in a run folder. Nothing is written before data, network and settings have been checked.
@@ -23,34 +26,58 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let split = divided(recipe, &request.machine)?;
-    let checked = integrity::inspect(&split);
-    let fingerprint = integrity::fingerprint(split.dataset());
-    let prepared = prepare(recipe, split)?;
-    let mut trainer =
-        trainer(recipe, &prepared, &request.machine)?.stop_when(request.machine.stop.clone()).keep(RunPlan {
-            out: request.out.clone(),
-            force: request.force,
-            recipe: recipe.clone(),
-            integrity: Some(checked.clone()),
-        });
-    callback.on_check(&checked)?;
-    if let Some(limit) = Limit::or_machine(request.memory_limit) {
+    let checked = Checked::open(recipe, &request.machine)?;
+    callback.on_check(&checked.report)?;
+    let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
+    run(recipe, &checked, plan, (&request.machine, request.memory_limit), callback)
+}
+
+/// The data of a recipe, ready for training, and what was found in it.
+pub(super) struct Checked {
+    pub data: PreparedData,
+    pub report: integrity::Report,
+    /// By which looks at the test part are counted; none where this one belongs to a look that was counted.
+    pub fingerprint: Option<u64>,
+}
+
+impl Checked {
+    pub fn open(recipe: &Recipe, machine: &Machine) -> Result<Checked> {
+        let split = divided(recipe, machine)?;
+        let report = integrity::inspect(&split);
+        // All folds of a cross-validation are one look.
+        let is_new = recipe.data.split.fold <= 1;
+        let fingerprint = is_new.then(|| integrity::fingerprint(split.dataset()));
+        Ok(Checked { data: prepare(recipe, split)?, report, fingerprint })
+    }
+}
+
+/// Trains as `recipe` says where `plan` says, and leaves in the folder how it ended.
+pub(super) fn run(
+    recipe: &Recipe,
+    checked: &Checked,
+    plan: RunPlan,
+    (machine, memory_limit): (&Machine, Option<usize>),
+    callback: &mut dyn Callback,
+) -> Result<TrainReport> {
+    let data = &checked.data;
+    let mut trainer = trainer(recipe, data, machine)?.stop_when(machine.stop.clone()).keep(plan);
+    if let Some(limit) = Limit::or_machine(memory_limit) {
         trainer = trainer.memory_limit(limit);
     }
-    let trained = trainer.fit_with(&prepared, callback)?;
-    let mut report = TrainReport { findings: checked.findings, ..trained.report().clone() };
-    if report.interrupted {
-        return Ok(report);
+    let mut callbacks: Vec<Box<dyn Callback + '_>> = vec![Box::new(callback)];
+    if let Some(stopping) = EarlyStopping::of(&recipe.train.early_stopping) {
+        callbacks.push(Box::new(stopping));
     }
-    if !prepared.test().is_empty() {
-        report.test = Some(trained.test(&prepared)?);
-    }
+    let trained = trainer.fit_with(data, &mut callbacks)?;
+    let mut report = TrainReport { findings: checked.report.findings.clone(), ..trained.report().clone() };
     let run = report.run.clone().unwrap_or_default();
-    report.judgement = judge(recipe, &prepared, &trained, (fingerprint, &run), &request.machine)?;
-    if let Some(judgement) = &report.judgement {
-        write_judgement(&run, judgement)?;
+    if !report.interrupted {
+        if !data.test().is_empty() {
+            report.test = Some(trained.test(data)?);
+        }
+        report.judgement = judge(recipe, checked, &trained, &run, machine)?;
     }
+    write_report(&run, &report)?;
     Ok(report)
 }
 
@@ -80,15 +107,21 @@ pub(super) fn trainer(
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
     let steps_per_epoch = check_steps(recipe, data)?;
-    Ok(Trainer::new(build::model(&planned, recipe.model.init()), loss)
+    let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer(build::optimizer(&recipe.train.optimizer))
         .schedule(build::schedule(&recipe.train.schedule, steps_per_epoch))
         .epochs(recipe.train.epochs)
         .batch_size(recipe.train.batch_size)
         .seed(recipe.train.seed)
+        .best_by(recipe.train.best_by)
         .precision(build::precision(recipe.train.precision))
         .device(machine.device()?)
-        .name(recipe.model.name()))
+        .name(recipe.model.name());
+    Ok(match recipe.train.max_seconds {
+        // More than a duration can hold is no limit.
+        Some(seconds) => trainer.max_time(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        None => trainer,
+    })
 }
 
 /// Steps of an epoch, where the settings leave any.

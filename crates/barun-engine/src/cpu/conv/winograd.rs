@@ -94,7 +94,7 @@ impl ConvSpec {
 
 /// See [`ConvSpec::suits_winograd`].
 const FEWEST_CHANNELS: usize = 32;
-const LEAST_FLOPS: f64 = 50e6;
+const LEAST_FLOPS: f64 = 16e6;
 
 /// The size of even blocks of at most `most` (a multiple of 32) channels, in whole panels of any instruction set.
 fn even(channels: usize, most: usize) -> usize {

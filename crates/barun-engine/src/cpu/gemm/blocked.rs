@@ -355,6 +355,8 @@ impl<T: Real> Left<T> for MatrixLeft<T> {
 
 /// With at most this many register tiles of rows a right operand is read in place: packing it would cost as much.
 const DIRECT_TILES: usize = 2;
+/// A right operand that lies in so few bytes is read in place whatever the rows: the first-level cache holds it.
+const DIRECT_BYTES: usize = 20 << 10;
 
 impl<T: Real> Right<T> for Matrix<T> {
     unsafe fn block(
@@ -367,9 +369,9 @@ impl<T: Real> Right<T> for Matrix<T> {
     ) -> RightBlock<T::Sum> {
         let Matrix { at, row, column } = *self;
         let at = at.wrapping_add(ks.start * row + columns.start * column);
-        let direct = T::IN_PLACE && column == 1 && rows <= DIRECT_TILES * micro.rows;
-        // Panels read in place must be whole.
-        let in_place = if direct { columns.len() / micro.columns * micro.columns } else { 0 };
+        let is_small = ks.len() * row * size_of::<T>() <= DIRECT_BYTES;
+        let direct = T::IN_PLACE && column == 1 && (is_small || rows <= DIRECT_TILES * micro.rows);
+        let in_place = if direct { micro.columns_in_place(rows, columns.len()) } else { 0 };
         let from = at.wrapping_add(in_place * column);
         let (k, count) = (ks.len(), columns.len() - in_place);
         let packing = Packing { from, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };

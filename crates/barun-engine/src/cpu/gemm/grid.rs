@@ -58,6 +58,14 @@ impl Grid {
     }
 }
 
+/// Tasks for a row of so many columns, for which so many bytes are read. Each reads pieces of lines that are long enough
+/// to be fetched ahead, and a power of two suits most teams.
+pub(crate) fn tasks_of_row(columns: usize, bytes: usize) -> usize {
+    const TASK_BYTES: usize = 256 << 10;
+    const FEWEST_COLUMNS: usize = 128;
+    1 << (bytes / TASK_BYTES).min(columns / FEWEST_COLUMNS).clamp(1, 16).ilog2()
+}
+
 /// Tasks for adding `elements` numbers.
 pub(crate) fn tasks_of_sum(elements: usize) -> usize {
     (elements / 32_768).clamp(1, 16)

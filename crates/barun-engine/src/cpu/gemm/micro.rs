@@ -15,6 +15,7 @@ use half::bf16;
 use super::lines::{Apart, Correlation, Lines, apart, correlate, lines};
 #[cfg(target_arch = "x86_64")]
 use super::pairs::{AMX_PAIRS, AVX512_PAIRS};
+use super::row::{MOST_COLUMNS, row};
 use super::simd::*;
 use crate::bfloat::widen;
 use crate::cpu::isa::Isa;
@@ -101,8 +102,10 @@ pub(crate) struct Micro<T: Real> {
     pub group: usize,
     /// Stretches of `k` are filled up to whole multiples of so many cells.
     pub granule: usize,
-    /// Computes a panel of one, two, four or eight vectors' width.
-    pub panel: [unsafe fn(&Panel<'_, T::Sum>); 4],
+    /// Computes a panel of one, two or four vectors' width.
+    pub panel: [unsafe fn(&Panel<'_, T::Sum>); 3],
+    /// Computes a panel of one row, of whatever width.
+    pub row: unsafe fn(&Panel<'_, T::Sum>),
     pub pack_right: unsafe fn(&Packing<T>),
     pub pack_left: unsafe fn(&Packing<T>),
     /// Where tiles take cells, packs rows that lie as a [`Panel`] tells in [`Micro::cells`] each, one after the other.
@@ -150,12 +153,18 @@ impl<T: Real> Micro<T> {
         unsafe { self.panel[usize::from(panel.columns > self.lanes)](panel) }
     }
 
+    /// How many of `columns` columns of a right operand can be read in place for `rows` rows: panels must be whole, but
+    /// for a single row.
+    pub fn columns_in_place(&self, rows: usize, columns: usize) -> usize {
+        if rows == 1 { columns } else { columns / self.columns * self.columns }
+    }
+
     /// The width of a panel of `remaining` columns of a right operand that is read in place. With few rows a wider
     /// panel fills the registers and reads more of each row at a time.
     pub fn width_in_place(&self, rows: usize, remaining: usize) -> usize {
         match rows {
-            1 if remaining >= 8 * self.lanes => 8 * self.lanes,
-            1 | 2 if remaining >= 4 * self.lanes => 4 * self.lanes,
+            1 => remaining.min(MOST_COLUMNS),
+            2 if remaining >= 4 * self.lanes => 4 * self.lanes,
             _ => self.columns,
         }
     }
@@ -163,9 +172,14 @@ impl<T: Real> Micro<T> {
     /// # Safety
     /// As for [`Micro::panel`]; all columns exist and their number is from [`Micro::width_in_place`].
     pub unsafe fn panel_in_place(&self, panel: &Panel<'_, T::Sum>) {
-        debug_assert!(panel.columns >= self.columns && panel.c_rows.len() == panel.a_rows.len());
+        debug_assert!(panel.c_rows.len() == panel.a_rows.len());
         // SAFETY: the caller's.
-        unsafe { self.panel[(panel.columns / self.lanes).ilog2() as usize](panel) }
+        unsafe {
+            match panel.a_rows.len() {
+                1 => (self.row)(panel),
+                _ => self.panel[(panel.columns / self.lanes).ilog2() as usize](panel),
+            }
+        }
     }
 }
 
@@ -260,8 +274,8 @@ macro_rules! micro {
                 unsafe { panel::<Sum, $simd, 2, 4>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn panel8(p: &Panel<'_, Sum>) {
-                unsafe { panel::<Sum, $simd, 1, 8>(p) }
+            unsafe fn one_row(p: &Panel<'_, Sum>) {
+                unsafe { row::<Sum, $simd>(p) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn right(p: &Packing<$t>) {
@@ -306,7 +320,8 @@ macro_rules! micro {
                 columns: 2 * LANES,
                 group: 1,
                 granule: 1,
-                panel: [panel1, panel2, panel4, panel8],
+                panel: [panel1, panel2, panel4],
+                row: one_row,
                 pack_right: right,
                 pack_left: left,
                 pack_rows: None,
@@ -354,28 +369,29 @@ micro!(WIDE_BF16, bf16, Fused<16>, 10, 8);
 pub(super) unsafe fn panel<T: Copy, S: Simd<T>, const R: usize, const V: usize>(p: &Panel<T>) {
     let rows = p.a_rows.len();
     let mut done = 0;
-    // SAFETY: rows below `rows` only; the caller vouches for the pointers.
-    unsafe {
-        while done + R <= rows {
-            tile::<T, S, R, V>(p, done);
-            done += R;
+    while done < rows {
+        let count = match rows - done {
+            // A tile of one or two rows would wait for its sums: rather two of about half the rows.
+            left if left > R && left <= R + 2 => left.div_ceil(2),
+            left => left.min(R),
+        };
+        // SAFETY: rows below `rows` only; the caller vouches for the pointers.
+        unsafe {
+            match count {
+                count if count == R => tile::<T, S, R, V>(p, done),
+                1 => tile::<T, S, 1, V>(p, done),
+                2 if R > 2 => tile::<T, S, 2, V>(p, done),
+                3 if R > 3 => tile::<T, S, 3, V>(p, done),
+                4 if R > 4 => tile::<T, S, 4, V>(p, done),
+                5 if R > 5 => tile::<T, S, 5, V>(p, done),
+                6 if R > 6 => tile::<T, S, 6, V>(p, done),
+                7 if R > 7 => tile::<T, S, 7, V>(p, done),
+                8 if R > 8 => tile::<T, S, 8, V>(p, done),
+                9 if R > 9 => tile::<T, S, 9, V>(p, done),
+                _ => {}
+            }
         }
-        match rows - done {
-            1 if R > 1 => tile::<T, S, 1, V>(p, done),
-            2 if R > 2 => tile::<T, S, 2, V>(p, done),
-            3 if R > 3 => tile::<T, S, 3, V>(p, done),
-            4 if R > 4 => tile::<T, S, 4, V>(p, done),
-            5 if R > 5 => tile::<T, S, 5, V>(p, done),
-            6 if R > 6 => tile::<T, S, 6, V>(p, done),
-            7 if R > 7 => tile::<T, S, 7, V>(p, done),
-            8 if R > 8 => tile::<T, S, 8, V>(p, done),
-            9 if R > 9 => tile::<T, S, 9, V>(p, done),
-            10 if R > 10 => tile::<T, S, 10, V>(p, done),
-            11 if R > 11 => tile::<T, S, 11, V>(p, done),
-            12 if R > 12 => tile::<T, S, 12, V>(p, done),
-            13 if R > 13 => tile::<T, S, 13, V>(p, done),
-            _ => {}
-        }
+        done += count;
     }
 }
 

@@ -40,6 +40,7 @@ macro_rules! pairs {
                 group: 2,
                 granule: $granule,
                 panel: $panel,
+                row: $plain.row,
                 pack_right: right,
                 pack_left: left,
                 pack_rows: Some(rows),
@@ -62,7 +63,7 @@ macro_rules! panels {
             unsafe { micro::panel::<f32, $simd, $rows, 2>(p) }
         }
         // Wider ones are for operands in place.
-        [panel1, panel2, panel2, panel2]
+        [panel1, panel2, panel2]
     }};
 }
 
@@ -83,7 +84,7 @@ pairs!(
     Avx512Bf16,
     32,
     tiles::CELLS,
-    [tiles::panel; 4],
+    [tiles::panel; 3],
     "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
 );
 
@@ -91,7 +92,7 @@ pairs!(
 #[cfg(test)]
 pairs!(EMULATED_AVX512, micro::WIDE_BF16, FusedPairs, 10, 1, panels!(FusedPairs, 10, 8));
 #[cfg(test)]
-pairs!(EMULATED_AMX, micro::WIDE_BF16, FusedPairs, 32, 16, [super::emulated::panel; 4]);
+pairs!(EMULATED_AMX, micro::WIDE_BF16, FusedPairs, 32, 16, [super::emulated::panel; 3]);
 
 /// Cells, by `granule`, of `k` elements.
 fn cells(k: usize, granule: usize) -> usize {

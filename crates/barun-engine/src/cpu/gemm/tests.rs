@@ -144,6 +144,43 @@ fn single_rows_and_columns_agree_with_the_plain_loop() {
     }
 }
 
+fn a_row_alone_has_the_bits_it_has_among_others<T: Sample>(n: usize, k: usize, dice: &mut Dice) {
+    let rows = 9;
+    let spec = |m| GemmSpec {
+        batch: 1,
+        m,
+        n,
+        k,
+        a: MatrixStrides::row_major(m, k),
+        b: MatrixStrides::row_major(k, n),
+    };
+    let (a, b) = operands::<T>(dice, &spec(rows));
+    for isa in Isa::available() {
+        let product =
+            |m: usize| run_all(&Gemm::<T>::new(spec(m), isa), &[&a[..m * k], &b], m * n, Order::Forwards).0;
+        assert!(product(1) == product(rows)[..n], "{n} columns, {k} terms, {isa}");
+    }
+}
+
+#[test]
+fn a_single_row_has_the_bits_of_the_row_in_a_taller_product() {
+    let mut dice = Dice::new(12);
+    for (n, k) in [(1100, 37), (512, 784), (130, 300), (128, 2500), (10, 256), (5, 3)] {
+        a_row_alone_has_the_bits_it_has_among_others::<f32>(n, k, &mut dice);
+        a_row_alone_has_the_bits_it_has_among_others::<f64>(n, k, &mut dice);
+    }
+}
+
+#[test]
+fn a_single_row_is_shared_out_in_wide_strips() {
+    let tasks = |n, k| {
+        let (a, b) = (MatrixStrides::row_major(1, k), MatrixStrides::row_major(k, n));
+        Gemm::<f32>::new(GemmSpec { batch: 1, m: 1, n, k, a, b }, Isa::Scalar).phases()[0]
+    };
+    assert_eq!([tasks(512, 784), tasks(256, 512), tasks(10, 256)], [4, 2, 1]);
+    assert_eq!(tasks(128, 9216), 8, "a long sum is cut along it");
+}
+
 fn the_order_does_not_show<T: Sample>(spec: &GemmSpec, dice: &mut Dice) {
     let (a, b) = operands::<T>(dice, spec);
     for isa in Isa::available() {

@@ -4,7 +4,7 @@
 //! Where few channels do not fill a vector, it reaches into the next pixel of its row. What it writes there is
 //! overwritten when that pixel's turn comes; only the last pixels of a row are cut to size.
 
-use super::{Float, Kept, PoolOp, PoolSpec, beats, clear, load, store};
+use super::{Float, Kept, PoolOp, PoolSpec, beats, clear, each, load, store};
 use crate::multiversion;
 use std::ops::Range;
 
@@ -64,7 +64,14 @@ unsafe fn cells<T: Kept, const LANES: usize>(
     pixel: usize,
 ) -> [[T::Number; LANES]; 4] {
     // SAFETY: the caller's.
-    unsafe { [0, pixel, row, row + pixel].map(|at| load::<T, LANES>(x.add(at)).map(T::widen)) }
+    unsafe {
+        [
+            each(load::<T, LANES>(x), T::widen),
+            each(load::<T, LANES>(x.add(pixel)), T::widen),
+            each(load::<T, LANES>(x.add(row)), T::widen),
+            each(load::<T, LANES>(x.add(row + pixel)), T::widen),
+        ]
+    }
 }
 
 /// The maximum of each window and the number of its first cell that has it.
@@ -104,7 +111,7 @@ multiversion! {
                 by_window!(spec, |out, cell, LANES| {
                     unsafe {
                         let (best, _) = winners(&cells::<T, LANES>(x.add(cell), row, pixel));
-                        store::<T, LANES>(y.add(out), best.map(T::narrow));
+                        store::<T, LANES>(y.add(out), each(best, T::narrow));
                     }
                 });
             },
@@ -159,7 +166,7 @@ multiversion! {
                     let mine = [rows.contains(&(2 * out_y)), rows.contains(&(2 * out_y + 1))];
                     by_window!(spec, |out, cell, LANES| {
                         unsafe {
-                            let share = load::<T::Number, LANES>(dy.add(out)).map(|dy| dy / T::Number::count(4));
+                            let share = each(load::<T::Number, LANES>(dy.add(out)), |dy| dy / T::Number::count(4));
                             if mine[0] {
                                 store::<T::Number, LANES>(dx.add(cell), share);
                                 store::<T::Number, LANES>(dx.add(cell + pixel), share);

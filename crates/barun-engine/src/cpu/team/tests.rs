@@ -36,9 +36,52 @@ fn many_short_runs_each_enter_every_member_once() {
     for _ in 0..20_000 {
         team.run(&|member| {
             entered[member.index].fetch_add(1, Ordering::Relaxed);
+            member.barrier();
         });
     }
     assert!(entered.iter().all(|count| count.load(Ordering::Relaxed) == 20_000));
+}
+
+#[test]
+fn a_run_ends_without_members_that_come_too_late_and_takes_none_twice() {
+    let team = Team::new(4);
+    for _ in 0..20_000 {
+        let entered: Vec<AtomicUsize> = (0..4).map(|_| AtomicUsize::new(0)).collect();
+        team.run(&|member| {
+            entered[member.index].fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(entered[0].load(Ordering::Relaxed), 1);
+        assert!(entered.iter().all(|count| count.load(Ordering::Relaxed) <= 1));
+    }
+}
+
+#[test]
+fn workers_without_work_go_and_come_back_when_the_board_moves_on() {
+    let team = Team::new(3);
+    let (came, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    team.run_steps(&|member| {
+        let board = member.board().unwrap();
+        if member.index > 0 {
+            came.fetch_add(1, Ordering::SeqCst);
+            // The first step is the caller's, and it takes its time.
+            if !member.stays_until(|| board.step() == 1) {
+                return Attendance::AwayAt(0);
+            }
+        } else {
+            let claim = board.claim();
+            let inside = || team.shared.door.load(Ordering::SeqCst) & INSIDE;
+            while came.load(Ordering::SeqCst) < 2 || inside() > 0 {
+                std::thread::yield_now();
+            }
+            board.open(claim.step + 1);
+            member.wake();
+        }
+        taken.fetch_add(1, Ordering::SeqCst);
+        member.barrier();
+        assert_eq!(taken.load(Ordering::SeqCst), 3);
+        Attendance::Done
+    });
+    assert_eq!(came.into_inner(), 4, "both workers came, went, and came back");
 }
 
 #[test]
@@ -113,7 +156,8 @@ fn callers_take_turns() {
 fn a_run_inside_a_run_has_one_member() {
     let (team, other) = (Team::new(3), Team::new(2));
     let inner = AtomicUsize::new(0);
-    team.run(&|_| {
+    team.run(&|member| {
+        member.barrier();
         for nested in [&team, &other] {
             nested.run(&|member| {
                 assert_eq!((member.index, member.threads), (0, 1));

@@ -1,0 +1,360 @@
+//! A training on its way: epochs of steps, each followed by validation, the choice of the best, the log, checkpoints.
+//!
+//! Where it stands is a [`Position`] and a state, so it may begin anywhere: a resumed run takes the same steps with the
+//! same bits as one that was never interrupted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use barun_data::{Loader, Part, Targets};
+use barun_engine::State;
+use barun_nn::schedules::Schedule;
+use barun_nn::{Forward, Module, Step};
+
+use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start};
+use crate::error::{Error, Result};
+use crate::feed::Feed;
+use crate::keeper::Keeper;
+use crate::log::EpochRecord;
+use crate::metrics::Metrics;
+use crate::objective::Objective;
+use crate::position::{Position, Unfinished};
+use crate::predictor::measure;
+use crate::recipe::BestBy;
+use crate::report::TrainReport;
+use crate::restore::Best;
+use crate::run::Which;
+
+/// So many steps in a row that are not finite, and the run is over: their state is the one before, so a batch that is to
+/// blame is left behind, while weights that are to blame stay.
+const MOST_BAD_STEPS: usize = 5;
+
+/// A training on its way. What is not public outside this file is where it stands.
+pub(super) struct Course<'a, M> {
+    pub step: &'a Step<M>,
+    pub objective: Objective,
+    pub loader: Loader,
+    pub valid: Part,
+    pub batch_size: usize,
+    pub schedule: &'a dyn Schedule,
+    pub epochs: usize,
+    pub best_by: BestBy,
+    pub max_seconds: Option<f64>,
+    pub stop: Arc<AtomicBool>,
+    pub keeper: Option<Keeper>,
+    pub callback: &'a mut dyn Callback,
+    pub state: State,
+    pub position: Position,
+    pub best: Option<Best>,
+    pub clock: Clock,
+    /// When this process began with the epoch in seconds of the clock, and after how many of its rows.
+    pub epoch_began: (f64, usize),
+}
+
+/// The time of training in all, also before an interruption.
+pub(super) struct Clock {
+    begin: Instant,
+    before: f64,
+}
+
+impl Clock {
+    /// Goes on from `before` seconds.
+    pub fn from(before: f64) -> Clock {
+        Clock { begin: Instant::now(), before }
+    }
+
+    /// Seconds of this process.
+    fn own(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.own()
+    }
+}
+
+/// What the run is called, for whoever follows it.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    pub model: &'a str,
+    pub data: &'a str,
+    pub targets: &'a Targets,
+}
+
+/// Why an epoch ended.
+#[derive(Debug, PartialEq)]
+enum Ended {
+    AllBatches,
+    /// By a callback.
+    Stopped(String),
+    OutOfTime,
+    Interrupted,
+}
+
+/// How the run ended, where not all epochs are over.
+#[derive(Debug, Default)]
+struct End {
+    interrupted: bool,
+    stopped: Option<String>,
+    is_out_of_time: bool,
+}
+
+impl<M: Module + Forward> Course<'_, M> {
+    /// All epochs; then the weights to keep, and the report.
+    pub fn go(
+        mut self,
+        names: Names<'_>,
+        seed: u64,
+        resumed: Option<&Resumed>,
+    ) -> Result<(State, TrainReport)> {
+        let params = self.step.inventory().trainable();
+        let memory = std::mem::take(&mut self.position.callbacks);
+        self.callback.on_start(&Start {
+            model: names.model,
+            data: names.data,
+            target: names.targets.name(),
+            classes: names.targets.classes().map(<[String]>::len),
+            params,
+            epochs: self.epochs,
+            steps_per_epoch: self.loader.batches_per_epoch(),
+            samples_per_epoch: self.loader.part().len(),
+            valid_rows: self.valid.len(),
+            best_by: self.best_by,
+            resumed,
+        })?;
+        if resumed.is_some() {
+            self.callback.recall(&memory)?;
+        }
+        let rows_before = self.rows();
+        let end = match self.all_epochs() {
+            Ok(end) => end,
+            Err(error) => {
+                // What was reached before is worth keeping; that the disk is full is already told.
+                let _ = self.write_checkpoints();
+                return Err(error);
+            }
+        };
+        let seconds = self.clock.seconds();
+        let samples_per_second = (self.rows() - rows_before) as f64 / self.clock.own();
+        self.write_checkpoints()?;
+        let report = TrainReport {
+            run: self.keeper.as_ref().map(|keeper| keeper.path().to_path_buf()),
+            params,
+            epochs: self.position.epochs,
+            best_epoch: self.best.as_ref().map_or(self.position.epochs, |best| best.epoch),
+            train: Metrics::default(),
+            valid: self.best.as_ref().map(|best| best.valid),
+            test: None,
+            gap: None,
+            findings: Vec::new(),
+            judgement: None,
+            seconds,
+            samples_per_second,
+            seed,
+            interrupted: end.interrupted,
+            stopped: end.stopped,
+            is_out_of_time: end.is_out_of_time,
+        };
+        self.finish(report)
+    }
+
+    /// Measures the weights to keep, unless whoever interrupted would have to wait for it.
+    fn finish(self, mut report: TrainReport) -> Result<(State, TrainReport)> {
+        let unfinished = self.position.unfinished.as_ref().filter(|_| report.interrupted);
+        let unfinished = unfinished.map(|unfinished| unfinished.tally.metrics());
+        let kept = self.best.map_or(self.state, |best| best.state);
+        report.train = match unfinished {
+            Some(unfinished) => unfinished,
+            None => {
+                let part = self.loader.part();
+                let data = (part.dataset().features(), part.dataset().targets());
+                measure(self.step, &kept, self.objective, data, part.indices(), self.batch_size)?
+            }
+        };
+        report.gap = report.valid.and_then(|valid| report.train.gap_to(&valid));
+        self.callback.on_end(&report)?;
+        Ok((kept, report))
+    }
+
+    fn all_epochs(&mut self) -> Result<End> {
+        if let Some(reason) = self.position.stopped.clone() {
+            return Ok(End { stopped: Some(reason), ..End::default() });
+        }
+        while self.position.epochs < self.epochs {
+            let ended = self.epoch()?;
+            match ended {
+                Ended::Interrupted => return Ok(End { interrupted: true, ..End::default() }),
+                Ended::OutOfTime => return self.end_in_time(),
+                Ended::AllBatches | Ended::Stopped(_) => {}
+            }
+            let flow = self.end_epoch()?;
+            if let (Ended::Stopped(reason), _) | (Ended::AllBatches, Flow::Stop(reason)) = (ended, flow) {
+                self.position.stopped = Some(reason.clone());
+                return Ok(End { stopped: Some(reason), ..End::default() });
+            }
+            if self.keeper.as_mut().is_some_and(Keeper::is_due_after_epoch) {
+                self.write_checkpoints()?;
+            }
+        }
+        Ok(End::default())
+    }
+
+    /// The rest of the epoch that the run stands in.
+    fn epoch(&mut self) -> Result<Ended> {
+        let done = self.position.epochs;
+        let steps_per_epoch = self.loader.batches_per_epoch();
+        let total = (self.epochs * steps_per_epoch) as u64;
+        let base = self.step.optimizer().lr();
+        let mut feed = Feed::new(self.objective);
+        let objective = self.objective;
+        let begun = self.position.unfinished.as_ref().map_or((0, 0), |begun| (begun.batches, begun.rows));
+        self.epoch_began = (self.clock.seconds(), begun.1);
+        for gathered in self.loader.epoch_from(done as u64, begun.0) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(Ended::Interrupted);
+            }
+            if self.max_seconds.is_some_and(|most| self.clock.seconds() >= most) {
+                return Ok(Ended::OutOfTime);
+            }
+            let gathered = gathered?;
+            let epoch = self.position.unfinished.get_or_insert_with(|| Unfinished::new(objective));
+            let step = done * steps_per_epoch + epoch.batches;
+            epoch.lr = self.schedule.lr(base, step as u64, total);
+            let batch = feed.fill(&gathered);
+            let output = self.step.run(&mut self.state, batch, epoch.lr)?;
+            epoch.batches += 1;
+            epoch.rows += gathered.len();
+            if output.applied {
+                epoch.tally.add(output.loss, &output.metrics, gathered.len(), &batch.y);
+                epoch.skipped_in_a_row = 0;
+            } else {
+                epoch.skipped += 1;
+                epoch.skipped_in_a_row += 1;
+                if epoch.skipped_in_a_row >= MOST_BAD_STEPS {
+                    // Shown with the few digits of an f32.
+                    let (lr, smaller) = (epoch.lr as f32, (base / 10.0) as f32);
+                    let (steps, step) = (epoch.skipped_in_a_row, step + 1);
+                    return Err(Error::NotFinite { steps, epoch: done + 1, step, lr, smaller });
+                }
+            }
+            let event = Batch {
+                epoch: done + 1,
+                step: epoch.batches,
+                samples: done * self.loader.part().len() + epoch.rows,
+                loss: epoch.tally.loss(),
+                accuracy: epoch.tally.accuracy(),
+                elapsed: Duration::from_secs_f64(self.clock.seconds()),
+            };
+            let is_last = epoch.batches == steps_per_epoch;
+            if let Flow::Stop(reason) = self.callback.on_batch(&event)? {
+                return Ok(Ended::Stopped(reason));
+            }
+            // The end of an epoch has its own.
+            if !is_last && self.keeper.as_mut().is_some_and(Keeper::is_due_after_step) {
+                self.write_checkpoints()?;
+            }
+        }
+        Ok(Ended::AllBatches)
+    }
+
+    /// Ends a run whose time is up. The state is as after an interruption, so that more time continues it; where no epoch was
+    /// completed, its weights are measured, because there are no better ones.
+    fn end_in_time(&mut self) -> Result<End> {
+        let most = self.max_seconds.unwrap_or_default();
+        let stopped = Some(format!("the time of {most} s is up"));
+        match (&self.best, self.validate()?) {
+            (None, Some(valid)) => self.best = Some(Best::new(0, valid, self.state.clone())),
+            (Some(_), _) => {}
+            (None, None) => self.write_best_without_valid()?,
+        }
+        Ok(End { stopped, is_out_of_time: true, interrupted: false })
+    }
+
+    /// Validation, the choice of the best, the log, the callbacks.
+    fn end_epoch(&mut self) -> Result<Flow> {
+        let trained = self.clock.seconds();
+        let valid = self.validate()?;
+        let objective = self.objective;
+        let ended = self.position.unfinished.take().unwrap_or_else(|| Unfinished::new(objective));
+        self.position.epochs += 1;
+        let epoch = self.position.epochs;
+        let is_best = match (&valid, &self.best) {
+            (Some(valid), Some(best)) => self.best_by.is_better(valid, &best.bar, 0.0),
+            _ => true,
+        };
+        if let Some(valid) = valid.filter(|_| is_best) {
+            // The old copy goes before the new one comes, so that there are never two.
+            self.best = None;
+            self.best = Some(Best::new(epoch, valid, self.state.clone()));
+            (self.position.best_epoch, self.position.best_valid) = (epoch, Some(valid));
+        }
+        if valid.is_none() {
+            self.position.best_epoch = epoch;
+        }
+        let record = EpochRecord {
+            epoch,
+            step: (epoch - 1) * self.loader.batches_per_epoch() + ended.batches,
+            samples: (epoch - 1) * self.loader.part().len() + ended.rows,
+            lr: ended.lr,
+            train: ended.tally.metrics(),
+            valid,
+            best: is_best,
+            skipped_steps: ended.skipped,
+            seconds: self.clock.seconds(),
+            samples_per_second: (ended.rows - self.epoch_began.1) as f64 / (trained - self.epoch_began.0),
+        };
+        if let Some(keeper) = &mut self.keeper {
+            keeper.add_to_log(&record)?;
+            self.position.log_lines += 1;
+        }
+        self.callback.on_epoch_end(&EpochEnd { record: &record })
+    }
+
+    /// The figures on the validation part; none where there is no such part.
+    fn validate(&self) -> Result<Option<Metrics>> {
+        let rows = self.valid.indices();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let data = (self.valid.dataset().features(), self.valid.dataset().targets());
+        let batch_size = self.batch_size.min(rows.len());
+        measure(self.step, &self.state, self.objective, data, rows, batch_size).map(Some)
+    }
+
+    /// Rows seen since the beginning of the run.
+    fn rows(&self) -> usize {
+        let unfinished = self.position.unfinished.as_ref().map_or(0, |unfinished| unfinished.rows);
+        self.position.epochs * self.loader.part().len() + unfinished
+    }
+
+    /// Writes what the folder does not have yet: the best epoch first, so that whatever the last state refers to is there.
+    fn write_checkpoints(&mut self) -> Result<()> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        self.position.callbacks = self.callback.memory();
+        match &mut self.best {
+            Some(best) if !best.is_written => {
+                keeper.write(Which::Best, &best.state, &Position::of_best(best.epoch, best.valid))?;
+                best.is_written = true;
+            }
+            Some(_) => {}
+            None if self.position.epochs > 0 && self.position.unfinished.is_none() => {
+                self.write_best_without_valid()?;
+            }
+            None => {}
+        }
+        self.write(Which::Last)
+    }
+
+    /// With nothing to choose by, the last state is the best one.
+    fn write_best_without_valid(&mut self) -> Result<()> {
+        if self.valid.is_empty() { self.write(Which::Best) } else { Ok(()) }
+    }
+
+    fn write(&mut self, which: Which) -> Result<()> {
+        match &mut self.keeper {
+            Some(keeper) => keeper.write(which, &self.state, &self.position),
+            None => Ok(()),
+        }
+    }
+}
