@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::read::Format;
 use crate::suggest::Suggestion;
-use crate::table::{self, TableOptions, TargetKind};
-use crate::{digits, mnist, toy};
+use crate::table::TableOptions;
+use crate::{digits, mnist, read, toy};
 
 /// The sources known by name.
 pub const SOURCES: [&str; 8] =
@@ -34,12 +35,8 @@ pub fn about(source: &str) -> Option<&'static str> {
 pub struct OpenOptions {
     /// Where `mnist/` and `fashion-mnist/` lie. Default: `$BARUN_DATA`, else `data`.
     pub data_dir: Option<PathBuf>,
-    /// Tables: the name of the column to predict. Default: the last column.
-    pub target: Option<String>,
-    /// Tables: whether the target is classes or numbers. Default: by rule, see [`table`].
-    pub target_kind: TargetKind,
-    /// Tables: columns to leave out, such as row numbers and names.
-    pub ignore: Vec<String>,
+    /// Tables: the target, the columns, how the file is read.
+    pub table: TableOptions,
     /// Drawn data (`digits`, `moons`, ...): the seed. Default 0.
     pub seed: u64,
     /// Drawn data: how many samples. Default: 12,000 digits, 1,000 of the others.
@@ -47,7 +44,9 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Opens `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, or a `.csv` or `.tsv` file.
+    /// Opens `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, a table (`.csv`, `.tsv`,
+    /// `.txt`, each also with `.gz`, or `.parquet`), NumPy arrays (`.npy`, `.npz`), or images in an IDX file whose labels
+    /// lie beside it.
     ///
     /// # Errors
     /// An unknown name (the nearest known one is suggested), missing files (with where to put which), and whatever is
@@ -69,21 +68,26 @@ impl OpenOptions {
     }
 
     fn open_path(&self, path: &Path) -> Result<Dataset> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if extension != "csv" && extension != "tsv" {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_idx = name.contains("idx3-ubyte");
+        if Format::of(path).is_none() && !is_idx && !path.is_dir() {
             let name = path.display().to_string();
             let suggestion = Suggestion::nearest(&name, SOURCES);
             return Err(Error::UnknownSource { name, suggestion, known: SOURCES.to_vec() });
         }
-        if !path.exists() {
-            return Err(Error::NoSuchFile { path: path.to_path_buf(), suggestion: neighbour(path) });
+        let data = std::fs::metadata(path);
+        match data {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NoSuchFile { path: path.to_path_buf(), suggestion: neighbour(path) })
+            }
+            Err(source) => Err(Error::Read { path: path.to_path_buf(), source }),
+            Ok(data) if data.is_dir() => Err(Error::IsFolder { path: path.to_path_buf() }),
+            Ok(data) if data.is_file() && data.len() == 0 => {
+                Err(Error::EmptyFile { path: path.to_path_buf() })
+            }
+            Ok(_) if is_idx => mnist::idx_file(path),
+            Ok(_) => read::to_train(path, &self.table),
         }
-        let options = TableOptions {
-            target: self.target.clone(),
-            target_kind: self.target_kind,
-            ignore: self.ignore.clone(),
-        };
-        table::read(path, &options)
     }
 
     fn data_dir(&self) -> PathBuf {

@@ -14,8 +14,8 @@ use barun_engine::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Targets};
+use crate::encode::Preprocess;
 use crate::error::{Error, Result};
-use crate::normalize::Scaling;
 use crate::prepared::PreparedData;
 
 /// How samples are assigned to parts.
@@ -142,11 +142,13 @@ impl SplitData {
         &self.parts[2]
     }
 
-    /// Fits `scaling` on the training part and prepares all parts with it. [DATA-08]
+    /// Fits a scaling - of tables, what becomes of all their columns - on the training part and prepares all parts with
+    /// it. [DATA-08]
     ///
-    /// Takes [`Standardize`](crate::Standardize), [`MinMax`](crate::MinMax) or a [`Scaling`].
-    pub fn fit(self, scaling: impl Into<Scaling>) -> Result<PreparedData> {
-        PreparedData::fit(self.dataset, self.parts, scaling.into())
+    /// Takes [`Standardize`](crate::Standardize), [`MinMax`](crate::MinMax), [`Robust`](crate::Robust),
+    /// [`Quantile`](crate::Quantile), a [`Scaling`](crate::Scaling) or a [`Preprocess`].
+    pub fn fit(self, preprocess: impl Into<Preprocess>) -> Result<PreparedData> {
+        PreparedData::fit(self.dataset, self.parts, &preprocess.into())
     }
 }
 

@@ -72,6 +72,8 @@ pub struct Start<'a> {
     pub steps_per_epoch: usize,
     /// Training rows.
     pub samples_per_epoch: usize,
+    /// What was decided about the data, for people.
+    pub notes: &'a [String],
 }
 
 /// A step taken.

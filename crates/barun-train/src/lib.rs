@@ -27,5 +27,5 @@ pub use error::{Error, Result};
 pub use predictor::Predictor;
 pub use preparation::Preparation;
 pub use recipe::{Draft, Recipe};
-pub use request::{evaluate, memory_of, predict, train};
+pub use request::{columns_of, evaluate, memory_of, predict, train};
 pub use trainer::{Trained, Trainer};

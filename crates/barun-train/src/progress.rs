@@ -61,7 +61,7 @@ impl Callback for Bar {
             self.bar.set_style(style.progress_chars("=> "));
         }
         self.bar.set_length(event.steps_per_epoch as u64);
-        self.bar.println(start_line(event));
+        start_lines(event).iter().for_each(|line| self.bar.println(line));
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl<W: Write + Send> Lines<W> {
 impl<W: Write + Send> Callback for Lines<W> {
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.plan = Plan::of(event);
-        self.say(&start_line(event));
+        start_lines(event).iter().for_each(|line| self.say(line));
         Ok(())
     }
 
@@ -169,6 +169,12 @@ impl Plan {
             if record.best { "  (best)" } else { "" },
         )
     }
+}
+
+/// What was decided about the data, then what is trained on it.
+fn start_lines(event: &Start<'_>) -> Vec<String> {
+    let notes = event.notes.iter().map(|note| format!("note: {note}"));
+    notes.chain([start_line(event)]).collect()
 }
 
 fn start_line(event: &Start<'_>) -> String {
@@ -264,13 +270,15 @@ mod tests {
             epochs: 10,
             steps_per_epoch: 8,
             samples_per_epoch: 1000,
+            notes: &["column 'id' is left out: it is empty".to_string()],
         };
         let mut lines = Lines::new(Vec::new());
         lines.on_start(&start).unwrap();
         lines.on_epoch_end(&EpochEnd { record: &record() }).unwrap();
         assert_eq!(
             String::from_utf8(lines.out).unwrap(),
-            "mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
+            "note: column 'id' is left out: it is empty\n\
+             mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
              epoch  3/10  train loss 0.1234  accuracy 0.9712 | valid loss 0.2000  accuracy 0.9500 | \
              123,457 samples/s  1:10 left  (best)\n"
         );

@@ -35,6 +35,9 @@ pub struct TrainReport {
     pub interrupted: bool,
     /// Why a callback stopped it before its epochs were over; null where none did.
     pub stopped: Option<String>,
+    /// What was decided about the data: columns and rows that were left out, what the target was taken for.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What `barun eval` has found.
@@ -55,6 +58,36 @@ pub struct EvalReport {
     pub seconds: f64,
 }
 
+/// What `barun columns` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnsReport {
+    /// The data.
+    pub data: String,
+    /// Its rows.
+    pub rows: usize,
+    /// The target.
+    pub target: String,
+    /// The class names; null where the target is a number.
+    pub classes: Option<Vec<String>>,
+    /// One for each column; none for images and drawn data.
+    pub columns: Vec<ColumnReport>,
+    /// How many numbers of a row the network takes.
+    pub features: usize,
+    /// What was decided when the data was read.
+    pub notes: Vec<String>,
+}
+
+/// What a column is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnReport {
+    /// Its name.
+    pub name: String,
+    /// What it was taken for, and why.
+    pub read_as: String,
+    /// What the network takes of it.
+    pub becomes: String,
+}
+
 /// What `barun predict` says, one item for each row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PredictReport {
@@ -65,6 +98,9 @@ pub struct PredictReport {
     pub classes: Option<Vec<String>>,
     /// Columns of the input that the model does not know; they were left aside.
     pub ignored_columns: Vec<String>,
+    /// What was decided about the input, such as values of categories that training did not have.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// One for each row, in the order of the input.
     pub predictions: Vec<Prediction>,
 }
@@ -162,6 +198,7 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            notes: Vec::new(),
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),

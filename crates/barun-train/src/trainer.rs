@@ -215,6 +215,7 @@ impl<M: Module + Forward> Trainer<M> {
             records: Vec::new(),
             samples: 0,
             begin: Instant::now(),
+            notes: data.notes(),
         };
         let names = (self.name.as_str(), data.dataset().name());
         let (state, report) = run.go(names, targets, self.seed)?;
@@ -327,6 +328,8 @@ struct Run<'a, M> {
     records: Vec<EpochRecord>,
     samples: usize,
     begin: Instant,
+    /// What was decided about the data.
+    notes: Vec<String>,
 }
 
 /// The sums of an epoch on its way.
@@ -354,6 +357,7 @@ impl<M: Module + Forward> Run<'_, M> {
             epochs: self.epochs,
             steps_per_epoch: self.loader.batches_per_epoch(),
             samples_per_epoch: self.loader.part().len(),
+            notes: &self.notes,
         })?;
         let (mut stopped, mut interrupted_at) = (None, None);
         let mut unfinished = None;
@@ -404,6 +408,7 @@ impl<M: Module + Forward> Run<'_, M> {
             seed,
             interrupted: interrupted_at.is_some(),
             stopped,
+            notes: self.notes.clone(),
         };
         self.callback.on_end(&report)?;
         Ok((kept, report))

@@ -1,6 +1,7 @@
 //! The subcommands.
 
 pub mod bench;
+pub mod columns;
 pub mod eval;
 pub mod list;
 pub mod memory;

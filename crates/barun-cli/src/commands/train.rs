@@ -15,8 +15,9 @@ use crate::{Outcome, output};
 
 /// Train a network
 ///
-/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, or a .csv or
-/// .tsv file with a header. `barun list keys` shows everything a recipe can say.
+/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, a table (.csv,
+/// .tsv, .parquet) or NumPy arrays (.npy, .npz). `barun list keys` shows everything a recipe can say. What is decided about a
+/// table - columns and rows that are left out, what the target is taken for - is said on standard error.
 ///
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
@@ -31,7 +32,7 @@ Examples:
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
-loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed.")]
+loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed, notes[].")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -127,6 +128,7 @@ mod tests {
             seed: 7,
             interrupted: false,
             stopped: None,
+            notes: Vec::new(),
         };
         assert_eq!(
             summary(&report),

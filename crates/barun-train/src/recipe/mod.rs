@@ -22,15 +22,17 @@ pub mod defaults;
 mod model;
 mod rules;
 pub(crate) mod setting;
+mod table;
 mod training;
 pub(crate) mod tree;
 
 use std::path::Path;
 
-pub use data::{Data, Normalize, Split};
+pub use data::{Data, Normalize, Split, Task};
 pub use defaults::Kind;
 pub use model::{Activation, Init, Layer, Model, Units};
 pub use setting::Key;
+pub use table::{Encoding, Header, Table};
 pub use training::{Loss, Optimizer, Precision, Schedule, Train};
 pub use tree::Place;
 

@@ -53,18 +53,18 @@ fn other_data(
 ) -> Result<Dataset> {
     let path = Path::new(source);
     match preparation.schema() {
-        Some(schema) if path.is_file() => table(&schema, path),
+        Some(schema) if path.is_file() => table(recipe, &schema, path),
         Some(schema) => {
             let dataset = data::open(recipe, source, machine)?;
-            let features = columns_in_order(dataset.features(), &schema.features, source)?;
+            let features = columns_in_order(dataset.features(), &schema, source)?;
             Ok(Dataset::new(dataset.name(), features, dataset.targets().clone())?)
         }
         None => data::open(recipe, source, machine),
     }
 }
 
-fn table(schema: &Schema, path: &Path) -> Result<Dataset> {
-    let rows = schema.read(path)?;
+fn table(recipe: &Recipe, schema: &Schema, path: &Path) -> Result<Dataset> {
+    let rows = schema.read_labelled(path, &data::reading(&recipe.data.table))?;
     let targets = rows
         .targets
         .ok_or_else(|| Error::NoTarget { path: path.to_path_buf(), target: schema.target.clone() })?;

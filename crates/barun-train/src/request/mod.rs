@@ -1,11 +1,13 @@
 //! What the commands ask for, and the functions that answer.
 
+mod columns;
 mod data;
 mod evaluate;
 mod memory;
 mod predict;
 mod train;
 
+pub use columns::columns_of;
 pub use evaluate::evaluate;
 pub use memory::memory_of;
 pub use predict::predict;
@@ -53,6 +55,15 @@ pub struct MemoryRequest {
     pub recipe: Recipe,
     /// The bytes it may take; not given: what the machine has free, where that is known.
     pub memory_limit: Option<usize>,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// A look at the columns of a table.
+#[derive(Clone, Debug)]
+pub struct ColumnsRequest {
+    /// The training they are for.
+    pub recipe: Recipe,
     /// With what.
     pub machine: Machine,
 }

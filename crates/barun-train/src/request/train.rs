@@ -40,8 +40,7 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
 /// The data of a recipe, divided and scaled.
 pub(super) fn prepare(recipe: &Recipe, machine: &Machine) -> Result<PreparedData> {
     let dataset = data::open(recipe, &recipe.data.source, machine)?;
-    let prepared =
-        dataset.split(data::split(&recipe.data.split))?.fit(data::scaling(recipe.data.normalize))?;
+    let prepared = dataset.split(data::split(&recipe.data.split))?.fit(data::preprocess(&recipe.data))?;
     match prepared.dataset().targets() {
         Targets::Values { .. } => Ok(prepared.standardize_target()?),
         Targets::Classes { .. } => Ok(prepared),
