@@ -20,6 +20,11 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
 
+    /// What the target is: classification, regression, or auto (few different whole numbers and text that repeats are
+    /// classes) [default: auto]
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+
     /// A column of a table to leave out; may be repeated
     #[arg(long, visible_alias = "drop", value_name = "COLUMN")]
     ignore: Vec<String>,
@@ -92,6 +97,7 @@ impl RecipeArguments {
         };
         let texts = [
             ("data.target", "--target", &self.target),
+            ("data.task", "--task", &self.task),
             ("model", "--model", &self.model),
             ("train.precision", "--precision", &self.precision),
             ("data.split.method", "--split", &self.split),

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use barun_engine::random::{Stream, combine};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Features, FeaturesRef, Target, Targets};
+use crate::dataset::{Features, Targets};
 use crate::error::{Error, Result};
 use crate::prepared::Part;
 
@@ -177,7 +177,7 @@ impl Loader {
 fn bytes_per_sample(features: &Features) -> usize {
     match features {
         Features::Images { .. } => features.width(),
-        Features::Rows { .. } => 4 * features.width(),
+        Features::Rows { .. } | Features::Table(_) => 4 * features.width(),
     }
 }
 
@@ -235,14 +235,8 @@ impl Batch {
 
     fn empty(part: &Part) -> Batch {
         Batch {
-            features: match part.dataset().features() {
-                Features::Images { .. } => BatchFeatures::Images(Vec::new()),
-                Features::Rows { .. } => BatchFeatures::Rows(Vec::new()),
-            },
-            targets: match part.dataset().targets() {
-                Targets::Classes { .. } => BatchTargets::Classes(Vec::new()),
-                Targets::Values { .. } => BatchTargets::Values(Vec::new()),
-            },
+            features: part.dataset().features().batch(),
+            targets: part.dataset().targets().batch(),
             indices: Vec::new(),
             sample_shape: part.dataset().features().sample_shape(),
             recycle: None,
@@ -301,20 +295,10 @@ impl Gather {
     fn fill(&self, range: Range<usize>, batch: &mut Batch) -> Result<()> {
         batch.clear();
         batch.reserve(range.len());
-        for &index in &self.order[range] {
-            let sample = self.part.dataset().get(index)?;
-            match (&mut batch.features, sample.features) {
-                (BatchFeatures::Images(pixels), FeaturesRef::Image(image)) => pixels.extend_from_slice(image),
-                (BatchFeatures::Rows(values), FeaturesRef::Row(row)) => values.extend_from_slice(row),
-                _ => return Err(Error::Loader { reason: "features changed their kind".to_string() }),
-            }
-            match (&mut batch.targets, sample.target) {
-                (BatchTargets::Classes(labels), Target::Class(label)) => labels.push(label),
-                (BatchTargets::Values(values), Target::Value(value)) => values.push(value),
-                _ => return Err(Error::Loader { reason: "targets changed their kind".to_string() }),
-            }
-            batch.indices.push(index);
-        }
+        let indices = &self.order[range];
+        self.part.dataset().features().gather(indices, &mut batch.features)?;
+        self.part.dataset().targets().gather(indices, &mut batch.targets)?;
+        batch.indices.extend_from_slice(indices);
         Ok(())
     }
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::dataset::Dataset;
 use crate::divide::DividingColumns;
 use crate::error::{Error, Result};
+use crate::read::Format;
 use crate::suggest::Suggestion;
-use crate::table::{self, TableOptions, TargetKind};
-use crate::{digits, mnist, toy};
+use crate::table::TableOptions;
+use crate::{digits, mnist, read, toy};
 
 /// The sources known by name.
 pub const SOURCES: [&str; 8] =
@@ -35,13 +36,9 @@ pub fn about(source: &str) -> Option<&'static str> {
 pub struct OpenOptions {
     /// Where `mnist/` and `fashion-mnist/` lie. Default: `$BARUN_DATA`, else `data`.
     pub data_dir: Option<PathBuf>,
-    /// Tables: the name of the column to predict. Default: the last column.
-    pub target: Option<String>,
-    /// Tables: whether the target is classes or numbers. Default: by rule, see [`table`].
-    pub target_kind: TargetKind,
-    /// Tables: columns to leave out, such as row numbers and names.
-    pub ignore: Vec<String>,
-    /// Tables: columns by which rows are divided, which are left out as well.
+    /// Tables: the target, the columns, how the file is read.
+    pub table: TableOptions,
+    /// Tables: columns by which rows are divided, which are not learned from.
     pub divide: DividingColumns,
     /// Drawn data (`digits`, `moons`, ...): the seed. Default 0.
     pub seed: u64,
@@ -50,7 +47,9 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Opens `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, or a `.csv` or `.tsv` file.
+    /// Opens `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, a table (`.csv`, `.tsv`,
+    /// `.txt`, each also with `.gz`, or `.parquet`), NumPy arrays (`.npy`, `.npz`), or images in an IDX file whose labels
+    /// lie beside it.
     ///
     /// # Errors
     /// An unknown name (the nearest known one is suggested), missing files (with where to put which), and whatever is
@@ -76,28 +75,34 @@ impl OpenOptions {
     }
 
     fn open_path(&self, path: &Path) -> Result<Dataset> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if extension != "csv" && extension != "tsv" {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_idx = name.contains("idx3-ubyte");
+        if Format::of(path).is_none() && !is_idx && !path.is_dir() {
             let name = path.display().to_string();
             let suggestion = Suggestion::nearest(&name, SOURCES);
             return Err(Error::UnknownSource { name, suggestion, known: SOURCES.to_vec() });
         }
-        if !path.exists() {
-            return Err(Error::NoSuchFile { path: path.to_path_buf(), suggestion: neighbour(path) });
+        let data = std::fs::metadata(path);
+        match data {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NoSuchFile { path: path.to_path_buf(), suggestion: neighbour(path) })
+            }
+            Err(source) => Err(Error::Read { path: path.to_path_buf(), source }),
+            Ok(data) if data.is_dir() => Err(Error::IsFolder { path: path.to_path_buf() }),
+            Ok(data) if data.is_file() && data.len() == 0 => {
+                Err(Error::EmptyFile { path: path.to_path_buf() })
+            }
+            Ok(_) if is_idx => mnist::idx_file(path),
+            Ok(_) => self.open_table(path),
         }
-        let options = TableOptions {
-            target: self.target.clone(),
-            target_kind: self.target_kind,
-            ignore: self
-                .ignore
-                .iter()
-                .map(String::as_str)
-                .chain(self.divide.names())
-                .map(str::to_string)
-                .collect(),
-        };
-        let dataset = table::read(path, &options)?;
-        if self.divide.is_empty() { Ok(dataset) } else { self.divide.attach(dataset, path) }
+    }
+
+    fn open_table(&self, path: &Path) -> Result<Dataset> {
+        let divide = &self.divide;
+        let mut options = self.table.clone();
+        options.ignore.extend(divide.names().into_iter().map(str::to_string));
+        let dataset = read::to_train(path, &options)?;
+        if divide.is_empty() { Ok(dataset) } else { divide.attach(dataset, path, &self.table) }
     }
 
     fn data_dir(&self) -> PathBuf {

@@ -95,6 +95,8 @@ pub struct Start<'a> {
     pub valid_rows: usize,
     /// By which figure the best epoch is chosen.
     pub best_by: BestBy,
+    /// What was decided about the data, for people.
+    pub notes: &'a [String],
     /// Where a resumed run goes on; none where it begins.
     pub resumed: Option<&'a Resumed>,
 }

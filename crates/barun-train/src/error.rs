@@ -216,6 +216,16 @@ pub enum Error {
     /// The engine refuses.
     #[error(transparent)]
     Engine(#[from] barun_engine::Error),
+    /// A gap that the model cannot fill.
+    #[error(
+        "row {row}, column '{column}': there is no value, and the model has not learned what to do then; fill it in or remove the row"
+    )]
+    MissingValue {
+        /// The row, from 1.
+        row: usize,
+        /// The column.
+        column: String,
+    },
     /// A loss that does not suit the target.
     #[error("the loss {loss} needs {needs}, but the target '{target}' has {has}; {fix}")]
     Loss {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use barun_data::{Dataset, Features, Targets};
+use barun_data::{Dataset, Features, Schema, Targets};
 use barun_engine::{DType, Device, Options, State};
 use barun_nn::layers::Sequential;
 use barun_nn::{Forward, Module, Step, StepOptions};
@@ -220,9 +220,10 @@ impl ModelFile {
     }
 }
 
-/// Raw features with the columns of `wanted` in their order; others are left aside. Images stay as they are.
-pub(crate) fn columns_in_order(features: &Features, wanted: &[String], place: &str) -> Result<Features> {
+/// Raw rows of numbers with the columns of `wanted` in their order; others are left aside. Images stay as they are.
+pub(crate) fn columns_in_order(features: &Features, wanted: &Schema, place: &str) -> Result<Features> {
     let Features::Rows { values, names } = features else { return Ok(features.clone()) };
+    let wanted: Vec<String> = wanted.columns.iter().map(|column| column.name.clone()).collect();
     let position = |name: &String| {
         names.iter().position(|known| known == name).ok_or_else(|| Error::OtherFeatures {
             found: format!("{place} with the columns {}", names.join(", ")),
@@ -232,5 +233,5 @@ pub(crate) fn columns_in_order(features: &Features, wanted: &[String], place: &s
     let positions = wanted.iter().map(position).collect::<Result<Vec<usize>>>()?;
     let rows = values.chunks_exact(names.len().max(1));
     let values = rows.flat_map(|row| positions.iter().map(|&at| row[at])).collect();
-    Ok(Features::Rows { values, names: wanted.to_vec() })
+    Ok(Features::Rows { values, names: wanted })
 }

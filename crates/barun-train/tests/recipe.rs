@@ -42,8 +42,17 @@ fn the_resolved_recipe_writes_every_default_out() {
         text,
         r#"[data]
 source = "digits"
+task = "auto"
 ignore = []
 normalize = "auto"
+
+[data.table]
+categorical = []
+numeric = []
+header = "auto"
+encoding = "utf-8"
+one_hot_most = 32
+in_memory_mib = 1024
 
 [data.split]
 train = 0.8
@@ -239,8 +248,8 @@ fn an_unknown_key_gets_the_nearest_one() {
     assert_eq!(refused("lr = 0.1"), "r.toml:2: unknown key `lr`; did you mean `train.lr`?");
     assert_eq!(
         refused("data.zebra = 1"),
-        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, valid_source, test_source, \
-         normalize, split"
+        "r.toml:2: unknown key `data.zebra`; known here: source, target, task, ignore, valid_source, test_source, \
+         normalize, table, split"
     );
 }
 

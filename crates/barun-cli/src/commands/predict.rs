@@ -16,8 +16,9 @@ use crate::{Outcome, output};
 /// MODEL is a run folder or a .safetensors file of one. It carries the preprocessing, the column names and the class names.
 ///
 /// INPUT, by what the model was trained on:
-///   a table: a .csv or .tsv file with the model's columns by name, in any order. A missing column is an error; columns that
-///   the model does not know are left aside, which is said on standard error; the target column may be there or not;
+///   a table: a .csv, .tsv, .parquet, .npy or .npz file with the model's columns by name, in any order. A missing column is
+///   an error; columns that the model does not know are left aside, and a value that a column of categories did not have
+///   in training is none of those it had; both are said on standard error. The target column may be there or not;
 ///   images: an IDX file of images of the model's size, plain or with .gz;
 ///   both: a name of `barun list data`, which is taken whole; or `-`, the same bytes from standard input.
 ///
@@ -34,7 +35,7 @@ Examples:
   barun predict runs/houses-mlp-1 a.csv b.csv --out answers.csv
   head -3 new-flowers.csv | barun predict runs/flowers-mlp-1 - --probabilities
 
-With --json: model, classes[], ignored_columns[], predictions[] with input, prediction and, for classes, probability and
+With --json: model, classes[], ignored_columns[], notes[], predictions[] with input, prediction and, for classes, probability and
 probabilities[] in the order of classes[].")]
 pub struct Predict {
     /// A run folder or a model file
@@ -69,6 +70,9 @@ impl Predict {
         let machine = self.common.machine()?;
         let request = PredictRequest { model: self.model, inputs: self.inputs, machine };
         let report = barun_train::predict(&request)?;
+        for note in &report.notes {
+            eprintln!("note: {note}");
+        }
         if !report.ignored_columns.is_empty() {
             let ignored = report.ignored_columns.join(", ");
             output::note(&format!("columns that the model does not know were left aside: {ignored}"));
@@ -120,6 +124,7 @@ mod tests {
             model: "m".into(),
             classes: classes.map(|classes| classes.iter().map(|class| class.to_string()).collect()),
             ignored_columns: Vec::new(),
+            notes: Vec::new(),
             predictions: answers.into_iter().map(row).collect(),
         };
         String::from_utf8(as_csv(&report, all).unwrap()).unwrap()

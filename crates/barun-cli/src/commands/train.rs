@@ -18,8 +18,9 @@ use crate::{Outcome, output};
 
 /// Train a network
 ///
-/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, or a .csv or
-/// .tsv file with a header. `barun list keys` shows everything a recipe can say.
+/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, a table (.csv,
+/// .tsv, .parquet) or NumPy arrays (.npy, .npz). `barun list keys` shows everything a recipe can say. What is decided about a
+/// table - columns and rows that are left out, what the target is taken for - is said on standard error.
 ///
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
@@ -37,9 +38,9 @@ Examples:
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
 loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, judgement (all figures on the test part
-with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, interrupted, stopped. With
---seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed, runs[] with a
-document each. With --folds: run, judged (likewise), folds[] with a document each.")]
+with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, notes[], interrupted,
+stopped. With --seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed,
+runs[] with a document each. With --folds: run, judged (likewise), folds[] with a document each.")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -224,6 +225,7 @@ mod tests {
             interrupted: false,
             stopped: None,
             is_out_of_time: false,
+            notes: Vec::new(),
         };
         assert_eq!(
             summary(&report),

@@ -8,7 +8,7 @@ use crate::dataset::{Dataset, Features, Targets};
 /// out: of a table its name and targets, of images the pixels too.
 pub fn fingerprint(dataset: &Dataset) -> u64 {
     let name = match dataset.features() {
-        Features::Rows { .. } => dataset.name(),
+        Features::Rows { .. } | Features::Table(_) => dataset.name(),
         Features::Images { .. } => "",
     };
     let begin = combine(hash_name(name), hash_name(dataset.targets().name()));
@@ -21,7 +21,7 @@ pub fn fingerprint(dataset: &Dataset) -> u64 {
         }
     };
     match dataset.features() {
-        Features::Rows { .. } => targets,
+        Features::Rows { .. } | Features::Table(_) => targets,
         Features::Images { pixels, .. } => super::copies::hash_bytes(targets, pixels),
     }
 }

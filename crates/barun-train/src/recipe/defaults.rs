@@ -5,7 +5,7 @@
 pub enum Kind {
     /// Images.
     Images,
-    /// A table: a `.csv` or `.tsv` file, or drawn points.
+    /// A table, or drawn points.
     Table,
 }
 

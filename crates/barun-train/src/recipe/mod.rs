@@ -24,17 +24,19 @@ mod model;
 mod rules;
 mod running;
 pub(crate) mod setting;
+mod table;
 mod training;
 pub(crate) mod tree;
 
 use std::path::Path;
 
-pub use data::{Copies, Data, Method, Normalize, Split};
+pub use data::{Copies, Data, Method, Normalize, Split, Task};
 pub use defaults::Kind;
 pub use difference::{Difference, differences, values};
 pub use model::{Activation, Init, Layer, Model, Units};
 pub use running::{BestBy, Checkpoint, EarlyStopping};
 pub use setting::Key;
+pub use table::{Encoding, Header, Table};
 pub use training::{Loss, Optimizer, Precision, Schedule, Train};
 pub use tree::Place;
 

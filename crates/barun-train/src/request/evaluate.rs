@@ -60,10 +60,10 @@ fn other_data(
 ) -> Result<Dataset> {
     let path = Path::new(source);
     match preparation.schema() {
-        Some(schema) if path.is_file() => data::read_table(&schema, path),
+        Some(schema) if path.is_file() => data::read_table(recipe, &schema, path),
         Some(schema) => {
             let dataset = data::open_source(recipe, source, machine)?;
-            let features = columns_in_order(dataset.features(), &schema.features, source)?;
+            let features = columns_in_order(dataset.features(), &schema, source)?;
             Ok(Dataset::new(dataset.name(), features, dataset.targets().clone())?)
         }
         None => data::open_source(recipe, source, machine),

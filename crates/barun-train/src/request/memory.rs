@@ -1,6 +1,6 @@
 //! `barun memory`.
 
-use barun_data::{Features, PreparedData, Targets};
+use barun_data::{PreparedData, Targets};
 
 use super::MemoryRequest;
 use super::train::{divided, prepare, trainer};
@@ -60,10 +60,7 @@ fn slope(batches: &[BatchMemory]) -> Option<f64> {
 
 /// Features and targets in memory.
 fn bytes_of(data: &PreparedData) -> usize {
-    let features = match data.dataset().features() {
-        Features::Images { pixels, .. } => size_of_val(&pixels[..]),
-        Features::Rows { values, .. } => size_of_val(&values[..]),
-    };
+    let features = data.dataset().features().bytes();
     let targets = match data.dataset().targets() {
         Targets::Classes { labels, .. } => size_of_val(&labels[..]),
         Targets::Values { values, .. } => size_of_val(&values[..]),

@@ -43,7 +43,7 @@ pub(super) struct Checked {
 impl Checked {
     pub fn open(recipe: &Recipe, machine: &Machine) -> Result<Checked> {
         let split = divided(recipe, machine)?;
-        let report = integrity::inspect(&split);
+        let report = integrity::inspect(&split)?;
         // All folds of a cross-validation are one look.
         let is_new = recipe.data.split.fold <= 1;
         let fingerprint = is_new.then(|| integrity::fingerprint(split.dataset()));
@@ -86,9 +86,9 @@ pub(super) fn divided(recipe: &Recipe, machine: &Machine) -> Result<SplitData> {
     data::divide(recipe, data::open(recipe, machine)?)
 }
 
-/// The data of a recipe, scaled.
+/// The data of a recipe, as a network takes it.
 pub(super) fn prepare(recipe: &Recipe, split: SplitData) -> Result<PreparedData> {
-    let prepared = split.fit(data::scaling(recipe.data.normalize))?;
+    let prepared = split.fit(data::preprocess(&recipe.data))?;
     match prepared.dataset().targets() {
         Targets::Values { .. } => Ok(prepared.standardize_target()?),
         Targets::Classes { .. } => Ok(prepared),
