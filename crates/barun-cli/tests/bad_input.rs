@@ -87,7 +87,7 @@ fn layers_that_do_not_fit_are_refused_with_layer_shapes_and_fix() {
     assert_eq!(
         scratch.run(&["train", "xor", "--model", "cnn"]).refusal(),
         "error: `model` (cnn) takes images [height, width, channels], but gets rows of shape [2]; \
-         use the model mlp for a table"
+         use the model tabular for a table"
     );
     assert!(scratch.holds_only(&["r.toml"]));
 }

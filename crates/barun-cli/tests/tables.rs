@@ -71,18 +71,25 @@ fn a_table_of_every_kind_of_column_is_trained_on_and_predicted_by_name() {
 fn the_columns_of_a_table_are_shown_with_what_they_are_taken_for_and_why() {
     let scratch = Scratch::new();
     scratch.write("boats.csv", boats(60));
-    let shown = scratch.run(&["columns", "boats.csv"]);
+    let shown = scratch.run(&["check", "boats.csv"]);
     assert_eq!(shown.code, 0, "{}", shown.err);
+    // Words, whatever stands between them.
+    let out = shown.out.split_whitespace().collect::<Vec<&str>>().join(" ");
     for line in [
-        "boats: 60 rows, target 'home' with 2 classes",
-        "  id: numbers\n    -> left out: it numbers the rows: its name says so, and no value comes twice",
-        "  crew: numbers; 6 missing\n    -> scaled; 3 where missing, and a flag for that",
-        "  port: categories, 3 different, because 'Kiel' is no number\n    -> 3 flags",
-        "  insured: yes or no (true, false), because 'true' is no number\n    -> 0 or 1",
-        "  left: dates, because all are such as '2024-01-01 00:30'\n    -> month, day, weekday, year sine, year cosine",
+        "boats: 60 rows x 8 columns, target 'home' with 2 classes",
+        "column holds missing distinct min mean median max becomes",
+        "id numbers 60 1000 1030 1030 1059 left out: it numbers the rows: its name says so, and no value comes twice",
+        "crew numbers 6 4 1.000 2.463 2.000 4.000 scaled; 2 where missing, and a flag for that",
+        "port categories 3 3 flags",
+        "insured yes or no 2 0 or 1",
+        "left dates 60 month, day, weekday, year sine, year cosine",
+        "port: categories, because 'Kiel' is no number",
+        "left: dates, because all are such as '2024-01-01 00:30'",
+        "The network takes 17 numbers of a row.",
     ] {
-        assert!(shown.out.contains(line), "{line} is not in\n{}", shown.out);
+        assert!(out.contains(line), "{line} is not in\n{}", shown.out);
     }
+    assert!(!out.contains("--drop id"), "it is left out already: {}", shown.out);
     assert!(scratch.holds_only(&["boats.csv"]));
 }
 

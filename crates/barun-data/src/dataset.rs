@@ -1,7 +1,8 @@
-//! A data set in memory: features, targets, and the test part it came with, if any.
+//! A data set: features, targets, and the test part it came with, if any.
 //!
-//! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; rows
-//! are `f32`; a table keeps its columns as they were read until it is prepared ([`Table`]). A class is its index, counted from 0, next to the list of class names.
+//! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; they lie
+//! in memory or are made when they are asked for. Rows are `f32`; a table keeps its columns as they were read until it is
+//! prepared ([`Table`]). A class is its index, counted from 0, next to the list of class names.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::keys::{Groups, Times};
+use crate::lazy::LazyImages;
 use crate::loader::{BatchFeatures, BatchTargets};
 use crate::open::OpenOptions;
 use crate::split::{Split, SplitData};
@@ -26,6 +28,8 @@ pub enum Features {
         /// `[height, width, channels]`.
         shape: [usize; 3],
     },
+    /// Images of one size that are made when they are asked for, such as those of a folder.
+    Lazy(LazyImages),
     /// Rows of numbers, `[n, columns]`.
     Rows {
         /// All values, row after row.
@@ -41,8 +45,8 @@ pub enum Features {
 /// One sample's features.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FeaturesRef<'a> {
-    /// `height * width * channels` bytes.
-    Image(&'a [u8]),
+    /// `height * width * channels` bytes, borrowed where they lie in memory.
+    Image(Cow<'a, [u8]>),
     /// One value a column.
     Row(Cow<'a, [f32]>),
 }
@@ -52,6 +56,7 @@ impl Features {
     pub fn len(&self) -> usize {
         match self {
             Features::Images { pixels, .. } => pixels.len().checked_div(self.width()).unwrap_or(0),
+            Features::Lazy(images) => images.len(),
             Features::Rows { values, .. } => values.len().checked_div(self.width()).unwrap_or(0),
             Features::Table(table) => table.len(),
         }
@@ -72,6 +77,7 @@ impl Features {
     pub fn sample_shape(&self) -> Vec<usize> {
         match self {
             Features::Images { shape, .. } => shape.to_vec(),
+            Features::Lazy(images) => images.shape().to_vec(),
             Features::Rows { names, .. } => vec![names.len()],
             Features::Table(table) => vec![table.width()],
         }
@@ -80,40 +86,46 @@ impl Features {
     /// What the values of a row are called; `None` for images.
     pub fn names(&self) -> Option<Vec<String>> {
         match self {
-            Features::Images { .. } => None,
+            Features::Images { .. } | Features::Lazy(_) => None,
             Features::Rows { names, .. } => Some(names.clone()),
             Features::Table(table) => Some(table.names()),
         }
     }
 
-    /// Sample `index`.
+    /// `[height, width, channels]` of images, wherever they lie; none for rows.
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
+        match self {
+            Features::Images { shape, .. } => Some(*shape),
+            Features::Lazy(images) => Some(images.shape()),
+            Features::Rows { .. } | Features::Table(_) => None,
+        }
+    }
+
+    /// Image `index` of images.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`]; a row on disk that cannot be read.
-    pub fn get(&self, index: usize) -> Result<FeaturesRef<'_>> {
-        let (width, len) = (self.width(), self.len());
-        if index >= len {
-            return Err(Error::OutOfRange { index, len });
+    /// As [`get`](Features::get); features that are no images.
+    pub(crate) fn image(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        match self.get(index)? {
+            FeaturesRef::Image(image) => Ok(image),
+            FeaturesRef::Row(_) => Err(Error::OutOfRange { index, len: 0 }),
         }
-        let range = index * width..(index + 1) * width;
+    }
+
+    /// The bytes that all samples take in memory, or may come to take; rows on disk take none.
+    pub fn bytes(&self) -> usize {
         match self {
-            Features::Images { pixels, .. } => Ok(FeaturesRef::Image(&pixels[range])),
-            Features::Rows { values, .. } => Ok(FeaturesRef::Row(Cow::Borrowed(&values[range]))),
-            Features::Table(_) => {
-                let mut row = BatchFeatures::Rows(Vec::with_capacity(width));
-                self.gather(&[index], &mut row)?;
-                match row {
-                    BatchFeatures::Rows(row) => Ok(FeaturesRef::Row(Cow::Owned(row))),
-                    BatchFeatures::Images(_) => Err(Error::OutOfRange { index, len }),
-                }
-            }
+            Features::Images { pixels, .. } => pixels.len(),
+            Features::Lazy(images) => images.bytes(),
+            Features::Rows { values, .. } => size_of_val(&values[..]),
+            Features::Table(table) => table.bytes(),
         }
     }
 
     /// Fills `into` with the samples `indices`, one after the other; what was in it goes.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`]; rows on disk that cannot be read.
+    /// [`Error::OutOfRange`]; rows on disk that cannot be read, images that cannot be made.
     pub fn gather(&self, indices: &[usize], into: &mut BatchFeatures) -> Result<()> {
         let (width, len) = (self.width(), self.len());
         if let Some(&index) = indices.iter().find(|&&index| index >= len) {
@@ -123,6 +135,10 @@ impl Features {
             (Features::Images { pixels, .. }, BatchFeatures::Images(batch)) => {
                 batch.clear();
                 indices.iter().for_each(|&index| batch.extend_from_slice(&pixels[index * width..][..width]));
+                Ok(())
+            }
+            (Features::Lazy(images), BatchFeatures::Images(batch)) => {
+                *batch = images.get_all(indices)?;
                 Ok(())
             }
             (Features::Rows { values, .. }, BatchFeatures::Rows(batch)) => {
@@ -147,18 +163,34 @@ impl Features {
     /// An empty batch of such samples.
     pub fn batch(&self) -> BatchFeatures {
         match self {
-            Features::Images { .. } => BatchFeatures::Images(Vec::new()),
+            Features::Images { .. } | Features::Lazy(_) => BatchFeatures::Images(Vec::new()),
             Features::Rows { .. } | Features::Table(_) => BatchFeatures::Rows(Vec::new()),
         }
     }
 
-    /// How many bytes of memory they take; rows on disk take none.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Features::Images { pixels, .. } => size_of_val(&pixels[..]),
-            Features::Rows { values, .. } => size_of_val(&values[..]),
-            Features::Table(table) => table.bytes(),
+    /// Sample `index`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], a row on disk that cannot be read, and what is wrong with an image that is only now made.
+    pub fn get(&self, index: usize) -> Result<FeaturesRef<'_>> {
+        let (width, len) = (self.width(), self.len());
+        if index >= len {
+            return Err(Error::OutOfRange { index, len });
         }
+        let range = index * width..(index + 1) * width;
+        Ok(match self {
+            Features::Images { pixels, .. } => FeaturesRef::Image(Cow::Borrowed(&pixels[range])),
+            Features::Lazy(images) => FeaturesRef::Image(images.get(index)?),
+            Features::Rows { values, .. } => FeaturesRef::Row(Cow::Borrowed(&values[range])),
+            Features::Table(_) => {
+                let mut row = BatchFeatures::Rows(Vec::with_capacity(width));
+                self.gather(&[index], &mut row)?;
+                match row {
+                    BatchFeatures::Rows(row) => FeaturesRef::Row(Cow::Owned(row)),
+                    BatchFeatures::Images(_) => return Err(Error::OutOfRange { index, len }),
+                }
+            }
+        })
     }
 }
 
@@ -397,13 +429,20 @@ impl Dataset {
         Err(Error::Inconsistent { name: self.name.clone(), problem })
     }
 
-    /// Adds what was decided when it was read.
+    /// Under another name.
+    #[cfg_attr(not(feature = "images"), allow(dead_code))]
+    pub(crate) fn with_name(self, name: &str) -> Dataset {
+        Dataset { name: name.to_string(), ..self }
+    }
+
+    /// Adds what was decided when it was read, a sentence each.
     pub fn with_notes(mut self, notes: Vec<String>) -> Dataset {
         self.notes = self.notes.iter().cloned().chain(notes).collect();
         self
     }
 
-    /// What was decided when it was read, for people: rows that were left out, what the target was taken for.
+    /// What was decided when it was read, for people: rows and files that were left out, what the
+    /// target was taken for, the size and colours of images.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -467,7 +506,7 @@ impl Dataset {
     /// columns of a table of which something is [made](crate::Encoding::schema).
     pub fn schema(&self) -> Option<Schema> {
         let (columns, unused) = match &*self.features {
-            Features::Images { .. } => return None,
+            Features::Images { .. } | Features::Lazy(_) => return None,
             Features::Rows { names, .. } => (names.iter().map(SchemaColumn::number).collect(), Vec::new()),
             Features::Table(table) => SchemaColumn::of(table.columns()),
         };
@@ -509,16 +548,9 @@ impl Dataset {
 /// One line for people: `iris: 150 rows x 4 columns, target 'species' with 3 classes`.
 impl fmt::Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.features {
-            Features::Images { shape: [h, w, c], .. } => {
-                write!(f, "{}: {} images of {h} x {w} x {c}", self.name, self.len())?;
-            }
-            Features::Rows { names, .. } => {
-                write!(f, "{}: {} rows x {} columns", self.name, self.len(), names.len())?;
-            }
-            Features::Table(table) => {
-                write!(f, "{}: {} rows x {} columns", self.name, self.len(), table.width())?;
-            }
+        match self.features.image_shape() {
+            Some([h, w, c]) => write!(f, "{}: {} images of {h} x {w} x {c}", self.name, self.len())?,
+            None => write!(f, "{}: {} rows x {} columns", self.name, self.len(), self.features.width())?,
         }
         write!(f, ", target '{}' with ", self.targets.name())?;
         match self.targets.classes() {
@@ -529,9 +561,12 @@ impl fmt::Display for Dataset {
 }
 
 fn inconsistency(features: &Features, targets: &Targets) -> Option<String> {
+    let product = |shape: [usize; 3]| shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s));
     let (count, stored) = match features {
-        Features::Images { pixels, shape } => {
-            (shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s)), pixels.len())
+        Features::Images { pixels, shape } => (product(*shape), pixels.len()),
+        Features::Lazy(images) => {
+            let width = product(images.shape());
+            (width, width.unwrap_or(0).saturating_mul(images.len()))
         }
         Features::Rows { values, names } => (Some(names.len()), values.len()),
         Features::Table(table) => (Some(table.width()), table.len() * table.width()),
@@ -608,7 +643,7 @@ mod tests {
         let data = images();
         assert_eq!(data.len(), 2);
         let sample = data.get(1).unwrap();
-        assert_eq!(sample.features, FeaturesRef::Image(&[6, 7, 8, 9, 10, 11]));
+        assert_eq!(sample.features, FeaturesRef::Image((&[6, 7, 8, 9, 10, 11]).into()));
         assert_eq!(sample.target, Target::Class(1));
         assert!(matches!(data.get(2), Err(Error::OutOfRange { index: 2, len: 2 })));
         assert!(matches!(data.get(usize::MAX), Err(Error::OutOfRange { .. })));

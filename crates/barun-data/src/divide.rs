@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Features, Targets};
 use crate::error::{Error, Result};
 use crate::keys::{Groups, Times};
+use crate::lazy::{ImageSource, LazyImages};
 use crate::table::{self, TableOptions};
 
 /// Columns of a table by which its rows are divided. They are not learned from.
@@ -90,10 +91,10 @@ impl Dataset {
             (Features::Table(table), Features::Table(more)) if table.is_like(more) => {
                 Features::Table(table.joined(more)?)
             }
-            (Features::Images { pixels, shape }, Features::Images { pixels: more, shape: others })
-                if shape == others =>
+            (features @ (Features::Images { .. } | Features::Lazy(_)), more)
+                if features.image_shape() == more.image_shape() =>
             {
-                Features::Images { pixels: [&pixels[..], more].concat(), shape: *shape }
+                joined(features, more)?
             }
             _ => return refuse(format!("its samples are not like those of '{}'", self.name())),
         };
@@ -115,6 +116,42 @@ impl Dataset {
         self.times = join_times(self.times(), other.times()).map(Arc::new);
         let notes = other.notes().iter().map(|note| format!("{}: {note}", other.name()));
         Ok(self.replaced(Some(features), Some(targets)).with_notes(notes.collect()))
+    }
+}
+
+/// The images of both, in memory where both lie there.
+fn joined(images: &Features, more: &Features) -> Result<Features> {
+    if let (Features::Images { pixels, shape }, Features::Images { pixels: more, .. }) = (images, more) {
+        return Ok(Features::Images { pixels: [&pixels[..], more].concat(), shape: *shape });
+    }
+    let both = Both { shape: images.image_shape().unwrap_or_default(), images: [images.clone(), more.clone()] };
+    // What has been made is kept by each of them.
+    Ok(Features::Lazy(LazyImages::new(both, 0)))
+}
+
+/// Images of two sources, one after the other.
+#[derive(Debug)]
+struct Both {
+    shape: [usize; 3],
+    images: [Features; 2],
+}
+
+impl ImageSource for Both {
+    fn len(&self) -> usize {
+        self.images.iter().map(Features::len).sum()
+    }
+
+    fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn make(&self, index: usize) -> Result<Vec<u8>> {
+        let [first, second] = &self.images;
+        let image = match index.checked_sub(first.len()) {
+            None => first.image(index)?,
+            Some(index) => second.image(index)?,
+        };
+        Ok(image.into_owned())
     }
 }
 

@@ -31,7 +31,7 @@ pub use bind::Encoder;
 pub use moment::Part;
 pub use number::NumberMap;
 
-pub(crate) use fit::fit;
+pub(crate) use fit::{fit, is_id_name};
 pub(crate) use number::quantile;
 
 use crate::normalize::{MinMax, Quantile, Robust, Scaling, Standardize};

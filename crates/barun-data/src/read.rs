@@ -100,7 +100,7 @@ pub(crate) fn to_train(path: &Path, options: &TableOptions) -> Result<Dataset> {
 ///
 /// # Errors
 /// A file that cannot be read. Arrays that are not images give other features.
-pub fn images(path: &Path) -> Result<Features> {
+pub fn image_arrays(path: &Path) -> Result<Features> {
     if Format::of(path) == Some(Format::Numpy) {
         return npy::images(path);
     }

@@ -13,6 +13,8 @@ pub(crate) struct Feed {
     pub batch: Batch,
     features: BatchFeatures,
     targets: BatchTargets,
+    /// Of two classes mixed, the share of the second.
+    second: Vec<f32>,
 }
 
 impl Feed {
@@ -20,14 +22,26 @@ impl Feed {
         let empty = || Buffer::zeros([0], DType::U8);
         let batch = Batch { x: empty(), y: empty() };
         let (features, targets) = (BatchFeatures::Rows(Vec::new()), BatchTargets::Classes(Vec::new()));
-        Feed { objective, batch, features, targets }
+        Feed { objective, batch, features, targets, second: Vec::new() }
     }
 
     /// Takes what a loader has gathered.
     pub fn fill(&mut self, gathered: &barun_data::Batch) -> &Batch {
-        let target_shape = self.objective.target_shape(gathered.len());
+        let rows = gathered.len();
+        let target_shape = self.objective.target_shape(rows);
         refill_features(&mut self.batch.x, &gathered.features, &gathered.shape());
-        refill_targets(&mut self.batch.y, &gathered.targets, &target_shape);
+        match &gathered.targets {
+            BatchTargets::Shares(shares) if self.objective == Objective::Binary => {
+                // One output says how much of the second class there is.
+                self.second.clear();
+                self.second.extend(shares.chunks_exact(2).map(|shares| shares[1]));
+                refill(&mut self.batch.y, &self.second, &target_shape);
+            }
+            BatchTargets::Shares(shares) => {
+                refill(&mut self.batch.y, shares, &[rows, shares.len() / rows.max(1)]);
+            }
+            targets => refill_targets(&mut self.batch.y, targets, &target_shape),
+        }
         &self.batch
     }
 

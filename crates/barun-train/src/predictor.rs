@@ -25,6 +25,9 @@ pub(crate) const RECIPE: &str = "recipe";
 pub(crate) const DATA: &str = "data";
 pub(crate) const POSITION: &str = "position";
 
+/// Rows that are answered at once, where the recipe does not say how many are learned from at once.
+const ANSWERED_AT_ONCE: usize = 256;
+
 /// A network, its weights, and what its data must look like.
 pub struct Predictor<M> {
     pub(crate) step: Arc<Step<M>>,
@@ -212,7 +215,7 @@ impl ModelFile {
         let step = Arc::new(Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?);
         let mut state = State::zeros(step.layout());
         write_weights_into(&mut state, &step.inventory().names(), &file, path)?;
-        let batch_size = recipe.train.batch_size;
+        let batch_size = recipe.train.batch_size.unwrap_or(ANSWERED_AT_ONCE);
         let predictor = Predictor { step, state, preparation, objective, batch_size };
         let texts = [RECIPE, DATA].iter().filter_map(|name| file.metadata.get_key_value(*name));
         let texts = texts.map(|(name, text)| (name.clone(), text.clone())).collect();

@@ -185,7 +185,7 @@ impl Preparation {
     fn check(&self, raw: &Features) -> Result<()> {
         let fits = match (raw, &self.columns) {
             (Features::Rows { names, .. }, Some(columns)) => names == columns,
-            (Features::Images { .. }, None) => raw.sample_shape() == self.input,
+            (Features::Images { .. } | Features::Lazy(_), None) => raw.sample_shape() == self.input,
             _ => false,
         };
         if fits { Ok(()) } else { Err(self.mismatch(raw)) }

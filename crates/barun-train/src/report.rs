@@ -131,7 +131,7 @@ pub struct CheckReport {
     pub columns: Vec<ColumnReport>,
     /// How many numbers of a row the network takes.
     pub features: usize,
-    /// What was decided about the data: columns and rows that were left out, what the target was taken for.
+    /// What was decided when the data was read: rows that were left out, what the target was taken for.
     pub notes: Vec<String>,
     /// The classes of the target with their rows; none of numbers.
     pub classes: Vec<(String, usize)>,
@@ -306,7 +306,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false,"notes":[]}"#
         );
     }
 

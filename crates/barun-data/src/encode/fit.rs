@@ -201,20 +201,23 @@ fn median(ascending: &[f32]) -> f32 {
 
 /// Whether whole numbers that never repeat stand under a name such as `PassengerId`.
 fn counts_rows(column: &Column, sample: &Statistics, statistics: &[Statistics]) -> bool {
-    let name = column.name.to_lowercase();
-    let words = name.split(|c: char| !c.is_alphanumeric());
-    let says_id =
-        ID_NAMES.iter().any(|id| words.clone().any(|word| word == *id)) || column.name.ends_with("Id");
     let ascending = sample.sample();
     let whole = ascending.iter().all(|value| value.fract() == 0.0);
     let repeats = ascending.windows(2).any(|pair| pair[0] == pair[1]);
     column.kind == ColumnKind::Number
         && !column.asked
-        && says_id
+        && is_id_name(&column.name)
         && whole
         && !repeats
         && ascending.len() > 1
         && statistics.iter().any(|part| part.count > 1.0)
+}
+
+/// Whether a name says that a column numbers the rows.
+pub(crate) fn is_id_name(name: &str) -> bool {
+    let small = name.to_lowercase();
+    let mut words = small.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| ID_NAMES.contains(&word)) || name.ends_with("Id")
 }
 
 /// The rule for a column of categories, or why it is left out.

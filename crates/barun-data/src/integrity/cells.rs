@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::dataset::Features;
+use crate::encode::is_id_name;
 use crate::error::Result;
 use crate::table::ColumnKind;
 
@@ -20,19 +21,34 @@ pub(super) enum Holds {
     Nothing,
 }
 
+/// Of which columns somebody else takes care.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CaredFor {
+    /// Columns that never change.
+    pub constant: bool,
+    /// Columns that number the rows.
+    pub identifier: bool,
+}
+
 /// A column: its name and what it holds.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub name: String,
     pub holds: Holds,
+    /// What of it an [encoding](crate::Encoding) leaves out by itself, so that nobody need be told to.
+    pub cared_for: CaredFor,
 }
 
 /// The columns of rows of numbers or of a table; none of images.
 pub(super) fn heads(features: &Features) -> Vec<Head> {
     match features {
-        Features::Images { .. } => Vec::new(),
+        Features::Images { .. } | Features::Lazy(_) => Vec::new(),
         Features::Rows { names, .. } => {
-            let head = |name: &String| Head { name: name.clone(), holds: Holds::Numbers };
+            let head = |name: &String| Head {
+                name: name.clone(),
+                holds: Holds::Numbers,
+                cared_for: CaredFor::default(),
+            };
             names.iter().map(head).collect()
         }
         Features::Table(table) => {
@@ -42,6 +58,10 @@ pub(super) fn heads(features: &Features) -> Vec<Head> {
                     ColumnKind::Number | ColumnKind::Date { .. } | ColumnKind::Time { .. } => Holds::Numbers,
                     ColumnKind::Category { .. } => Holds::Categories,
                     ColumnKind::Text | ColumnKind::Empty => Holds::Nothing,
+                },
+                cared_for: CaredFor {
+                    constant: true,
+                    identifier: !column.asked && is_id_name(&column.name),
                 },
             };
             table.columns().iter().map(head).collect()
@@ -59,7 +79,7 @@ pub(super) fn gather(features: &Features, which: Range<usize>, rows: &[usize]) -
         columns.iter_mut().zip(&row[which.clone()]).for_each(|(column, &cell)| column.push(f64::from(cell)));
     };
     match features {
-        Features::Images { .. } => {}
+        Features::Images { .. } | Features::Lazy(_) => {}
         Features::Rows { values, names } => {
             rows.iter().for_each(|&row| take(&values[row * names.len()..][..names.len()]));
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cells::{self, Head, Holds};
+use super::cells::{self, CaredFor, Head, Holds};
 use super::finding::{Finding, Kind, Severity, drop_flags};
 use super::sample::Sampled;
 use crate::dataset::Dataset;
@@ -106,8 +106,10 @@ pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Findi
             let place: Vec<usize> = place.collect();
             let column: Vec<f64> = cells.into_iter().filter(there).collect();
             if head.holds == Holds::Numbers && !column.is_empty() {
-                findings.extend(constant(&head.name, &column).filter(|_| column.len() == rows.len()));
-                findings.extend(identifier(&head.name, &column));
+                let CaredFor { constant: no_constant, identifier: no_identifier } = head.cared_for;
+                let is_full = column.len() == rows.len();
+                findings.extend(constant(&head.name, &column).filter(|_| is_full && !no_constant));
+                findings.extend(identifier(&head.name, &column).filter(|_| !no_identifier));
                 findings.extend(extremes(&head.name, &column, &place));
             }
         }
@@ -183,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_column_is_described_by_its_numbers() {
-        let head = |holds| Head { name: "x".into(), holds };
+        let head = |holds| Head { name: "x".into(), holds, cared_for: CaredFor::default() };
         let column = Column::of(&head(Holds::Numbers), vec![1.0, 2.0, f64::NAN, 2.0, 5.0]);
         let numbers = column.numbers.unwrap();
         assert_eq!((numbers.min, numbers.mean, numbers.median, numbers.max), (1.0, 2.5, 2.0, 5.0));

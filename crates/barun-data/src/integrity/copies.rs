@@ -7,6 +7,10 @@ use barun_engine::random::combine;
 
 use crate::dataset::Features;
 use crate::error::Result;
+use crate::open::IMAGE_CACHE;
+
+/// Images are made in so large groups, on all threads.
+const IMAGES_AT_ONCE: usize = 256;
 
 /// Of the two halves of a hash.
 const SEEDS: [u64; 2] = [0, 1];
@@ -56,6 +60,15 @@ pub(crate) fn find(features: &Features) -> Result<Copies> {
         Features::Images { pixels, .. } => {
             pixels.chunks_exact(features.width()).for_each(|image| see(of_bytes(image)));
         }
+        Features::Lazy(images) if is_affordable(features) => {
+            let rows: Vec<usize> = (0..images.len()).collect();
+            let size = features.width();
+            for rows in rows.chunks(IMAGES_AT_ONCE) {
+                images.get_all(rows)?.chunks_exact(size).for_each(|image| see(of_bytes(image)));
+            }
+        }
+        // Each for itself.
+        Features::Lazy(images) => (0..images.len()).for_each(|row| see(row as u128)),
         Features::Rows { values, .. } => {
             values.chunks_exact(features.width()).for_each(|row| see(of_numbers(row)));
         }
@@ -68,6 +81,11 @@ pub(crate) fn find(features: &Features) -> Result<Copies> {
         }
     }
     Ok(Copies { distinct: firsts.len(), first_of })
+}
+
+/// Whether all samples may be looked at: not so many images that they would be decoded for that alone.
+pub(crate) fn is_affordable(features: &Features) -> bool {
+    !matches!(features, Features::Lazy(images) if images.len() * features.width() > IMAGE_CACHE)
 }
 
 fn of_bytes(bytes: &[u8]) -> u128 {

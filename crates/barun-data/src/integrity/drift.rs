@@ -8,6 +8,7 @@
 //! Of images the columns are the 16 numbers of their coarse shape, the first of which is their brightness.
 
 use super::cells::{self, Holds};
+use super::copies::is_affordable;
 use super::finding::{Finding, Kind, Severity};
 use super::linear::Moments;
 use super::pictures::Waves;
@@ -19,6 +20,8 @@ use crate::split::SplitData;
 
 /// Rows of a part that are compared.
 const MOST_ROWS: usize = 20_000;
+/// Rows of a part of images that would be decoded for this alone.
+const MOST_DECODED: usize = 1_000;
 /// Parts smaller than this show nothing.
 const LEAST_ROWS: usize = 20;
 /// Columns that are compared.
@@ -37,7 +40,11 @@ pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Findi
     if split.train().len() < LEAST_ROWS {
         return Ok(findings);
     }
-    let most = cells::most_rows(MOST_ROWS, cells::heads(split.dataset().features()).len());
+    let features = split.dataset().features();
+    let most = match is_affordable(features) {
+        true => cells::most_rows(MOST_ROWS, cells::heads(features).len()),
+        false => MOST_DECODED,
+    };
     let train = sampled.rows(split.train(), most, "drift, training part");
     let before = Columns::of(split.dataset(), &train, sampled)?;
     for (rows, name) in [(split.valid(), "valid"), (split.test(), "test")] {
@@ -79,11 +86,10 @@ impl Columns {
                 let names = heads.into_iter().map(|head| head.name).collect();
                 Ok(Columns { names, is_number, values })
             }
-            Features::Images { pixels, shape } => {
-                let size = shape.iter().product::<usize>();
-                let waves = Waves::over(*shape);
-                let numbers: Vec<_> =
-                    rows.iter().map(|&row| waves.numbers(&pixels[row * size..][..size])).collect();
+            features @ (Features::Images { .. } | Features::Lazy(_)) => {
+                let waves = Waves::over(features.image_shape().unwrap_or_default());
+                let numbers_of = |&row: &usize| Ok(waves.numbers(&features.image(row)?));
+                let numbers = rows.iter().map(numbers_of).collect::<Result<Vec<_>>>()?;
                 let names = (0..super::pictures::NUMBERS).map(|at| match at {
                     0 => "brightness".to_string(),
                     at => format!("coarse shape {at}"),

@@ -54,7 +54,7 @@ pub fn inspect(split: &SplitData) -> Result<Report> {
     let mut report = Report::of(split);
     let mut sampled = Sampled::default();
     let mut findings = duplicates::find(split)?;
-    findings.extend(near::find(split, &mut sampled));
+    findings.extend(near::find(split, &mut sampled)?);
     findings.extend(overlap::find(split));
     findings.extend(leaks::find(split, &mut sampled)?);
     findings.extend(columns::find(split, &mut sampled)?);

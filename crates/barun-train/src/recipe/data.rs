@@ -1,6 +1,8 @@
 //! `[data]`: what to train on, and how it is divided and scaled.
 
+use super::augment::Augment;
 use super::declare::{names, section};
+use super::images::Images;
 use super::rules::{FOLDS, NOT_EMPTY, POSITIVE_SHARE, SHARE};
 use super::setting::Fallback::{Inside, Is, Required};
 use super::table::Table;
@@ -8,8 +10,9 @@ use super::table::Table;
 section! {
     /// `[data]`: what to train on.
     pub struct Data {
-        /// The data: `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, a table (`.csv`,
-        /// `.tsv`, `.parquet`) or NumPy arrays (`.npy`, `.npz`). A relative path starts at the working folder.
+        /// The data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, `omniglot`, `omniglot-small`, `moons`, `rings`, `xor`,
+        /// `sine`, `outliers`, a table (`.csv`, `.tsv`, `.parquet`), NumPy arrays (`.npy`, `.npz`), a folder of class folders
+        /// of images, or a `.zip` of one. A relative path starts at the working folder.
         source: String = Required, NOT_EMPTY;
         /// The column of a table to predict. Not given: the last one.
         target: Option<String> = Is(|_| None);
@@ -25,6 +28,10 @@ section! {
         normalize: Normalize = Is(|_| Normalize::Auto);
         /// How a table is read.
         table: Table = Inside;
+        /// How training images are varied.
+        augment: Augment = Inside;
+        /// How images are read.
+        images: Images = Inside;
         /// How the rows are divided.
         split: Split = Inside;
     }

@@ -22,7 +22,7 @@ pub fn check(request: &CheckRequest) -> Result<CheckReport> {
         about: dataset.to_string(),
         columns: columns(&dataset, &data)?,
         features: data.dataset().features().width(),
-        notes: data.notes(),
+        notes: dataset.notes().to_vec(),
         classes: classes(dataset.targets()),
         looks: looks.map(|count| count.looks),
         report,

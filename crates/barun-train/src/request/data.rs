@@ -4,23 +4,32 @@ use std::path::Path;
 
 use barun_data::table::{TargetKind, TextEncoding};
 use barun_data::{
-    Categories, Copies, Dataset, DividingColumns, GivenPart, Method, MinMax, OpenOptions, Preprocess, Quantile,
-    Reading, Robust, Scaling, Schema, Split, SplitData, Standardize, TableOptions, Targets,
+    Categories, Colour, Copies, Dataset, DividingColumns, GivenPart, Method, MinMax, OpenOptions, Preprocess,
+    Quantile, Reading, Robust, Scaling, Schema, Split, SplitData, Standardize, TableOptions, Targets,
 };
 
 use super::Machine;
 use crate::error::{Error, Result};
+use crate::preparation::Preparation;
 use crate::recipe::{self, Data, Encoding, Header, Loss, Normalize, Recipe, Task};
-
 
 /// Opens the data of a recipe, with the parts that lie in files of their own.
 pub(super) fn open(recipe: &Recipe, machine: &Machine) -> Result<Dataset> {
-    let mut dataset = open_source(recipe, &recipe.data.source, machine)?;
+    with_parts(recipe, |source| open_source(recipe, source, machine))
+}
+
+/// As [`open`], images in the shape that a model takes.
+pub(super) fn open_for(preparation: &Preparation, recipe: &Recipe, machine: &Machine) -> Result<Dataset> {
+    with_parts(recipe, |source| open_source_for(preparation, recipe, source, machine))
+}
+
+fn with_parts(recipe: &Recipe, open: impl Fn(&str) -> Result<Dataset>) -> Result<Dataset> {
+    let mut dataset = open(&recipe.data.source)?;
     for (part, source) in
         [(GivenPart::Valid, &recipe.data.valid_source), (GivenPart::Test, &recipe.data.test_source)]
     {
         if let Some(source) = source {
-            let other = open_part(recipe, &dataset, source, machine)?;
+            let other = open_part(recipe, &dataset, source, &open)?;
             dataset = dataset.with_part(part, &other)?;
         }
     }
@@ -31,12 +40,43 @@ pub(super) fn open(recipe: &Recipe, machine: &Machine) -> Result<Dataset> {
 ///
 /// Whether a table's column of whole numbers is classes or numbers is decided by the loss, where one is given.
 pub(super) fn open_source(recipe: &Recipe, source: &str, machine: &Machine) -> Result<Dataset> {
+    open_with(recipe, source, machine.open_options(), recipe.data.images.size.map(|size| size.0))
+}
+
+/// As [`open_source`], images in the shape that a model takes.
+pub(super) fn open_source_for(
+    preparation: &Preparation,
+    recipe: &Recipe,
+    source: &str,
+    machine: &Machine,
+) -> Result<Dataset> {
+    let [height, width, channels] = preparation.input[..] else { return open_source(recipe, source, machine) };
+    let colour = match channels {
+        1 => Some(Colour::Grey),
+        _ => Some(Colour::Rgb),
+    };
+    open_with(recipe, source, OpenOptions { colour, ..machine.open_options() }, Some([height, width]))
+}
+
+fn open_with(
+    recipe: &Recipe,
+    source: &str,
+    options: OpenOptions,
+    image_size: Option<[usize; 2]>,
+) -> Result<Dataset> {
+    let images = &recipe.data.images;
     let is_own = source == recipe.data.source;
     let options = |target_kind| OpenOptions {
-        data_dir: machine.data_dir.clone(),
         table: table_options(&recipe.data, target_kind),
         divide: if is_own { dividing_columns(recipe) } else { DividingColumns::default() },
-        ..OpenOptions::default()
+        image_size,
+        colour: options.colour.or(match images.colour {
+            recipe::Colour::Auto => None,
+            recipe::Colour::Grey => Some(Colour::Grey),
+            recipe::Colour::Rgb => Some(Colour::Rgb),
+        }),
+        skip_unreadable: images.skip_unreadable,
+        ..options.clone()
     };
     let dataset = match recipe.data.task {
         Task::Auto => Dataset::open_with(source, &options(TargetKind::Auto))?,
@@ -56,10 +96,15 @@ pub(super) fn open_source(recipe: &Recipe, source: &str, machine: &Machine) -> R
 }
 
 /// A part in a file of its own: a table is read by the columns and classes of the training rows.
-fn open_part(recipe: &Recipe, dataset: &Dataset, source: &str, machine: &Machine) -> Result<Dataset> {
+fn open_part(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    source: &str,
+    open: &impl Fn(&str) -> Result<Dataset>,
+) -> Result<Dataset> {
     let path = Path::new(source);
     let Some(schema) = dataset.schema().filter(|_| path.is_file()) else {
-        return open_source(recipe, source, machine);
+        return open(source);
     };
     let part = read_table(recipe, &schema, path)?;
     // Which part its rows belong to is said by the file.

@@ -22,11 +22,11 @@ use crate::trainer::Trainer;
 
 /// Trains a network and leaves it in a run folder. Nothing is written before data, network and settings have been checked.
 pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<TrainReport> {
-    let recipe = &request.recipe;
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let checked = Checked::open(recipe, &request.machine)?;
+    let checked = Checked::open(&request.recipe, &request.machine)?;
+    let recipe = &request.recipe.for_rows(checked.data.train().len());
     callback.on_check(&checked.report)?;
     let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
     run(recipe, &checked, plan, (&request.machine, request.memory_limit), callback)
@@ -106,14 +106,17 @@ pub(super) fn trainer(
     let objective = Objective::of(&*loss, targets, 1.0)?;
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
-    let steps_per_epoch = check_steps(recipe, data)?;
+    let rows = data.train().len();
+    let (epochs, batch_size) = (recipe.epochs(rows), recipe.batch_size(rows));
+    let steps_per_epoch = check_steps(recipe, rows)?;
     let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer(build::optimizer(&recipe.train.optimizer))
         .schedule(build::schedule(&recipe.train.schedule, steps_per_epoch))
-        .epochs(recipe.train.epochs)
-        .batch_size(recipe.train.batch_size)
+        .epochs(epochs)
+        .batch_size(batch_size)
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
+        .augment(build::augment(&recipe.data.augment))
         .precision(build::precision(recipe.train.precision))
         .device(machine.device()?)
         .name(recipe.model.name());
@@ -125,8 +128,8 @@ pub(super) fn trainer(
 }
 
 /// Steps of an epoch, where the settings leave any.
-fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<usize> {
-    let (rows, batch) = (data.train().len(), recipe.train.batch_size);
+fn check_steps(recipe: &Recipe, rows: usize) -> Result<usize> {
+    let batch = recipe.batch_size(rows);
     if batch > rows {
         return Err(Error::Setting {
             path: "train.batch_size",
@@ -136,7 +139,7 @@ fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<usize> {
         });
     }
     let steps_per_epoch = rows.div_ceil(batch);
-    let steps = recipe.train.epochs * steps_per_epoch;
+    let steps = recipe.epochs(rows) * steps_per_epoch;
     match recipe.train.schedule {
         Schedule::Cosine { warmup_steps, .. } if warmup_steps >= steps => Err(Error::Setting {
             path: "train.schedule.warmup_steps",
