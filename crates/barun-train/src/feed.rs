@@ -27,21 +27,9 @@ impl Feed {
 
     /// Takes what a loader has gathered.
     pub fn fill(&mut self, gathered: &barun_data::Batch) -> &Batch {
-        let rows = gathered.len();
-        let target_shape = self.objective.target_shape(rows);
         refill_features(&mut self.batch.x, &gathered.features, &gathered.shape());
-        match &gathered.targets {
-            BatchTargets::Shares(shares) if self.objective == Objective::Binary => {
-                // One output says how much of the second class there is.
-                self.second.clear();
-                self.second.extend(shares.chunks_exact(2).map(|shares| shares[1]));
-                refill(&mut self.batch.y, &self.second, &target_shape);
-            }
-            BatchTargets::Shares(shares) => {
-                refill(&mut self.batch.y, shares, &[rows, shares.len() / rows.max(1)]);
-            }
-            targets => refill_targets(&mut self.batch.y, targets, &target_shape),
-        }
+        let to = (self.objective, gathered.len());
+        refill_targets(&mut self.batch.y, &gathered.targets, to, &mut self.second);
         &self.batch
     }
 
@@ -57,7 +45,8 @@ impl Feed {
         refill_features(&mut self.batch.x, &self.features, &shape);
         if let Some(targets) = targets {
             targets.gather(indices, &mut self.targets)?;
-            refill_targets(&mut self.batch.y, &self.targets, &self.objective.target_shape(indices.len()));
+            let to = (self.objective, indices.len());
+            refill_targets(&mut self.batch.y, &self.targets, to, &mut self.second);
         }
         Ok(&self.batch)
     }
@@ -70,10 +59,24 @@ fn refill_features(buffer: &mut Buffer, features: &BatchFeatures, shape: &[usize
     }
 }
 
-fn refill_targets(buffer: &mut Buffer, targets: &BatchTargets, shape: &[usize]) {
+/// `second` is room for the shares of the second of two classes.
+fn refill_targets(
+    buffer: &mut Buffer,
+    targets: &BatchTargets,
+    (objective, rows): (Objective, usize),
+    second: &mut Vec<f32>,
+) {
+    let shape = objective.target_shape(rows);
     match targets {
-        BatchTargets::Classes(labels) => refill(buffer, labels, shape),
-        BatchTargets::Values(values) => refill(buffer, values, shape),
+        BatchTargets::Classes(labels) => refill(buffer, labels, &shape),
+        BatchTargets::Values(values) => refill(buffer, values, &shape),
+        BatchTargets::Shares(shares) if objective == Objective::Binary => {
+            // One output says how much of the second class there is.
+            second.clear();
+            second.extend(shares.chunks_exact(2).map(|shares| shares[1]));
+            refill(buffer, second, &shape);
+        }
+        BatchTargets::Shares(shares) => refill(buffer, shares, &[rows, shares.len() / rows.max(1)]),
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn idx_file(images: &Path) -> Result<Dataset> {
     let folder = images.parent().unwrap_or(Path::new("")).to_path_buf();
     let wanted = name.trim_end_matches(".gz").replace("images", "labels").replace("idx3", "idx1");
     let Some(labels) = find(&folder, &wanted) else {
-        return Err(Error::MissingFiles { name, folder, missing: vec![wanted] });
+        return Err(Error::MissingFiles { name, folder, missing: vec![wanted], may_be_packed: true });
     };
     let (pixels, labels) = pair(images, &labels, 256)?;
     let count = labels.iter().max().map_or(0, |&most| most + 1);
