@@ -61,7 +61,8 @@ pub(super) fn heads(features: &Features) -> Vec<Head> {
                 },
                 cared_for: CaredFor {
                     constant: true,
-                    identifier: !column.asked && is_id_name(&column.name),
+                    identifier: column.kind != ColumnKind::Number
+                        || !column.asked && is_id_name(&column.name),
                 },
             };
             table.columns().iter().map(head).collect()
