@@ -1,8 +1,8 @@
 //! A data set: features, targets, and the test part it came with, if any.
 //!
 //! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; they lie
-//! in memory or are made when they are asked for. Rows of a table are `f32`. A class is its index, counted from 0, next
-//! to the list of class names.
+//! in memory or are made when they are asked for. Rows are `f32`; a table keeps its columns as they were read until it is
+//! prepared ([`Table`]). A class is its index, counted from 0, next to the list of class names.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,12 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::keys::{Groups, Times};
 use crate::lazy::LazyImages;
+use crate::loader::{BatchFeatures, BatchTargets};
 use crate::open::OpenOptions;
 use crate::split::{Split, SplitData};
-use crate::table::Schema;
+use crate::table::{Schema, SchemaColumn, Table};
 
-/// What is learned from: images or rows of numbers.
+/// What is learned from: images, rows of numbers, or a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {
     /// Images of one size, `[n, height, width, channels]`, 0 to 255.
@@ -35,6 +37,9 @@ pub enum Features {
         /// The name of each column.
         names: Vec<String>,
     },
+    /// Columns of several kinds, with gaps, in memory or on disk. Prepared data has one only where its rows are too many
+    /// to lie in memory; those come encoded.
+    Table(Table),
 }
 
 /// One sample's features.
@@ -43,7 +48,7 @@ pub enum FeaturesRef<'a> {
     /// `height * width * channels` bytes, borrowed where they lie in memory.
     Image(Cow<'a, [u8]>),
     /// One value a column.
-    Row(&'a [f32]),
+    Row(Cow<'a, [f32]>),
 }
 
 impl Features {
@@ -53,6 +58,7 @@ impl Features {
             Features::Images { pixels, .. } => pixels.len().checked_div(self.width()).unwrap_or(0),
             Features::Lazy(images) => images.len(),
             Features::Rows { values, .. } => values.len().checked_div(self.width()).unwrap_or(0),
+            Features::Table(table) => table.len(),
         }
     }
 
@@ -73,6 +79,16 @@ impl Features {
             Features::Images { shape, .. } => shape.to_vec(),
             Features::Lazy(images) => images.shape().to_vec(),
             Features::Rows { names, .. } => vec![names.len()],
+            Features::Table(table) => vec![table.width()],
+        }
+    }
+
+    /// What the values of a row are called; `None` for images.
+    pub fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Features::Images { .. } | Features::Lazy(_) => None,
+            Features::Rows { names, .. } => Some(names.clone()),
+            Features::Table(table) => Some(table.names()),
         }
     }
 
@@ -81,23 +97,81 @@ impl Features {
         match self {
             Features::Images { shape, .. } => Some(*shape),
             Features::Lazy(images) => Some(images.shape()),
-            Features::Rows { .. } => None,
+            Features::Rows { .. } | Features::Table(_) => None,
         }
     }
 
-    /// The bytes that all samples take in memory, or may come to take.
+    /// Image `index` of images.
+    ///
+    /// # Errors
+    /// As [`get`](Features::get); features that are no images.
+    pub(crate) fn image(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        match self.get(index)? {
+            FeaturesRef::Image(image) => Ok(image),
+            FeaturesRef::Row(_) => Err(Error::OutOfRange { index, len: 0 }),
+        }
+    }
+
+    /// The bytes that all samples take in memory, or may come to take; rows on disk take none.
     pub fn bytes(&self) -> usize {
         match self {
             Features::Images { pixels, .. } => pixels.len(),
             Features::Lazy(images) => images.bytes(),
             Features::Rows { values, .. } => size_of_val(&values[..]),
+            Features::Table(table) => table.bytes(),
+        }
+    }
+
+    /// Fills `into` with the samples `indices`, one after the other; what was in it goes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]; rows on disk that cannot be read, images that cannot be made.
+    pub fn gather(&self, indices: &[usize], into: &mut BatchFeatures) -> Result<()> {
+        let (width, len) = (self.width(), self.len());
+        if let Some(&index) = indices.iter().find(|&&index| index >= len) {
+            return Err(Error::OutOfRange { index, len });
+        }
+        match (self, &mut *into) {
+            (Features::Images { pixels, .. }, BatchFeatures::Images(batch)) => {
+                batch.clear();
+                indices.iter().for_each(|&index| batch.extend_from_slice(&pixels[index * width..][..width]));
+                Ok(())
+            }
+            (Features::Lazy(images), BatchFeatures::Images(batch)) => {
+                *batch = images.get_all(indices)?;
+                Ok(())
+            }
+            (Features::Rows { values, .. }, BatchFeatures::Rows(batch)) => {
+                batch.clear();
+                indices.iter().for_each(|&index| batch.extend_from_slice(&values[index * width..][..width]));
+                Ok(())
+            }
+            (Features::Table(table), BatchFeatures::Rows(batch)) => {
+                batch.clear();
+                table.each(indices, |row| {
+                    batch.extend_from_slice(row);
+                    Ok(())
+                })
+            }
+            _ => {
+                *into = self.batch();
+                self.gather(indices, into)
+            }
+        }
+    }
+
+    /// An empty batch of such samples.
+    pub fn batch(&self) -> BatchFeatures {
+        match self {
+            Features::Images { .. } | Features::Lazy(_) => BatchFeatures::Images(Vec::new()),
+            Features::Rows { .. } | Features::Table(_) => BatchFeatures::Rows(Vec::new()),
         }
     }
 
     /// Sample `index`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`], and what is wrong with an image that is only now made.
+    /// [`Error::OutOfRange`], a row on disk that cannot be read, and what is wrong with an image that is only now made.
     pub fn get(&self, index: usize) -> Result<FeaturesRef<'_>> {
         let (width, len) = (self.width(), self.len());
         if index >= len {
@@ -107,7 +181,15 @@ impl Features {
         Ok(match self {
             Features::Images { pixels, .. } => FeaturesRef::Image(Cow::Borrowed(&pixels[range])),
             Features::Lazy(images) => FeaturesRef::Image(images.get(index)?),
-            Features::Rows { values, .. } => FeaturesRef::Row(&values[range]),
+            Features::Rows { values, .. } => FeaturesRef::Row(Cow::Borrowed(&values[range])),
+            Features::Table(_) => {
+                let mut row = BatchFeatures::Rows(Vec::with_capacity(width));
+                self.gather(&[index], &mut row)?;
+                match row {
+                    BatchFeatures::Rows(row) => FeaturesRef::Row(Cow::Owned(row)),
+                    BatchFeatures::Images(_) => return Err(Error::OutOfRange { index, len }),
+                }
+            }
         })
     }
 }
@@ -171,6 +253,40 @@ impl Targets {
         }
     }
 
+    /// Fills `into` with the targets of the samples `indices`; what was in it goes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`].
+    pub fn gather(&self, indices: &[usize], into: &mut BatchTargets) -> Result<()> {
+        let len = self.len();
+        if let Some(&index) = indices.iter().find(|&&index| index >= len) {
+            return Err(Error::OutOfRange { index, len });
+        }
+        match (self, &mut *into) {
+            (Targets::Classes { labels, .. }, BatchTargets::Classes(batch)) => {
+                batch.clear();
+                batch.extend(indices.iter().map(|&index| labels[index]));
+            }
+            (Targets::Values { values, .. }, BatchTargets::Values(batch)) => {
+                batch.clear();
+                batch.extend(indices.iter().map(|&index| values[index]));
+            }
+            _ => {
+                *into = self.batch();
+                self.gather(indices, into)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty batch of such targets.
+    pub fn batch(&self) -> BatchTargets {
+        match self {
+            Targets::Classes { .. } => BatchTargets::Classes(Vec::new()),
+            Targets::Values { .. } => BatchTargets::Values(Vec::new()),
+        }
+    }
+
     /// The target of sample `index`, or `None` when out of range.
     pub fn get(&self, index: usize) -> Option<Target> {
         match self {
@@ -197,8 +313,11 @@ pub struct Dataset {
     name: String,
     features: Arc<Features>,
     targets: Arc<Targets>,
-    given_test: Option<Range<usize>>,
-    notes: Vec<String>,
+    pub(crate) groups: Option<Arc<Groups>>,
+    pub(crate) times: Option<Arc<Times>>,
+    pub(crate) given_valid: Arc<[usize]>,
+    pub(crate) given_test: Arc<[usize]>,
+    notes: Arc<[String]>,
 }
 
 impl Dataset {
@@ -233,8 +352,11 @@ impl Dataset {
                 name,
                 features: Arc::new(features),
                 targets: Arc::new(targets),
-                given_test: None,
-                notes: Vec::new(),
+                groups: None,
+                times: None,
+                given_valid: Arc::default(),
+                given_test: Arc::default(),
+                notes: Arc::default(),
             }),
         }
     }
@@ -248,8 +370,63 @@ impl Dataset {
             let problem = format!("the test part {test:?} does not lie within its {} samples", self.len());
             return Err(Error::Inconsistent { name: self.name, problem });
         }
-        self.given_test = Some(test);
+        self.given_test = test.collect();
         Ok(self)
+    }
+
+    /// Takes the parts from a column that says `train`, `valid` or `test` of each sample. Without `valid` in it every
+    /// split cuts a valid part from the training samples, and without `test` a test part.
+    ///
+    /// # Errors
+    /// Another cell; no sample to train on; another number of cells than samples.
+    pub fn with_part_column(mut self, column: &str, cells: &[String]) -> Result<Dataset> {
+        self.check_cells(column, cells)?;
+        let (mut valid, mut test) = (Vec::new(), Vec::new());
+        for (row, cell) in cells.iter().enumerate() {
+            match cell.trim().to_lowercase().as_str() {
+                "train" | "training" => {}
+                "valid" | "validation" | "val" => valid.push(row),
+                "test" => test.push(row),
+                _ => {
+                    let (column, value) = (column.to_string(), cell.clone());
+                    return Err(Error::NotAPart { column, row: row + 1, value });
+                }
+            }
+        }
+        if valid.len() + test.len() == self.len() {
+            return Err(Error::NothingToTrainOn { column: column.to_string() });
+        }
+        (self.given_valid, self.given_test) = (valid.into(), test.into());
+        Ok(self)
+    }
+
+    /// Keeps samples with the same cell in one part: those of a patient, a site, a session.
+    ///
+    /// # Errors
+    /// Another number of cells than samples.
+    pub fn with_groups(mut self, column: &str, cells: &[String]) -> Result<Dataset> {
+        self.check_cells(column, cells)?;
+        self.groups = Some(Arc::new(Groups::new(column, cells)));
+        Ok(self)
+    }
+
+    /// Gives each sample its moment, so that splits can make the future the test. Cells are numbers, or dates such as
+    /// `2024-05-31` and `2024-05-31 18:30:00`.
+    ///
+    /// # Errors
+    /// A cell that is neither; another number of cells than samples.
+    pub fn with_times(mut self, column: &str, cells: &[String]) -> Result<Dataset> {
+        self.check_cells(column, cells)?;
+        self.times = Some(Arc::new(Times::new(column, cells)?));
+        Ok(self)
+    }
+
+    fn check_cells(&self, column: &str, cells: &[String]) -> Result<()> {
+        if cells.len() == self.len() {
+            return Ok(());
+        }
+        let problem = format!("column '{column}' has {} cells for {} samples", cells.len(), self.len());
+        Err(Error::Inconsistent { name: self.name.clone(), problem })
     }
 
     /// Under another name.
@@ -258,13 +435,14 @@ impl Dataset {
         Dataset { name: name.to_string(), ..self }
     }
 
-    /// Adds a sentence for the user about something that reading has decided.
-    pub fn with_note(mut self, note: impl Into<String>) -> Dataset {
-        self.notes.push(note.into());
+    /// Adds what was decided when it was read, a sentence each.
+    pub fn with_notes(mut self, notes: Vec<String>) -> Dataset {
+        self.notes = self.notes.iter().cloned().chain(notes).collect();
         self
     }
 
-    /// What reading has decided that the user should know: a size, a colour mode, files left out.
+    /// What was decided when it was read, for people: rows and files that were left out, what the
+    /// target was taken for, the size and colours of images.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -304,19 +482,36 @@ impl Dataset {
         &self.targets
     }
 
-    /// The samples that were published as the test part (the 10,000 of MNIST), if any.
-    pub fn given_test(&self) -> Option<Range<usize>> {
-        self.given_test.clone()
+    /// The samples that came as the test part (the 10,000 of MNIST), ascending; none where none did.
+    pub fn given_test(&self) -> &[usize] {
+        &self.given_test
     }
 
-    /// Column names, target and classes, to be kept with a model; `None` for images.
+    /// The samples that came as the valid part, ascending; none where none did.
+    pub fn given_valid(&self) -> &[usize] {
+        &self.given_valid
+    }
+
+    /// The groups that no split divides.
+    pub fn groups(&self) -> Option<&Groups> {
+        self.groups.as_deref()
+    }
+
+    /// The moments along which a split cuts.
+    pub fn times(&self) -> Option<&Times> {
+        self.times.as_deref()
+    }
+
+    /// Columns, target and classes, by which more rows of the same kind are read; `None` for images. A model takes those
+    /// columns of a table of which something is [made](crate::Encoding::schema).
     pub fn schema(&self) -> Option<Schema> {
-        let Features::Rows { names, .. } = &*self.features else { return None };
-        Some(Schema {
-            features: names.clone(),
-            target: self.targets.name().to_string(),
-            classes: self.targets.classes().map(<[String]>::to_vec),
-        })
+        let (columns, unused) = match &*self.features {
+            Features::Images { .. } | Features::Lazy(_) => return None,
+            Features::Rows { names, .. } => (names.iter().map(SchemaColumn::number).collect(), Vec::new()),
+            Features::Table(table) => SchemaColumn::of(table.columns()),
+        };
+        let classes = self.targets.classes().map(<[String]>::to_vec);
+        Some(Schema { columns, unused, target: self.targets.name().to_string(), classes })
     }
 
     /// Cuts the samples into train, valid and test parts.
@@ -325,6 +520,16 @@ impl Dataset {
     /// When the fractions are wrong or a part would be empty; see [`Split`].
     pub fn split(self, split: Split) -> Result<SplitData> {
         SplitData::cut(self, split)
+    }
+
+    /// Cuts the samples `k` times for cross-validation: each sample is in the test part of exactly one split, and what
+    /// is left of a split is divided into train and valid in their proportion. A test part that came with the data stays
+    /// out of all of them.
+    ///
+    /// # Errors
+    /// As [`split`](Dataset::split); fewer than 2 folds or more than samples or groups; folds of data cut by time.
+    pub fn folds(self, k: usize, split: Split) -> Result<Vec<SplitData>> {
+        SplitData::folds(self, k, split)
     }
 
     /// The same samples with other features or targets of the same length; for scaling.
@@ -364,6 +569,7 @@ fn inconsistency(features: &Features, targets: &Targets) -> Option<String> {
             (width, width.unwrap_or(0).saturating_mul(images.len()))
         }
         Features::Rows { values, names } => (Some(names.len()), values.len()),
+        Features::Table(table) => (Some(table.width()), table.len() * table.width()),
     };
     let Some(width) = count.filter(|&width| width > 0) else {
         return Some("a sample has no features".to_string());

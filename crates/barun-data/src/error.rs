@@ -1,11 +1,41 @@
 //! The one error type of the crate: every message says what is wrong, where, and what to do.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use crate::read::Format;
 use crate::suggest::Suggestion;
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where in a file something is, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file.
+    Line(u64),
+    /// A row of a file that has no lines, its header not counted.
+    Row(u64),
+}
+
+impl Place {
+    /// The line of a text file, or the row of another.
+    pub(crate) fn in_file(path: &Path, number: u64) -> Place {
+        match Format::of(path) {
+            Some(Format::Parquet | Format::Numpy) => Place::Row(number),
+            _ => Place::Line(number),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(line) => write!(f, "line {line}"),
+            Place::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
 
 /// What can be wrong with data, or with what was asked of it.
 ///
@@ -25,8 +55,20 @@ pub enum Error {
     )]
     MissingFiles { name: String, folder: PathBuf, missing: Vec<String>, may_be_packed: bool },
 
+    #[error("{} is a folder; name a file in it", path.display())]
+    IsFolder { path: PathBuf },
+
+    #[error("{} is empty: it has 0 bytes; check that it was written or fetched whole", path.display())]
+    EmptyFile { path: PathBuf },
+
     #[error(
-        "'{name}' is not a data source{suggestion}; known are {}, or the path of a .csv or .tsv file, a folder of class folders of images, or a .zip of one",
+        "{} cannot be read by this build, which leaves out the feature '{feature}'; build barun with it, or convert the file to CSV",
+        path.display()
+    )]
+    NotBuiltIn { path: PathBuf, feature: &'static str },
+
+    #[error(
+        "'{name}' is not a data source{suggestion}; known are {}, or the path of a .csv, .tsv, .parquet, .npy or .npz file, a folder of class folders of images, or a .zip of one",
         known.join(", ")
     )]
     UnknownSource { name: String, suggestion: Suggestion, known: Vec<&'static str> },
@@ -130,20 +172,23 @@ pub enum Error {
     Write { path: PathBuf, source: std::io::Error },
 
     // ---- tables ------------------------------------------------------------------------------------------------
-    #[error("{}, line {line} (byte {offset}): not UTF-8 text; save the table as UTF-8", path.display())]
-    NotUtf8 { path: PathBuf, line: u64, offset: usize },
-
-    #[error("{}: the table cannot be parsed ({source})", path.display())]
-    Csv { path: PathBuf, source: csv::Error },
-
     #[error(
-        "{}, line 1: '{value}' is a number where a column name belongs; the first line must name the columns",
+        "{}, line {line} (byte {offset}): not UTF-8 text; save the table as UTF-8, or set data.table.encoding = \"latin-1\" if it is that",
         path.display()
     )]
-    NoHeader { path: PathBuf, value: String },
+    NotUtf8 { path: PathBuf, line: u64, offset: u64 },
 
-    #[error("{}, line 1: column {column} has no name; give it one or remove it", path.display())]
-    UnnamedColumn { path: PathBuf, column: usize },
+    #[error("{}, byte 0: this is {found} text; save the table as UTF-8", path.display())]
+    OtherEncoding { path: PathBuf, found: &'static str },
+
+    #[error(
+        "{}, line {line}: a record of more than {mebibytes} MiB begins here; look for a quote that is not closed",
+        path.display()
+    )]
+    EndlessRecord { path: PathBuf, line: u64, mebibytes: usize },
+
+    #[error("{} has changed while it was read; try again when nobody writes it", path.display())]
+    Changed { path: PathBuf },
 
     #[error(
         "{}, line 1: columns {first} and {second} are both called '{name}'; rename one",
@@ -157,6 +202,9 @@ pub enum Error {
     #[error("{}: no column is left to learn from besides the target '{target}'", path.display())]
     NoFeatureColumns { path: PathBuf, target: String },
 
+    #[error("{}: no row has a value in the target '{column}'; choose another target", path.display())]
+    EmptyTarget { path: PathBuf, column: String },
+
     #[error(
         "{}, line {line}: {found} fields where the header has {expected}; look for a missing or extra delimiter or an open quote",
         path.display()
@@ -164,22 +212,29 @@ pub enum Error {
     RaggedRow { path: PathBuf, line: u64, expected: usize, found: usize },
 
     #[error(
-        "{}, line {line}, column '{column}': the cell is empty; fill it in, remove the row, or leave the column out (--ignore)",
+        "{}, {place}, column '{column}': there is no value, which this model does not know how to take; fill it in or remove the row",
         path.display()
     )]
-    EmptyCell { path: PathBuf, line: u64, column: String },
+    EmptyCell { path: PathBuf, place: Place, column: String },
 
     #[error(
-        "{}, line {line}, column '{column}': '{value}' is not a number; correct it, encode the column as numbers, or leave the column out (--ignore)",
+        "{}, {place}, column '{column}': '{value}' is not a number; correct it, name it in data.table.missing if it means that \
+         there is no value, name the column in data.table.categorical if it holds categories, or leave it out (--ignore)",
         path.display()
     )]
-    NotANumber { path: PathBuf, line: u64, column: String, value: String },
+    NotANumber { path: PathBuf, place: Place, column: String, value: String },
 
     #[error(
-        "{}, line {line}, column '{column}': {value} is not a finite 32-bit number; correct it or remove the row",
+        "{}, {place}, column '{column}': '{value}' is not a date written as in training; correct it or remove the row",
         path.display()
     )]
-    NotFinite { path: PathBuf, line: u64, column: String, value: String },
+    NotADate { path: PathBuf, place: Place, column: String, value: String },
+
+    #[error(
+        "{}, {place}, column '{column}': {value} is not a finite 32-bit number; correct it or remove the row",
+        path.display()
+    )]
+    NotFinite { path: PathBuf, place: Place, column: String, value: String },
 
     #[error(
         "{}: there is no column '{name}'{suggestion}; the columns are {}",
@@ -188,16 +243,48 @@ pub enum Error {
     MissingColumn { path: PathBuf, name: String, suggestion: Suggestion, columns: Vec<String> },
 
     #[error(
-        "{}: target '{column}' is text with {distinct} different values in {rows} rows (first on line {line}: '{value}'), too many to be classes; choose another target, or ask for classes",
+        "{}: column '{column}' is named in data.table.categorical and in data.table.numeric; keep one",
         path.display()
     )]
-    TargetNotClasses { path: PathBuf, column: String, distinct: usize, rows: usize, line: u64, value: String },
+    TwoKinds { path: PathBuf, column: String },
 
     #[error(
-        "{}, line {line}, column '{column}': class '{value}' was not in the training data{suggestion}; correct it or remove the column",
+        "{}: target '{column}' is text with {distinct} different values in {rows} rows (first on {place}: '{value}'), too many to be classes; choose another target, or ask for classes (--task classification)",
         path.display()
     )]
-    UnknownClass { path: PathBuf, line: u64, column: String, value: String, suggestion: Suggestion },
+    TargetNotClasses {
+        path: PathBuf,
+        column: String,
+        distinct: usize,
+        rows: usize,
+        place: Place,
+        value: String,
+    },
+
+    #[error(
+        "{}, {place}, column '{column}': class '{value}' was not in the training data{suggestion}; correct it or remove the column",
+        path.display()
+    )]
+    UnknownClass { path: PathBuf, place: Place, column: String, value: String, suggestion: Suggestion },
+
+    #[error("nothing is left to learn from: {}", reasons.join("; "))]
+    NothingToLearnFrom { reasons: Vec<String> },
+
+    #[error("the model takes a column '{name}'{suggestion}, which is not there")]
+    NoSuchColumn { name: String, suggestion: Suggestion },
+
+    #[error("the model takes {expected} in column '{name}', which holds something else")]
+    OtherColumn { name: String, expected: &'static str },
+
+    #[error("cannot {doing} a temporary file in {}: {source}; make room there, or choose another folder (data.table.scratch)", folder.display())]
+    Scratch { doing: &'static str, folder: PathBuf, source: std::io::Error },
+
+    // ---- arrays and Parquet ------------------------------------------------------------------------------------
+    #[error("{}: {problem}", path.display())]
+    Array { path: PathBuf, problem: String },
+
+    #[error("{}: {problem}", path.display())]
+    Parquet { path: PathBuf, problem: String },
 
     // ---- data sets in memory -----------------------------------------------------------------------------------
     #[error("data set '{name}': {problem}")]
@@ -226,8 +313,61 @@ pub enum Error {
     #[error("a stratified split needs classes, but '{target}' holds numbers; use Split::random")]
     StratifiedValues { target: String },
 
+    #[error(
+        "class '{class}' has {rows} rows, too few for a stratified split into {parts} parts: get more of them, remove the class, or divide at random"
+    )]
+    RareClass { class: String, rows: usize, parts: usize },
+
+    #[error(
+        "column '{column}' has {groups} groups, too few for {parts} parts of whole groups: ask for fewer parts (a share of 0), or divide by another column"
+    )]
+    TooFewGroups { column: String, groups: usize, parts: usize },
+
+    #[error("a split by time needs a column of times, and the data has none: name one (--time COLUMN)")]
+    NoTimes,
+
+    #[error(
+        "'{time}' and '{group}' cannot both divide the rows: a group may reach from the past into the future; name one of them"
+    )]
+    TimesAndGroups { time: String, group: String },
+
+    #[error(
+        "column '{column}', row {row}: '{value}' is neither a number nor a date like 2024-05-31 or 2024-05-31 18:30:00; correct it, or divide by another column"
+    )]
+    NotATime { column: String, row: usize, value: String },
+
+    #[error("column '{column}', row {row}: '{value}' is no part; write train, valid or test")]
+    NotAPart { column: String, row: usize, value: String },
+
+    #[error("column '{column}' leaves nothing to train on: mark some rows as train")]
+    NothingToTrainOn { column: String },
+
+    #[error("{folds} folds of {samples} samples; choose between 2 and {most}")]
+    FoldCount { folds: usize, samples: usize, most: usize },
+
+    #[error(
+        "cross-validation of data cut by time would train on the future: leave out the folds or the column of times"
+    )]
+    FoldsOfTime,
+
+    #[error(
+        "the data brings its own valid part, so its rows cannot be divided into folds: leave out the folds or the part"
+    )]
+    FoldsOfGiven,
+
+    #[error(
+        "the rows cannot be divided by '{column}': it is the target; name another column, or another target"
+    )]
+    DividesByTarget { column: String },
+
+    #[error("{name} has no columns by which rows could be divided, so there is no '{column}'")]
+    NoColumns { name: String, column: String },
+
     #[error("the target '{target}' holds classes; only numbers can be standardised")]
     TargetIsClasses { target: String },
+
+    #[error("quantile scaling is for the columns of tables; choose standard, robust or minmax here")]
+    QuantileOfArrays,
 
     #[error("{values} values cannot be scaled: scaling was fitted on {features} features a row")]
     ScalingWidth { values: usize, features: usize },

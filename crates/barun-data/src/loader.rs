@@ -217,7 +217,7 @@ impl Loader {
 fn bytes_per_sample(features: &Features) -> usize {
     match features {
         Features::Images { .. } | Features::Lazy(_) => features.width(),
-        Features::Rows { .. } => size_of::<f32>() * features.width(),
+        Features::Rows { .. } | Features::Table(_) => size_of::<f32>() * features.width(),
     }
 }
 

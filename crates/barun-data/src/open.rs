@@ -4,10 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
+use crate::divide::DividingColumns;
 use crate::error::{Error, Result};
+use crate::read::Format;
 use crate::suggest::Suggestion;
-use crate::table::{self, TableOptions, TargetKind};
-use crate::{digits, named, toy};
+use crate::table::TableOptions;
+use crate::{digits, named, read, toy};
 
 /// The sources known by name.
 pub const SOURCES: [&str; 11] = [
@@ -77,6 +79,10 @@ impl fmt::Display for Colour {
 pub struct OpenOptions {
     /// Where the folders `mnist/`, `cifar10/` and so on lie, and are fetched to. Default: `$BARUN_DATA`, else `data`.
     pub data_dir: Option<PathBuf>,
+    /// Tables: the target, the columns, how the file is read.
+    pub table: TableOptions,
+    /// Tables: columns by which rows are divided, which are not learned from.
+    pub divide: DividingColumns,
     /// Known data sets that are not there are an error, in place of being fetched.
     pub offline: bool,
     /// Who is told what takes long, such as fetching. Default: nobody.
@@ -89,12 +95,6 @@ pub struct OpenOptions {
     pub skip_unreadable: bool,
     /// Image files: how many bytes of decoded images are kept; the others are decoded each time. Default: 1 GiB.
     pub image_cache: usize,
-    /// Tables: the name of the column to predict. Default: the last column.
-    pub target: Option<String>,
-    /// Tables: whether the target is classes or numbers. Default: by rule, see [`table`].
-    pub target_kind: TargetKind,
-    /// Tables: columns to leave out, such as row numbers and names.
-    pub ignore: Vec<String>,
     /// Drawn data (`digits`, `moons`, ...): the seed. Default 0.
     pub seed: u64,
     /// Drawn data: how many samples. Default: 12,000 digits, 1,000 of the others.
@@ -111,9 +111,8 @@ impl Default for OpenOptions {
             colour: None,
             skip_unreadable: false,
             image_cache: IMAGE_CACHE,
-            target: None,
-            target_kind: TargetKind::default(),
-            ignore: Vec::new(),
+            table: TableOptions::default(),
+            divide: DividingColumns::default(),
             seed: 0,
             samples: None,
         }
@@ -121,7 +120,9 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// Opens one of [`SOURCES`], a `.csv` or `.tsv` file, a folder of class folders of images, or a `.zip` of one.
+    /// Opens one of [`SOURCES`], a table (`.csv`, `.tsv`, `.txt`, each also with `.gz`, or `.parquet`), NumPy arrays
+    /// (`.npy`, `.npz`), images in an IDX file whose labels lie beside it, a folder of class folders of images, or a `.zip`
+    /// of one.
     ///
     /// # Errors
     /// An unknown name (the nearest known one is suggested), missing files (with where to put which), and whatever is
@@ -138,6 +139,11 @@ impl OpenOptions {
     fn open_as_it_is(&self, source: &Path) -> Result<Dataset> {
         let seed = self.seed;
         let name = source.to_str().unwrap_or_default();
+        if let Some(column) = self.divide.names().first()
+            && SOURCES.contains(&name)
+        {
+            return Err(Error::NoColumns { name: name.to_string(), column: column.to_string() });
+        }
         if let Some(named) = named::by_name(name) {
             return named.open(self);
         }
@@ -153,27 +159,38 @@ impl OpenOptions {
     }
 
     fn open_path(&self, path: &Path) -> Result<Dataset> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if path.is_dir() || extension == "zip" && path.exists() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_idx = name.contains("idx3-ubyte");
+        let is_zip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
+        if path.is_dir() {
             return open_images(path, self);
         }
-        if extension == "zip" {
-            return Err(Error::NoSuchFile { path: path.to_path_buf(), suggestion: neighbour(path) });
-        }
-        if extension != "csv" && extension != "tsv" {
+        if Format::of(path).is_none() && !is_idx && !is_zip {
             let name = path.display().to_string();
             let suggestion = Suggestion::nearest(&name, SOURCES);
             return Err(Error::UnknownSource { name, suggestion, known: SOURCES.to_vec() });
         }
-        if !path.exists() {
-            return Err(Error::NoSuchFile { path: path.to_path_buf(), suggestion: neighbour(path) });
+        let data = std::fs::metadata(path);
+        match data {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NoSuchFile { path: path.to_path_buf(), suggestion: neighbour(path) })
+            }
+            Err(source) => Err(Error::Read { path: path.to_path_buf(), source }),
+            Ok(data) if data.is_file() && data.len() == 0 => {
+                Err(Error::EmptyFile { path: path.to_path_buf() })
+            }
+            Ok(_) if is_zip => open_images(path, self),
+            Ok(_) if is_idx => named::idx_file(path),
+            Ok(_) => self.open_table(path),
         }
-        let options = TableOptions {
-            target: self.target.clone(),
-            target_kind: self.target_kind,
-            ignore: self.ignore.clone(),
-        };
-        table::read(path, &options)
+    }
+
+    fn open_table(&self, path: &Path) -> Result<Dataset> {
+        let divide = &self.divide;
+        let mut options = self.table.clone();
+        options.ignore.extend(divide.names().into_iter().map(str::to_string));
+        let dataset = read::to_train(path, &options)?;
+        if divide.is_empty() { Ok(dataset) } else { divide.attach(dataset, path, &self.table) }
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
@@ -195,7 +212,7 @@ fn is_sized(dataset: &Dataset, [height, width]: [usize; 2]) -> bool {
 fn resized(dataset: Dataset, size: [usize; 2]) -> Result<Dataset> {
     let features = crate::images::resized(dataset.name(), dataset.features(), size)?;
     let note = format!("images are scaled to {} x {}, as asked for", size[0], size[1]);
-    Ok(dataset.replaced(Some(features), None).with_note(note))
+    Ok(dataset.replaced(Some(features), None).with_notes(vec![note]))
 }
 
 #[cfg(not(feature = "images"))]

@@ -31,7 +31,10 @@ fn an_unknown_source_suggests_the_nearest() {
         "{message}"
     );
     assert!(
-        Dataset::open("mode.bin").unwrap_err().to_string().contains("or the path of a .csv or .tsv file")
+        Dataset::open("mode.bin")
+            .unwrap_err()
+            .to_string()
+            .contains("or the path of a .csv, .tsv, .parquet, .npy or .npz file")
     );
 
     let folder = tempfile::tempdir().unwrap();
@@ -48,7 +51,8 @@ fn data_08_the_statistics_do_not_see_valid_and_test() {
 
     let mut disturbed = values.clone();
     for &sample in parts.valid().iter().chain(parts.test()) {
-        disturbed[sample] = 1e6;
+        // All different: equal rows would be kept in one part.
+        disturbed[sample] = 1e6 + sample as f32;
     }
     for scaling in [Scaling::from(Standardize::default()), MinMax::default().into()] {
         let fitted = |values: &Vec<f32>| {

@@ -224,6 +224,16 @@ pub enum Error {
     /// The engine refuses.
     #[error(transparent)]
     Engine(#[from] barun_engine::Error),
+    /// A gap that the model cannot fill.
+    #[error(
+        "row {row}, column '{column}': there is no value, and the model has not learned what to do then; fill it in or remove the row"
+    )]
+    MissingValue {
+        /// The row, from 1.
+        row: usize,
+        /// The column.
+        column: String,
+    },
     /// A loss that does not suit the target.
     #[error("the loss {loss} needs {needs}, but the target '{target}' has {has}; {fix}")]
     Loss {
@@ -308,6 +318,14 @@ pub enum Error {
         path: PathBuf,
         /// The missing column.
         target: String,
+    },
+    /// The counts of looks at test parts are damaged.
+    #[error("{} does not hold counts of looks at test parts ({message}); remove it to begin anew", path.display())]
+    BadLooks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
     },
     /// More memory than there is, or may be taken.
     #[error(transparent)]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use barun_data::integrity::{Finding, Kind, Report, Severity};
+
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use crate::error::Result;
 use crate::log::EpochRecord;
@@ -55,6 +57,11 @@ impl Drop for Bar {
 }
 
 impl Callback for Bar {
+    fn on_check(&mut self, report: &Report) -> Result<()> {
+        check_lines(report).iter().for_each(|line| self.bar.println(line));
+        Ok(())
+    }
+
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.plan = Plan::of(event);
         if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}") {
@@ -105,6 +112,11 @@ impl<W: Write + Send> Lines<W> {
 }
 
 impl<W: Write + Send> Callback for Lines<W> {
+    fn on_check(&mut self, report: &Report) -> Result<()> {
+        check_lines(report).iter().for_each(|line| self.say(line));
+        Ok(())
+    }
+
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.plan = Plan::of(event);
         start_lines(event).iter().for_each(|line| self.say(line));
@@ -171,9 +183,18 @@ impl Plan {
     }
 }
 
-/// What is trained; of a resumed run also where it goes on and what it found.
+/// What was found in the data, a line each; of what only was to be known, `barun check` tells, but for what says how the
+/// figures are to be read.
+fn check_lines(report: &Report) -> Vec<String> {
+    let is_told =
+        |finding: &&Finding| finding.severity > Severity::Note || finding.kind == Kind::ClassImbalance;
+    report.findings.iter().filter(is_told).map(ToString::to_string).collect()
+}
+
+/// What was decided about the data, then what is trained on it; of a resumed run also where it goes on and what it found.
 fn start_lines(event: &Start<'_>) -> Vec<String> {
-    let mut lines = vec![start_line(event)];
+    let mut lines: Vec<String> = event.notes.iter().map(|note| format!("note: {note}")).collect();
+    lines.push(start_line(event));
     if let Some(resumed) = event.resumed {
         lines.extend(resumed.notes.iter().map(|note| format!("note: {note}")));
         lines.push(match (resumed.epochs, resumed.batches) {
@@ -276,14 +297,16 @@ mod tests {
             valid_rows: 100,
             best_by: BestBy::Auto,
             resumed: Some(&Resumed { epochs: 2, batches: 3, notes: vec!["a byte has changed".into()] }),
+            notes: &["column 'id' is left out: it is empty".to_string()],
         };
         let mut lines = Lines::new(Vec::new());
         lines.on_start(&start).unwrap();
         lines.on_epoch_end(&EpochEnd { record: &record() }).unwrap();
         assert_eq!(
             String::from_utf8(lines.out).unwrap(),
-            "mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
-             note: a byte has changed\nresumed in epoch 3 after step 3\n\
+             "note: column 'id' is left out: it is empty\n\
+              mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
+              note: a byte has changed\nresumed in epoch 3 after step 3\n\
              epoch  3/10  train loss 0.1234  accuracy 0.9712 | valid loss 0.2000  accuracy 0.9500 | \
              123,457 samples/s  1:10 left  (best)\n"
         );

@@ -278,7 +278,8 @@ impl Settings {
             epoch_began: (0.0, 0),
         };
         let targets = data.dataset().targets();
-        let names = Names { model: &self.name, data: data.dataset().name(), targets };
+        let notes = data.notes();
+        let names = Names { model: &self.name, data: data.dataset().name(), targets, notes: &notes };
         let (state, report) = course.go(names, *seed, resumed.as_ref())?;
         let predictor = Predictor {
             step: Arc::clone(step),

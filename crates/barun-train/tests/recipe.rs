@@ -89,8 +89,17 @@ fn the_resolved_recipe_writes_every_default_out() {
         text,
         r#"[data]
 source = "digits"
+task = "auto"
 ignore = []
 normalize = "auto"
+
+[data.table]
+categorical = []
+numeric = []
+header = "auto"
+encoding = "utf-8"
+one_hot_most = 32
+in_memory_mib = 1024
 
 [data.augment]
 preset = "none"
@@ -103,7 +112,10 @@ skip_unreadable = false
 train = 0.8
 valid = 0.1
 test = 0.1
-stratify = true
+method = "auto"
+copies = "together"
+folds = 0
+fold = 0
 seed = 0
 
 [model]
@@ -297,7 +309,8 @@ fn an_unknown_key_gets_the_nearest_one() {
     assert_eq!(refused("lr = 0.1"), "r.toml:2: unknown key `lr`; did you mean `train.lr`?");
     assert_eq!(
         refused("data.zebra = 1"),
-        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, normalize, augment, images, split"
+        "r.toml:2: unknown key `data.zebra`; known here: source, target, task, ignore, valid_source, test_source, \
+         normalize, table, augment, images, split"
     );
 }
 
@@ -416,8 +429,8 @@ fn a_missing_key_says_what_it_takes() {
     assert_eq!(
         refusal("train.epochs = 1"),
         "r.toml: `data.source` is missing; it takes text (the data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, \
-         `omniglot`, `omniglot-small`, `moons`, `rings`, `xor`, `sine`, `outliers`, a `.csv` or `.tsv` file, a folder of \
-         class folders of images, or a `.zip` of one)"
+         `omniglot`, `omniglot-small`, `moons`, `rings`, `xor`, `sine`, `outliers`, a table (`.csv`, `.tsv`, `.parquet`), \
+         NumPy arrays (`.npy`, `.npz`), a folder of class folders of images, or a `.zip` of one)"
     );
     assert_eq!(
         refused("model.layers = [{ type = \"conv\" }]"),

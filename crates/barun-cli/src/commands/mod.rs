@@ -1,6 +1,7 @@
 //! The subcommands.
 
 pub mod bench;
+pub mod check;
 pub mod eval;
 pub mod explain;
 pub mod export;

@@ -57,7 +57,9 @@ impl Scratch {
             .env_remove("BARUN_DATA")
             .env_remove("BARUN_THREADS")
             .env("NO_COLOR", "1")
-            .env("BARUN_OFFLINE", "1");
+            .env("BARUN_OFFLINE", "1")
+            // Looks at test parts are counted for this folder alone.
+            .env("BARUN_STATE", self.0.path().join(".state"));
         command
     }
 

@@ -91,7 +91,7 @@ pub(crate) fn open_by_class(path: &Path, levels: usize, options: &OpenOptions) -
     if tree.test > 0 {
         dataset = dataset.with_given_test(total - tree.test..total)?;
     }
-    Ok(notes.into_iter().fold(dataset, Dataset::with_note))
+    Ok(dataset.with_notes(notes))
 }
 
 fn lazy(store: &Store, tree: &Tree, shape: [usize; 3], options: &OpenOptions) -> LazyImages {

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use crate::dataset::{Features, Targets};
+use crate::dataset::Targets;
 use crate::prepared::Part;
 
 /// The features of a batch, sample after sample.
@@ -62,14 +62,10 @@ impl Batch {
 
     pub(super) fn empty(part: &Part, is_mixed: bool) -> Batch {
         Batch {
-            features: match part.dataset().features() {
-                Features::Images { .. } | Features::Lazy(_) => BatchFeatures::Images(Vec::new()),
-                Features::Rows { .. } => BatchFeatures::Rows(Vec::new()),
-            },
+            features: part.dataset().features().batch(),
             targets: match part.dataset().targets() {
                 Targets::Classes { .. } if is_mixed => BatchTargets::Shares(Vec::new()),
-                Targets::Classes { .. } => BatchTargets::Classes(Vec::new()),
-                Targets::Values { .. } => BatchTargets::Values(Vec::new()),
+                targets => targets.batch(),
             },
             indices: Vec::new(),
             sample_shape: part.dataset().features().sample_shape(),

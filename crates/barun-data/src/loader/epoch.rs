@@ -59,7 +59,7 @@ impl Gather {
                 self.vary(index, mix, &mut pixels[start..])
             }
             (BatchFeatures::Rows(values), FeaturesRef::Row(row)) => {
-                values.extend_from_slice(row);
+                values.extend_from_slice(&row);
                 Ok(())
             }
             _ => Err(Error::Loader { reason: "features changed their kind".to_string() }),

@@ -90,3 +90,18 @@ fn pair(images: &Path, labels: &Path, classes: usize) -> Result<(Idx, Vec<i64>)>
     }
     Ok((pixels, marks.data.into_iter().map(i64::from).collect()))
 }
+
+/// Images of an IDX file, with the labels that lie beside it under the name that MNIST's have.
+pub(crate) fn idx_file(images: &Path) -> Result<Dataset> {
+    let name = images.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = images.parent().unwrap_or(Path::new("")).to_path_buf();
+    let wanted = name.trim_end_matches(".gz").replace("images", "labels").replace("idx3", "idx1");
+    let Some(labels) = find(&folder, &wanted) else {
+        return Err(Error::MissingFiles { name, folder, missing: vec![wanted], may_be_packed: true });
+    };
+    let (pixels, labels) = pair(images, &labels, 256)?;
+    let count = labels.iter().max().map_or(0, |&most| most + 1);
+    let features = Features::Images { pixels: pixels.data, shape: [pixels.dims[1], pixels.dims[2], 1] };
+    let classes = (0..count).map(|class| class.to_string()).collect();
+    Dataset::new(name, features, Targets::Classes { name: "label".to_string(), labels, classes })
+}

@@ -10,6 +10,8 @@ mod mnist;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use mnist::idx_file;
+
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::open::OpenOptions;

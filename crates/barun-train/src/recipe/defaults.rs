@@ -12,7 +12,7 @@ use super::running::BestBy;
 pub enum Kind {
     /// Images.
     Images,
-    /// A table: a `.csv` or `.tsv` file, or drawn points.
+    /// A table, or drawn points.
     Table,
 }
 

@@ -23,3 +23,12 @@ pub(crate) const EACH_AT_LEAST_ONE: Rule<Vec<usize>> =
     Rule { allowed: "a list of whole numbers, each 1 or more", holds: |all| all.iter().all(|n| *n >= 1) };
 pub(crate) const NOT_EMPTY: Rule<String> =
     Rule { allowed: "some text", holds: |text| !text.trim().is_empty() };
+pub(crate) const FOLDS: Rule<usize> = Rule { allowed: "0, or 2 and more", holds: |n| *n != 1 };
+pub(crate) const AT_LEAST_2: Rule<usize> = Rule { allowed: "2 or more", holds: |n| *n >= 2 };
+pub(crate) const ONE_CHARACTER: Rule<Option<String>> = Rule {
+    allowed: "one ASCII character other than a quote or a line end",
+    holds: |text| {
+        let fits = |text: &String| text.len() == 1 && text.is_ascii() && !"\"\n\r".contains(text.as_str());
+        text.as_ref().is_none_or(fits)
+    },
+};

@@ -7,7 +7,7 @@ use barun_data::{Augment, BatchFeatures, LoaderOptions, Order, Part, Targets};
 use serde::Serialize;
 
 use super::Machine;
-use super::train::prepare;
+use super::train::{divided, prepare};
 use crate::build;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
@@ -46,7 +46,7 @@ pub struct GalleryReport {
 /// # Errors
 /// Data without images, whatever is wrong with the recipe's data, a file that cannot be written.
 pub fn gallery(request: &GalleryRequest) -> Result<GalleryReport> {
-    let data = prepare(&request.recipe, &request.machine)?;
+    let data = prepare(&request.recipe, divided(&request.recipe, &request.machine)?)?;
     let part = data.train();
     let Some(shape) = part.dataset().features().image_shape() else {
         return Err(Error::NoImages { name: part.dataset().name().to_string() });

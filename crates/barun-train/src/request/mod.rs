@@ -1,18 +1,23 @@
 //! What the commands ask for, and the functions that answer.
 
+mod check;
 mod data;
 mod evaluate;
 mod export;
+mod folds;
 #[cfg(feature = "images")]
 mod gallery;
+mod judge;
 mod memory;
 mod predict;
 mod resume;
 mod seeds;
 mod train;
 
+pub use check::check;
 pub use evaluate::evaluate;
 pub use export::export;
+pub use folds::cross_validate;
 #[cfg(feature = "images")]
 pub use gallery::{GalleryReport, GalleryRequest, gallery};
 pub use memory::memory_of;
@@ -57,6 +62,15 @@ pub struct TrainRequest {
     pub force: bool,
     /// The bytes it may take; not given: what the machine has free, where that is known.
     pub memory_limit: Option<usize>,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// A look at data before a training.
+#[derive(Clone, Debug)]
+pub struct CheckRequest {
+    /// The training.
+    pub recipe: Recipe,
     /// With what.
     pub machine: Machine,
 }

@@ -80,6 +80,8 @@ pub(super) struct Names<'a> {
     pub model: &'a str,
     pub data: &'a str,
     pub targets: &'a Targets,
+    /// What was decided about the data.
+    pub notes: &'a [String],
 }
 
 /// Why an epoch ended.
@@ -121,6 +123,7 @@ impl<M: Module + Forward> Course<'_, M> {
             samples_per_epoch: self.loader.part().len(),
             valid_rows: self.valid.len(),
             best_by: self.best_by,
+            notes: names.notes,
             resumed,
         })?;
         if resumed.is_some() {
@@ -146,12 +149,16 @@ impl<M: Module + Forward> Course<'_, M> {
             train: Metrics::default(),
             valid: self.best.as_ref().map(|best| best.valid),
             test: None,
+            gap: None,
+            findings: Vec::new(),
+            judgement: None,
             seconds,
             samples_per_second,
             seed,
             interrupted: end.interrupted,
             stopped: end.stopped,
             is_out_of_time: end.is_out_of_time,
+            notes: names.notes.to_vec(),
         };
         self.finish(report)
     }
@@ -172,6 +179,7 @@ impl<M: Module + Forward> Course<'_, M> {
                 measure(self.step, &kept, self.objective, data, part.indices(), self.batch_size)?
             }
         };
+        report.gap = report.valid.and_then(|valid| report.train.gap_to(&valid));
         self.callback.on_end(&report)?;
         Ok((kept, report))
     }

@@ -1,0 +1,158 @@
+//! `barun check`: is the data what it seems?
+
+use barun_train::report::{CheckReport, ColumnReport};
+use barun_train::request::CheckRequest;
+use clap::Args;
+
+use crate::common::Common;
+use crate::error::Result;
+use crate::recipe::RecipeArguments;
+use crate::{Outcome, output};
+
+/// Check data before training on it
+///
+/// The data is read and divided as `barun train` would, and looked at: copies and near copies across the parts, one input
+/// with two labels, groups and times on the wrong side, columns that give the target away alone or added up, identifiers,
+/// parts that are distributed otherwise. Nothing is trained and nothing is removed. Rows are numbered from 1; of a table, the
+/// line after the header is row 1.
+///
+/// Of a table it is told what each column was taken for, why, and what the network takes of it. Where a column is taken for
+/// something that it is not, data.table.categorical, data.table.numeric, data.table.missing and --drop say better.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  barun check houses.csv --target price
+  barun check visits.csv --target ill --group patient
+  barun check houses.csv --set 'data.table.categorical=[\"zip\"]' --set 'data.table.missing=[\"-999\"]'
+  barun check mnist --data-dir ~/data --json
+
+With --json: about, columns[] (name, holds, why, missing, distinct, numbers with min, mean, median, max and deviation,
+becomes), features (how many numbers the network takes of a row), notes[], classes[] with their rows, looks (how often the
+test part has been looked at), data, parts (rows of train, valid, test), findings[] (kind, severity, message, advice,
+count, of, columns[], examples[] of row numbers), sampled[] (what was looked at only in part).")]
+pub struct Check {
+    #[command(flatten)]
+    recipe: RecipeArguments,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Check {
+    /// Runs the command.
+    pub fn run(self) -> Result<Outcome> {
+        let request = CheckRequest { recipe: self.recipe.resolve()?, machine: self.common.machine()? };
+        let report = barun_train::check(&request)?;
+        if self.common.json {
+            output::json(&report)?;
+        } else {
+            output::text(&text(&report))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn text(report: &CheckReport) -> String {
+    let [train, valid, test] = report.report.parts;
+    let mut text =
+        format!("{}\n{train} rows to train, {valid} to choose by, {test} to judge by\n", report.about);
+    if !report.classes.is_empty() {
+        const SHOWN: usize = 12;
+        let classes: Vec<String> =
+            report.classes.iter().take(SHOWN).map(|(class, rows)| format!("{class} {rows}")).collect();
+        let more = if report.classes.len() > SHOWN { ", ..." } else { "" };
+        text.push_str(&format!("rows of each class: {}{more}\n", classes.join(", ")));
+    }
+    text.push_str(&columns(&report.columns));
+    if !report.columns.is_empty() {
+        text.push_str(&format!("The network takes {} numbers of a row.\n", report.features));
+    }
+    text.push('\n');
+    for note in &report.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    for finding in &report.report.findings {
+        text.push_str(&format!("{finding}\n"));
+    }
+    if report.report.findings.is_empty() {
+        text.push_str("Nothing was found.\n");
+    }
+    for note in &report.report.sampled {
+        text.push_str(&format!("sampled: {note}\n"));
+    }
+    if let Some(looks @ 1..) = report.looks {
+        let times = if looks == 1 { "once".to_string() } else { format!("{looks} times") };
+        text.push_str(&format!("The test part of this data has been looked at {times}.\n"));
+    }
+    text
+}
+
+fn columns(columns: &[ColumnReport]) -> String {
+    const SHOWN: usize = 60;
+    if columns.is_empty() {
+        return String::new();
+    }
+    let titles = ["column", "holds", "missing", "distinct", "min", "mean", "median", "max", "becomes"];
+    let mut rows = vec![titles.map(str::to_string)];
+    for column in columns.iter().take(SHOWN) {
+        let numbers = column.numbers.filter(|_| column.holds == "numbers");
+        let [min, mean, median, max] =
+            numbers.map_or([const { String::new() }; 4], |n| [n.min, n.mean, n.median, n.max].map(short));
+        let (name, holds, becomes) = (column.name.clone(), column.holds.clone(), column.becomes.clone());
+        let [missing, distinct] = [column.missing, column.distinct].map(count);
+        rows.push([name, holds, missing, distinct, min, mean, median, max, becomes]);
+    }
+    let mut text = format!("\n{}", aligned(&rows));
+    if columns.len() > SHOWN {
+        text.push_str(&format!("  and {} more columns\n", columns.len() - SHOWN));
+    }
+    let reasons = columns.iter().take(SHOWN).filter(|column| !column.why.is_empty());
+    for ColumnReport { name, holds, why, .. } in reasons {
+        text.push_str(&format!("  {name}: {holds}, because {why}\n"));
+    }
+    text
+}
+
+fn count(count: usize) -> String {
+    if count == 0 { String::new() } else { count.to_string() }
+}
+
+/// Two columns of words, numbers to the right, the last as it is.
+fn aligned(rows: &[[String; 9]]) -> String {
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..9).map(width).collect();
+    let line = |row: &[String; 9]| {
+        let cell = |(at, cell): (usize, &String)| match at {
+            0 | 1 => format!("  {cell:<width$}", width = widths[at]),
+            8 => format!("  {cell}"),
+            _ => format!("  {cell:>width$}", width = widths[at]),
+        };
+        let line: String = row.iter().enumerate().map(cell).collect();
+        format!("{}\n", line.trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Five digits that count.
+fn short(number: f64) -> String {
+    let magnitude = number.abs();
+    match () {
+        () if number == 0.0 || !number.is_finite() => format!("{number}"),
+        () if !(1e-3..1e7).contains(&magnitude) => format!("{number:.3e}"),
+        () if magnitude >= 1e4 => format!("{number:.0}"),
+        () => format!("{number:.*}", (3 - magnitude.log10().floor() as i32).clamp(0, 6) as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(
+            [0.0, 12.3456, 0.00123456, 123_456.7, 1e9, -5.0].map(short),
+            ["0", "12.35", "0.001235", "123457", "1.000e9", "-5.000"]
+        );
+    }
+}
