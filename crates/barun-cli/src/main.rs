@@ -20,6 +20,7 @@ use crate::error::Result;
 Examples:
   barun train digits                         train on digits that barun draws itself
   barun train houses.csv --target price      predict the column `price` of a table
+  barun train pets --model cnn               tell the classes of a folder of class folders of images apart
   barun train recipe.toml --set train.lr=3e-4
   barun resume runs/houses-mlp-1             go on after an interruption
   barun predict runs/houses-mlp-1 new-houses.csv
@@ -39,6 +40,7 @@ enum Command {
     Predict(commands::predict::Predict),
     Runs(commands::runs::Runs),
     Export(commands::export::Export),
+    Gallery(commands::gallery::Gallery),
     List(commands::list::List),
     Explain(commands::explain::Explain),
     Bench(commands::bench::Bench),
@@ -72,6 +74,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Predict(predict) => predict.run(),
         Command::Runs(runs) => runs.run(),
         Command::Export(export) => export.run(),
+        Command::Gallery(gallery) => gallery.run(),
         Command::List(list) => list.run(),
         Command::Explain(explain) => explain.run(),
         Command::Bench(bench) => bench.run(),

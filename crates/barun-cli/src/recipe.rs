@@ -28,6 +28,18 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
 
+    /// How training images are varied: digits, natural or none; single settings with --set data.augment.KEY=VALUE
+    #[arg(long, value_name = "NAME")]
+    augment: Option<String>,
+
+    /// The size images are scaled to: a number for height and width, or HEIGHTxWIDTH [default: their own]
+    #[arg(long, value_name = "SIZE")]
+    image_size: Option<String>,
+
+    /// Leave out image files that cannot be read
+    #[arg(long)]
+    skip_unreadable: bool,
+
     /// How many times each training row is seen
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
@@ -64,6 +76,8 @@ impl RecipeArguments {
         };
         let texts = [
             ("data.target", "--target", &self.target),
+            ("data.augment", "--augment", &self.augment),
+            ("data.images.size", "--image-size", &self.image_size),
             ("model", "--model", &self.model),
             ("train.precision", "--precision", &self.precision),
         ];
@@ -74,6 +88,9 @@ impl RecipeArguments {
         }
         if !self.ignore.is_empty() {
             draft.set_texts("data.ignore", &self.ignore, "--ignore")?;
+        }
+        if self.skip_unreadable {
+            draft.set_value("data.images.skip_unreadable", "true", "--skip-unreadable")?;
         }
         let numbers = [
             ("train.epochs", "--epochs", self.epochs),

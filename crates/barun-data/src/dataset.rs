@@ -1,14 +1,17 @@
-//! A data set in memory: features, targets, and the test part it came with, if any.
+//! A data set: features, targets, and the test part it came with, if any.
 //!
-//! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; rows
-//! of a table are `f32`. A class is its index, counted from 0, next to the list of class names.
+//! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; they lie
+//! in memory or are made when they are asked for. Rows of a table are `f32`. A class is its index, counted from 0, next
+//! to the list of class names.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::lazy::LazyImages;
 use crate::open::OpenOptions;
 use crate::split::{Split, SplitData};
 use crate::table::Schema;
@@ -23,6 +26,8 @@ pub enum Features {
         /// `[height, width, channels]`.
         shape: [usize; 3],
     },
+    /// Images of one size that are made when they are asked for, such as those of a folder.
+    Lazy(LazyImages),
     /// Rows of numbers, `[n, columns]`.
     Rows {
         /// All values, row after row.
@@ -33,10 +38,10 @@ pub enum Features {
 }
 
 /// One sample's features.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FeaturesRef<'a> {
-    /// `height * width * channels` bytes.
-    Image(&'a [u8]),
+    /// `height * width * channels` bytes, borrowed where they lie in memory.
+    Image(Cow<'a, [u8]>),
     /// One value a column.
     Row(&'a [f32]),
 }
@@ -46,6 +51,7 @@ impl Features {
     pub fn len(&self) -> usize {
         match self {
             Features::Images { pixels, .. } => pixels.len().checked_div(self.width()).unwrap_or(0),
+            Features::Lazy(images) => images.len(),
             Features::Rows { values, .. } => values.len().checked_div(self.width()).unwrap_or(0),
         }
     }
@@ -65,18 +71,44 @@ impl Features {
     pub fn sample_shape(&self) -> Vec<usize> {
         match self {
             Features::Images { shape, .. } => shape.to_vec(),
+            Features::Lazy(images) => images.shape().to_vec(),
             Features::Rows { names, .. } => vec![names.len()],
         }
     }
 
-    /// Sample `index`, or `None` when out of range.
-    pub fn get(&self, index: usize) -> Option<FeaturesRef<'_>> {
-        let width = self.width();
-        let range = index.checked_mul(width)?..index.checked_add(1)?.checked_mul(width)?;
+    /// `[height, width, channels]` of images, wherever they lie; none for rows.
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
         match self {
-            Features::Images { pixels, .. } => pixels.get(range).map(FeaturesRef::Image),
-            Features::Rows { values, .. } => values.get(range).map(FeaturesRef::Row),
+            Features::Images { shape, .. } => Some(*shape),
+            Features::Lazy(images) => Some(images.shape()),
+            Features::Rows { .. } => None,
         }
+    }
+
+    /// The bytes that all samples take in memory, or may come to take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Features::Images { pixels, .. } => pixels.len(),
+            Features::Lazy(images) => images.bytes(),
+            Features::Rows { values, .. } => size_of_val(&values[..]),
+        }
+    }
+
+    /// Sample `index`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], and what is wrong with an image that is only now made.
+    pub fn get(&self, index: usize) -> Result<FeaturesRef<'_>> {
+        let (width, len) = (self.width(), self.len());
+        if index >= len {
+            return Err(Error::OutOfRange { index, len });
+        }
+        let range = index * width..(index + 1) * width;
+        Ok(match self {
+            Features::Images { pixels, .. } => FeaturesRef::Image(Cow::Borrowed(&pixels[range])),
+            Features::Lazy(images) => FeaturesRef::Image(images.get(index)?),
+            Features::Rows { values, .. } => FeaturesRef::Row(&values[range]),
+        })
     }
 }
 
@@ -149,7 +181,7 @@ impl Targets {
 }
 
 /// One sample: its features and its target.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sample<'a> {
     /// The features.
     pub features: FeaturesRef<'a>,
@@ -166,6 +198,7 @@ pub struct Dataset {
     features: Arc<Features>,
     targets: Arc<Targets>,
     given_test: Option<Range<usize>>,
+    notes: Vec<String>,
 }
 
 impl Dataset {
@@ -201,6 +234,7 @@ impl Dataset {
                 features: Arc::new(features),
                 targets: Arc::new(targets),
                 given_test: None,
+                notes: Vec::new(),
             }),
         }
     }
@@ -216,6 +250,23 @@ impl Dataset {
         }
         self.given_test = Some(test);
         Ok(self)
+    }
+
+    /// Under another name.
+    #[cfg_attr(not(feature = "images"), allow(dead_code))]
+    pub(crate) fn with_name(self, name: &str) -> Dataset {
+        Dataset { name: name.to_string(), ..self }
+    }
+
+    /// Adds a sentence for the user about something that reading has decided.
+    pub fn with_note(mut self, note: impl Into<String>) -> Dataset {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// What reading has decided that the user should know: a size, a colour mode, files left out.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What the data set is called.
@@ -238,10 +289,9 @@ impl Dataset {
     /// # Errors
     /// [`Error::OutOfRange`].
     pub fn get(&self, index: usize) -> Result<Sample<'_>> {
-        match (self.features.get(index), self.targets.get(index)) {
-            (Some(features), Some(target)) => Ok(Sample { features, target }),
-            _ => Err(Error::OutOfRange { index, len: self.len() }),
-        }
+        let features = self.features.get(index)?;
+        let target = self.targets.get(index).ok_or(Error::OutOfRange { index, len: self.len() })?;
+        Ok(Sample { features, target })
     }
 
     /// All features.
@@ -293,13 +343,9 @@ impl Dataset {
 /// One line for people: `iris: 150 rows x 4 columns, target 'species' with 3 classes`.
 impl fmt::Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.features {
-            Features::Images { shape: [h, w, c], .. } => {
-                write!(f, "{}: {} images of {h} x {w} x {c}", self.name, self.len())?;
-            }
-            Features::Rows { names, .. } => {
-                write!(f, "{}: {} rows x {} columns", self.name, self.len(), names.len())?;
-            }
+        match self.features.image_shape() {
+            Some([h, w, c]) => write!(f, "{}: {} images of {h} x {w} x {c}", self.name, self.len())?,
+            None => write!(f, "{}: {} rows x {} columns", self.name, self.len(), self.features.width())?,
         }
         write!(f, ", target '{}' with ", self.targets.name())?;
         match self.targets.classes() {
@@ -310,9 +356,12 @@ impl fmt::Display for Dataset {
 }
 
 fn inconsistency(features: &Features, targets: &Targets) -> Option<String> {
+    let product = |shape: [usize; 3]| shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s));
     let (count, stored) = match features {
-        Features::Images { pixels, shape } => {
-            (shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s)), pixels.len())
+        Features::Images { pixels, shape } => (product(*shape), pixels.len()),
+        Features::Lazy(images) => {
+            let width = product(images.shape());
+            (width, width.unwrap_or(0).saturating_mul(images.len()))
         }
         Features::Rows { values, names } => (Some(names.len()), values.len()),
     };
@@ -388,7 +437,7 @@ mod tests {
         let data = images();
         assert_eq!(data.len(), 2);
         let sample = data.get(1).unwrap();
-        assert_eq!(sample.features, FeaturesRef::Image(&[6, 7, 8, 9, 10, 11]));
+        assert_eq!(sample.features, FeaturesRef::Image((&[6, 7, 8, 9, 10, 11]).into()));
         assert_eq!(sample.target, Target::Class(1));
         assert!(matches!(data.get(2), Err(Error::OutOfRange { index: 2, len: 2 })));
         assert!(matches!(data.get(usize::MAX), Err(Error::OutOfRange { .. })));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::suggest::Suggestion;
 
 /// The crate's result.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can be wrong with data, or with what was asked of it.
 ///
@@ -19,14 +19,14 @@ pub enum Error {
     Read { path: PathBuf, source: std::io::Error },
 
     #[error(
-        "{name}: not found in {}; put {} there (plain or with .gz), or name another data directory \
+        "{name}: not found in {}; put {} there{}, or name another data directory \
          (--data-dir or $BARUN_DATA). `digits` needs no files",
-        folder.display(), missing.join(", ")
+        folder.display(), missing.join(", "), if *may_be_packed { " (plain or with .gz)" } else { "" }
     )]
-    MissingFiles { name: String, folder: PathBuf, missing: Vec<String> },
+    MissingFiles { name: String, folder: PathBuf, missing: Vec<String>, may_be_packed: bool },
 
     #[error(
-        "'{name}' is not a data source{suggestion}; known are {}, or the path of a .csv or .tsv file",
+        "'{name}' is not a data source{suggestion}; known are {}, or the path of a .csv or .tsv file, a folder of class folders of images, or a .zip of one",
         known.join(", ")
     )]
     UnknownSource { name: String, suggestion: Suggestion, known: Vec<&'static str> },
@@ -94,6 +94,40 @@ pub enum Error {
         path.display()
     )]
     LabelByte { path: PathBuf, offset: usize, label: u8, classes: usize },
+
+    // ---- image files -------------------------------------------------------------------------------------------
+    #[error(
+        "{path}: not an image that can be read: {problem}; mend or remove it, or leave such files out (--skip-unreadable)"
+    )]
+    ImageFile { path: String, problem: String },
+
+    #[error("{} is no set of images: {problem}", path.display())]
+    NoImages { path: PathBuf, problem: String },
+
+    #[cfg(feature = "images")]
+    #[error("{}: the zip archive is damaged or of an unknown kind ({source}); pack or fetch it again", path.display())]
+    Zip { path: PathBuf, source: Box<zip::result::ZipError> },
+
+    #[cfg(feature = "images")]
+    #[error("the picture {} cannot be written ({source})", path.display())]
+    Picture { path: PathBuf, source: Box<image::ImageError> },
+
+    #[error("{name}: reading images needs the feature `images`, which this program was built without")]
+    WithoutImages { name: String },
+
+    #[error("{}, record {record}: {problem}; the file is damaged or not CIFAR-10, fetch it again", path.display())]
+    Cifar { path: PathBuf, record: usize, problem: String },
+
+    // ---- fetching ----------------------------------------------------------------------------------------------
+    #[cfg(feature = "download")]
+    #[error(
+        "{file} cannot be fetched:\n{}put it into {} by hand, or try again later; what has come so far is kept",
+        tried.iter().map(|line| format!("  {line}\n")).collect::<String>(), folder.display()
+    )]
+    Fetch { file: String, folder: PathBuf, tried: Vec<String> },
+
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
 
     // ---- tables ------------------------------------------------------------------------------------------------
     #[error("{}, line {line} (byte {offset}): not UTF-8 text; save the table as UTF-8", path.display())]
@@ -197,6 +231,13 @@ pub enum Error {
 
     #[error("{values} values cannot be scaled: scaling was fitted on {features} features a row")]
     ScalingWidth { values: usize, features: usize },
+
+    // ---- augmentation ------------------------------------------------------------------------------------------
+    #[error("augmentation: {setting} = {value} is out of bounds; choose {allowed}")]
+    Augment { setting: &'static str, value: f64, allowed: &'static str },
+
+    #[error("augmentation varies images, but '{name}' has rows of numbers; use augment = \"none\"")]
+    AugmentRows { name: String },
 
     // ---- loading -----------------------------------------------------------------------------------------------
     #[error("batch size 0; choose at least 1")]

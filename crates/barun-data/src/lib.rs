@@ -19,14 +19,22 @@
 //! }
 //! # Ok::<(), barun_data::Error>(())
 //! ```
+//!
+//! Images are bytes all the way. Those of a folder (feature `images`) are decoded when they are asked for, see
+//! [`LazyImages`]; those of the training part are varied on the loader's threads, see [`augment`]. Known data sets that
+//! are not there are fetched with the feature `download`.
 
+pub mod augment;
 mod dataset;
 pub mod digits;
 mod error;
 pub mod idx;
+#[cfg(feature = "images")]
+pub mod images;
 mod input;
+mod lazy;
 mod loader;
-mod mnist;
+mod named;
 mod normalize;
 mod open;
 mod prepared;
@@ -35,12 +43,14 @@ mod suggest;
 pub mod table;
 pub mod toy;
 
+pub use augment::Augment;
 pub use dataset::{Dataset, Features, FeaturesRef, Sample, Target, Targets, one_hot};
 pub use error::{Error, Result};
 pub use input::STANDARD_INPUT;
+pub use lazy::{ImageSource, LazyImages};
 pub use loader::{Batch, BatchFeatures, BatchTargets, Batches, LastBatch, Loader, LoaderOptions, Order};
 pub use normalize::{Fitted, MinMax, Scaling, ScalingKind, Scope, Standardize};
-pub use open::{OpenOptions, SOURCES, about};
+pub use open::{Colour, OpenOptions, SOURCES, about};
 pub use prepared::{Part, PreparedData};
 pub use split::{Method, Split, SplitData};
 pub use suggest::Suggestion;

@@ -21,9 +21,9 @@ pub struct PreparedData {
 
 impl PreparedData {
     pub(crate) fn fit(dataset: Dataset, parts: [Vec<usize>; 3], scaling: Scaling) -> Result<Self> {
-        let scaling = fit_on(dataset.features(), &parts[0], scaling);
+        let scaling = fit_on(dataset.features(), &parts[0], scaling)?;
         let scaled = match dataset.features() {
-            Features::Images { .. } => None,
+            Features::Images { .. } | Features::Lazy(_) => None,
             Features::Rows { values, names } => {
                 let mut values = values.clone();
                 scaling.apply(&mut values)?;
@@ -66,7 +66,7 @@ impl PreparedData {
     /// What the compiled step must still apply to a batch: the scaling for images, nothing (the identity) for rows.
     pub fn scaling_in_step(&self) -> Fitted {
         match self.dataset.features() {
-            Features::Images { .. } => self.scaling.clone(),
+            Features::Images { .. } | Features::Lazy(_) => self.scaling.clone(),
             Features::Rows { .. } => Fitted::identity(),
         }
     }
@@ -135,6 +135,12 @@ impl Part {
         Part { indices: self.indices[..samples.min(self.len())].into(), ..self.clone() }
     }
 
+    /// Those of its samples that are among `indices`, which count in the data set, in that order.
+    pub fn only(&self, indices: &[usize]) -> Part {
+        let own = indices.iter().copied().filter(|index| self.indices.binary_search(index).is_ok()).collect();
+        Part { indices: own, ..self.clone() }
+    }
+
     /// A loader over these samples.
     ///
     /// # Errors
@@ -152,18 +158,28 @@ impl Part {
     }
 }
 
-fn fit_on(features: &Features, train: &[usize], Scaling { kind, scope }: Scaling) -> Fitted {
+/// Images that are only made when they are asked for are scaled by the statistics of so many of them, spread evenly over
+/// the training part: what a mean of more would differ by is far below what a network notices.
+const STATISTICS_IMAGES: usize = 1000;
+
+fn fit_on(features: &Features, train: &[usize], Scaling { kind, scope }: Scaling) -> Result<Fitted> {
     let width = features.width();
     let columns = match (scope, features) {
-        (Scope::Global, _) | (Scope::Auto, Features::Images { .. }) => 1,
+        (Scope::Global, _) | (Scope::Auto, Features::Images { .. } | Features::Lazy(_)) => 1,
         (Scope::PerFeature, _) | (Scope::Auto, Features::Rows { .. }) => width,
     };
-    match features {
+    Ok(match features {
         Features::Images { pixels, .. } => {
             Fitted::on_rows(kind, columns, train.iter().map(|&i| &pixels[i * width..][..width]))
+        }
+        Features::Lazy(images) => {
+            let stride = train.len().div_ceil(STATISTICS_IMAGES).max(1);
+            let some: Vec<usize> = train.iter().copied().step_by(stride).collect();
+            let pixels = images.get_all(&some)?;
+            Fitted::on_rows(kind, columns, pixels.chunks_exact(width))
         }
         Features::Rows { values, .. } => {
             Fitted::on_rows(kind, columns, train.iter().map(|&i| &values[i * width..][..width]))
         }
-    }
+    })
 }

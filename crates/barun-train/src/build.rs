@@ -1,5 +1,6 @@
 //! From a recipe's words to the layers, losses, optimisers and schedules they name.
 
+use barun_data::augment::{Augment, Fill};
 use barun_nn::layers::{
     AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, Linear, MaxPool2d, Maxout,
     MemberHead, MemberScale, PeriodicEmbedding, Prelu, Residual, Sequential, SmoothClip,
@@ -108,6 +109,56 @@ pub fn step_options(train: &recipe::Train) -> StepOptions {
         penalty: Penalty { l1: train.l1, l2: train.l2 },
         weight_noise: train.weight_noise,
         ..StepOptions::default()
+    }
+}
+
+/// How training images are varied.
+pub fn augment(augment: &recipe::Augment) -> Augment {
+    let recipe::Augment {
+        preset: _,
+        flip,
+        flip_vertical,
+        rotate,
+        shear,
+        shift,
+        zoom,
+        crop,
+        fill,
+        brightness,
+        contrast,
+        saturation,
+        noise,
+        erase,
+        cutout,
+        random_operations,
+        random_magnitude,
+        mixup,
+        cutmix,
+    } = *augment;
+    let fill = match fill {
+        recipe::Fill::Black => Fill::Black,
+        recipe::Fill::Edge => Fill::Edge,
+        recipe::Fill::Reflect => Fill::Reflect,
+    };
+    Augment {
+        flip,
+        flip_vertical,
+        rotate,
+        shear,
+        shift,
+        zoom,
+        crop,
+        fill,
+        brightness,
+        contrast,
+        saturation,
+        noise,
+        erase,
+        cutout,
+        random_operations,
+        random_magnitude,
+        mixup,
+        cutmix,
     }
 }
 

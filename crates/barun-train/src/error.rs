@@ -52,6 +52,14 @@ pub enum Error {
         /// What should be there.
         expected: String,
     },
+    /// A picture of images where there are none.
+    #[error(
+        "'{name}' has rows of numbers, and a gallery shows images; name a set of images, such as `digits`"
+    )]
+    NoImages {
+        /// The data.
+        name: String,
+    },
     /// A value of the right type that cannot be meant.
     #[error("{place}: `{path}` is {value}; it must be {allowed}")]
     BadValue {

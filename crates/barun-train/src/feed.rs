@@ -14,6 +14,7 @@ pub(crate) struct Feed {
     pixels: Vec<u8>,
     values: Vec<f32>,
     labels: Vec<i64>,
+    /// Also shares of classes.
     numbers: Vec<f32>,
 }
 
@@ -35,6 +36,15 @@ impl Feed {
         let shape = self.objective.target_shape(rows);
         match &gathered.targets {
             BatchTargets::Classes(labels) => refill(&mut self.batch.y, labels, &shape),
+            BatchTargets::Shares(shares) if self.objective == Objective::Binary => {
+                // One output says how much of the second class there is.
+                self.numbers.clear();
+                self.numbers.extend(shares.chunks_exact(2).map(|shares| shares[1]));
+                refill(&mut self.batch.y, &self.numbers, &shape);
+            }
+            BatchTargets::Shares(shares) => {
+                refill(&mut self.batch.y, shares, &[rows, shares.len() / rows.max(1)]);
+            }
             BatchTargets::Values(values) => refill(&mut self.batch.y, values, &shape),
         }
         &self.batch
@@ -52,10 +62,16 @@ impl Feed {
         self.values.clear();
         self.labels.clear();
         self.numbers.clear();
+        if let Features::Lazy(images) = features {
+            self.pixels = images.get_all(indices)?;
+        }
         for &index in indices {
-            match features.get(index).ok_or_else(|| missing(index))? {
-                FeaturesRef::Image(pixels) => self.pixels.extend_from_slice(pixels),
-                FeaturesRef::Row(values) => self.values.extend_from_slice(values),
+            match features {
+                Features::Lazy(_) => {}
+                _ => match features.get(index)? {
+                    FeaturesRef::Image(pixels) => self.pixels.extend_from_slice(&pixels),
+                    FeaturesRef::Row(values) => self.values.extend_from_slice(values),
+                },
             }
             let Some(targets) = targets else { continue };
             match targets.get(index).ok_or_else(|| missing(index))? {
@@ -65,7 +81,7 @@ impl Feed {
         }
         let shape = [&[indices.len()], &features.sample_shape()[..]].concat();
         match features {
-            Features::Images { .. } => refill(&mut self.batch.x, &self.pixels, &shape),
+            Features::Images { .. } | Features::Lazy(_) => refill(&mut self.batch.x, &self.pixels, &shape),
             Features::Rows { .. } => refill(&mut self.batch.x, &self.values, &shape),
         }
         let shape = self.objective.target_shape(indices.len());

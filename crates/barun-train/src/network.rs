@@ -131,13 +131,15 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
         }
         Model::Cnn { channels, hidden, activation, batch_norm, dropout, .. } => {
             needs_image(model, input)?;
-            for channels in channels {
-                layers.push(conv(*channels, 3, 1, 0, !batch_norm));
-                layers.extend(batch_norm.then_some(Layer::BatchNorm));
-                layers.extend(activation_layer(activation));
+            for pair in channels.chunks(2) {
+                for channels in pair {
+                    layers.push(conv(*channels, 3, 1, 0, !batch_norm));
+                    layers.extend(batch_norm.then_some(Layer::BatchNorm));
+                    layers.extend(activation_layer(activation));
+                }
+                layers.push(Layer::MaxPool { size: 2, stride: None });
+                layers.extend(dropout_layer(*dropout));
             }
-            layers.push(Layer::MaxPool { size: 2, stride: None });
-            layers.extend(dropout_layer(*dropout));
             layers.push(Layer::Flatten);
             for units in hidden {
                 layers.extend(hidden_layer(*units, activation, *batch_norm, (2.0 * dropout).min(0.5)));
@@ -427,7 +429,10 @@ mod tests {
         assert_eq!(size_of("model.hidden = [50]", &[784]), 784 * 50 + 50 + 50 * 10 + 10);
         assert_eq!(size_of("model.hidden = []", &[784]), 7_850);
         assert_eq!(size_of("model = \"lenet\"", &image), 61_706);
-        assert_eq!(size_of("model = \"cnn\"", &image), 1_199_882);
+        assert_eq!(size_of("model = { name = \"cnn\", batch_norm = false }", &image), 1_199_882);
+        // Batch normalisation has two numbers a channel or unit, and the bias before it goes.
+        assert_eq!(size_of("model = \"cnn\"", &image), 1_199_882 + 32 + 64 + 128);
+        assert_eq!(size_of("model = { name = \"cnn\", channels = [32, 32, 64, 64] }", &image), 197_802);
         assert_eq!(size_of("model = \"resnet18\"", &[32, 32, 3]), 11_173_962);
     }
 

@@ -45,7 +45,7 @@ impl Preparation {
         Ok(Preparation {
             columns: match features {
                 Features::Rows { names, .. } => Some(names.clone()),
-                Features::Images { .. } => None,
+                Features::Images { .. } | Features::Lazy(_) => None,
             },
             target: targets.name().to_string(),
             classes: targets.classes().map(<[String]>::to_vec),
@@ -142,7 +142,7 @@ impl Preparation {
     fn check(&self, raw: &Features) -> Result<()> {
         let fits = match (raw, &self.columns) {
             (Features::Rows { names, .. }, Some(columns)) => names == columns,
-            (Features::Images { .. }, None) => raw.sample_shape() == self.input,
+            (Features::Images { .. } | Features::Lazy(_), None) => raw.sample_shape() == self.input,
             _ => false,
         };
         if fits {
@@ -154,7 +154,7 @@ impl Preparation {
         };
         let names = match raw {
             Features::Rows { names, .. } => Some(&names[..]),
-            Features::Images { .. } => None,
+            Features::Images { .. } | Features::Lazy(_) => None,
         };
         Err(Error::OtherFeatures {
             found: told(names, &raw.sample_shape()),

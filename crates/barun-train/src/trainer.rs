@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use barun_data::{Part, PreparedData, Targets};
+use barun_data::{Augment, Part, PreparedData, Targets};
 use barun_engine::{DType, Device};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
@@ -59,6 +59,7 @@ pub struct Trainer<M> {
     optimizer: AnyOptimizer,
     seed: u64,
     options: StepOptions,
+    augment: Augment,
     device: Option<Device>,
     memory_limit: Option<Limit>,
     callbacks: Vec<Box<dyn Callback>>,
@@ -86,6 +87,7 @@ impl<M: Module + Forward> Trainer<M> {
             optimizer: Adam::default().into(),
             seed: 0,
             options: StepOptions::default(),
+            augment: Augment::NONE,
             device: None,
             memory_limit: None,
             callbacks: Vec::new(),
@@ -126,7 +128,12 @@ impl<M: Module + Forward> Trainer<M> {
         self
     }
 
-    /// The seed of everything random: first weights, shuffles, dropout.
+    /// How training images are varied each time they are met; what is measured is never varied. [DATA-14]
+    pub fn augment(self, augment: Augment) -> Self {
+        Trainer { augment, ..self }
+    }
+
+    /// The seed of everything random: first weights, shuffles, augmentation, dropout.
     pub fn seed(self, seed: u64) -> Self {
         Trainer { seed, ..self }
     }
@@ -213,8 +220,8 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// What stands before the first step.
     pub(crate) fn set_up(self, data: &PreparedData) -> Result<Setup<'_, M>> {
-        let Trainer { model, loss, optimizer, options, device, seed, .. } = self;
-        Setup::new(model, &loss, &optimizer, options, device, data, seed)
+        let Trainer { model, loss, optimizer, options, device, seed, augment, .. } = self;
+        Ok(Setup::new(model, &loss, &optimizer, options, device, data, seed)?.augment(augment))
     }
 
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
@@ -225,9 +232,9 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// A training that may begin: all that can be refused has been.
     fn ready(self, data: &PreparedData) -> Result<(Setup<'_, M>, Settings, Option<RunPlan>)> {
-        let Trainer { model, loss, optimizer, options, device, seed, memory_limit, settings, plan, .. } =
-            self;
-        let setup = Setup::new(model, &loss, &optimizer, options, device, data, seed)?;
+        let Trainer { model, loss, optimizer, options, device, seed, augment, .. } = self;
+        let Trainer { memory_limit, settings, plan, .. } = self;
+        let setup = Setup::new(model, &loss, &optimizer, options, device, data, seed)?.augment(augment);
         check_target(&data.train(), &setup.preparation)?;
         settings.best_by.check(setup.objective)?;
         // Every shape is compiled now: a mistake shows before anything is written.
@@ -247,7 +254,7 @@ impl Settings {
         plan: Option<RunPlan>,
         callback: &mut dyn Callback,
     ) -> Result<Trained<M>> {
-        let Setup { step, preparation, objective, data, seed } = setup;
+        let Setup { step, preparation, objective, data, seed, .. } = setup;
         let opened = plan.map(|plan| plan.open(preparation, step.layout())).transpose()?;
         let Opened { keeper, point } = opened.unwrap_or_default();
         let Point { position, state, best, seconds, resumed } = point;

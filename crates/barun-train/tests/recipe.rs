@@ -1,5 +1,6 @@
 //! The recipe as a user meets it: defaults, changes, and the exact words of every refusal. [TRAIN-07]
 
+use barun_data::Augment;
 use barun_nn::Hyper;
 use barun_nn::hyper::Value;
 use barun_nn::schedules::Span;
@@ -45,7 +46,7 @@ fn set(assignments: &[&str]) -> Result<Recipe, barun_train::Error> {
 fn images_and_tables_have_defaults_of_their_own() {
     let images = Recipe::for_source("digits").unwrap();
     let table = Recipe::for_source("houses.CSV").unwrap();
-    assert_eq!((images.train.epochs, images.train.batch_size), (Some(10), Some(128)));
+    assert_eq!((images.train.epochs, images.batch_size(9_600)), (Some(10), 128));
     assert_eq!((table.train.epochs, table.train.batch_size), (None, None));
     let models = [&images, &table].map(|recipe| match &recipe.model {
         Model::Mlp { hidden, .. } => ("mlp", hidden.clone()),
@@ -59,6 +60,29 @@ fn images_and_tables_have_defaults_of_their_own() {
 }
 
 #[test]
+fn an_augmentation_is_a_preset_and_what_is_set_over_it() {
+    let read =
+        |augment: &str| Recipe::from_toml(&format!("data.source = 'mnist'\n{augment}"), "r.toml").unwrap();
+    let settings = |recipe: &Recipe| barun_train::build::augment(&recipe.data.augment);
+    assert_eq!(settings(&read("")), Augment::NONE);
+    assert_eq!(settings(&read("data.augment = 'digits'")), Augment::DIGITS);
+    let turned = read("[data.augment]\npreset = 'natural'\nrotate = 5\nflip = 0.0");
+    assert_eq!(settings(&turned), Augment { rotate: 5.0, flip: 0.0, ..Augment::NATURAL });
+    for recipe in [turned, read("data.augment = 'digits'"), read("data.augment.mixup = 0.2")] {
+        assert_eq!(Recipe::from_toml(&recipe.to_toml(), "r.toml").unwrap(), recipe);
+    }
+    assert_eq!(
+        refused("data.augment = \"digit\""),
+        "r.toml:2: `data.augment.preset` is \"digit\", which is not an augmentation; did you mean \"digits\"? \
+         Known: none, digits, natural"
+    );
+    assert_eq!(
+        refused("data.augment.flip = 2"),
+        "r.toml:2: `data.augment.flip` is 2; it must be a chance from 0 to 1"
+    );
+}
+
+#[test]
 fn the_resolved_recipe_writes_every_default_out() {
     let text = Recipe::for_source("digits").unwrap().to_toml();
     assert_eq!(
@@ -67,6 +91,13 @@ fn the_resolved_recipe_writes_every_default_out() {
 source = "digits"
 ignore = []
 normalize = "auto"
+
+[data.augment]
+preset = "none"
+
+[data.images]
+colour = "auto"
+skip_unreadable = false
 
 [data.split]
 train = 0.8
@@ -85,7 +116,6 @@ dropout = 0.0
 
 [train]
 epochs = 10
-batch_size = 128
 loss = "auto"
 seed = 0
 precision = "f32"
@@ -267,7 +297,7 @@ fn an_unknown_key_gets_the_nearest_one() {
     assert_eq!(refused("lr = 0.1"), "r.toml:2: unknown key `lr`; did you mean `train.lr`?");
     assert_eq!(
         refused("data.zebra = 1"),
-        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, normalize, split"
+        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, normalize, augment, images, split"
     );
 }
 
@@ -385,8 +415,9 @@ fn an_unknown_name_gets_the_nearest_one() {
 fn a_missing_key_says_what_it_takes() {
     assert_eq!(
         refusal("train.epochs = 1"),
-        "r.toml: `data.source` is missing; it takes text (the data: `digits`, `mnist`, `fashion-mnist`, `moons`, \
-         `rings`, `xor`, `sine`, `outliers`, or a `.csv` or `.tsv` file)"
+        "r.toml: `data.source` is missing; it takes text (the data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, \
+         `omniglot`, `omniglot-small`, `moons`, `rings`, `xor`, `sine`, `outliers`, a `.csv` or `.tsv` file, a folder of \
+         class folders of images, or a `.zip` of one)"
     );
     assert_eq!(
         refused("model.layers = [{ type = \"conv\" }]"),

@@ -62,7 +62,7 @@
 //! | [`prelude`] | what most programs need | |
 //! | [`engine`] | tensors, gradients, the compiler, sessions | `barun-engine` |
 //! | [`nn`] | layers, activations, initialisers, losses, optimisers, schedules, the compiled step | `barun-nn` |
-//! | `data` | reading, splitting, scaling, loading (feature `data`) | `barun-data` |
+//! | `data` | reading, splitting, scaling, augmenting, loading (feature `data`; `images` adds folders of images, `download` fetching known sets) | `barun-data` |
 //! | `train` | recipes, the trainer, metrics, run folders (feature `train`) | `barun-train` |
 //!
 //! # Two ways of working, one graph
@@ -114,7 +114,8 @@ pub mod prelude {
     pub use crate::feed::{InStep, ToStep};
     #[cfg(feature = "data")]
     pub use barun_data::{
-        Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Split, Standardize, Targets,
+        Augment, Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Split, Standardize,
+        Targets,
     };
 
     #[cfg(feature = "train")]

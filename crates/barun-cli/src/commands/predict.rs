@@ -18,19 +18,22 @@ use crate::{Outcome, output};
 /// INPUT, by what the model was trained on:
 ///   a table: a .csv or .tsv file with the model's columns by name, in any order. A missing column is an error; columns that
 ///   the model does not know are left aside, which is said on standard error; the target column may be there or not;
-///   images: an IDX file of images of the model's size, plain or with .gz;
+///   images: PNG, JPEG and WebP files, or folders of them, which are brought to the model's size; or an IDX file of images
+///   of the model's size, plain or with .gz;
 ///   both: a name of `barun list data`, which is taken whole; or `-`, the same bytes from standard input.
 ///
 /// The answer is CSV on standard output, one line for each row in the order of the input, under a header:
 ///   classes: input, prediction, probability; with --probabilities that of every class too, under `p(CLASS)`;
 ///   numbers: input, prediction, in the target's own unit.
-/// `input` is the row's number, from 1; with several INPUTs it follows the input's name and a colon.
+/// `input` is the row's number, from 1; with several INPUTs it follows the input's name and a colon. Of an image file it
+/// is the path.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "\
 Examples:
   barun predict runs/houses-mlp-1 new-houses.csv
   barun predict runs/mnist-cnn-1 t10k-images-idx3-ubyte.gz --json
+  barun predict runs/pets-cnn-1 rex.jpg holidays/
   barun predict runs/houses-mlp-1 a.csv b.csv --out answers.csv
   head -3 new-flowers.csv | barun predict runs/flowers-mlp-1 - --probabilities
 
@@ -40,7 +43,7 @@ pub struct Predict {
     /// A run folder or a model file
     model: PathBuf,
 
-    /// Tables, IDX files of images, names of data sets, or - for standard input
+    /// Tables, image files, folders of them, IDX files, names of data sets, or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 

@@ -17,8 +17,9 @@ use crate::{Outcome, output};
 
 /// Train a network
 ///
-/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, or a .csv or
-/// .tsv file with a header. `barun list keys` shows everything a recipe can say.
+/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, a .csv or
+/// .tsv file with a header, or a folder (or its .zip) with a folder of images for each class. `barun list keys` shows
+/// everything a recipe can say.
 ///
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
@@ -29,6 +30,7 @@ Examples:
   barun train digits
   barun train houses.csv --target price --epochs 100
   barun train mnist --model cnn --epochs 3 --data-dir ~/data --out runs/digits-by-cnn
+  barun train pets --model cnn --augment natural --image-size 64
   barun train recipe.toml --set train.lr=3e-4 --set model.hidden=[256,128]
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 

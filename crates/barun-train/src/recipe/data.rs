@@ -1,14 +1,17 @@
 //! `[data]`: what to train on, and how it is divided and scaled.
 
+use super::augment::Augment;
 use super::declare::{names, section};
+use super::images::Images;
 use super::rules::{NOT_EMPTY, POSITIVE_SHARE, SHARE};
 use super::setting::Fallback::{Inside, Is, Required};
 
 section! {
     /// `[data]`: what to train on.
     pub struct Data {
-        /// The data: `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, or a `.csv` or
-        /// `.tsv` file. A relative path starts at the working folder.
+        /// The data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, `omniglot`, `omniglot-small`, `moons`, `rings`, `xor`,
+        /// `sine`, `outliers`, a `.csv` or `.tsv` file, a folder of class folders of images, or a `.zip` of one. A relative
+        /// path starts at the working folder.
         source: String = Required, NOT_EMPTY;
         /// The column of a table to predict. Not given: the last one.
         target: Option<String> = Is(|_| None);
@@ -16,6 +19,10 @@ section! {
         ignore: Vec<String> = Is(|_| Vec::new());
         /// How inputs are scaled; fitted on the training part alone.
         normalize: Normalize = Is(|_| Normalize::Auto);
+        /// How training images are varied.
+        augment: Augment = Inside;
+        /// How images are read.
+        images: Images = Inside;
         /// How the rows are divided.
         split: Split = Inside;
     }

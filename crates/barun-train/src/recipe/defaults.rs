@@ -1,8 +1,13 @@
 //! The defaults that depend on the kind of data. The others stand at their key.
 
+use std::path::Path;
+
+use barun_data::Augment;
+
+use super::augment::Preset;
 use super::running::BestBy;
 
-/// What the data is made of, as far as its name tells.
+/// What the data is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Images.
@@ -12,10 +17,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of the data called `source`. Looks at the name only.
+    /// The kind of the data called `source`, by its name; a folder is one of images.
     pub fn of(source: &str) -> Kind {
+        let path = Path::new(source);
+        let is_archive = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
         match source {
-            "digits" | "mnist" | "fashion-mnist" => Kind::Images,
+            "digits" | "mnist" | "fashion-mnist" | "cifar10" | "omniglot" | "omniglot-small" => Kind::Images,
+            _ if is_archive || path.is_dir() => Kind::Images,
             _ => Kind::Table,
         }
     }
@@ -29,17 +37,35 @@ impl Kind {
 }
 
 /// Defaults of one kind of data.
+#[derive(Clone, Debug)]
 pub struct Defaults {
     pub(crate) model: &'static str,
     pub(crate) hidden: &'static [usize],
     pub(crate) epochs: Option<usize>,
-    pub(crate) batch_size: Option<usize>,
+    pub(crate) largest_batch: usize,
     pub(crate) optimizer: &'static str,
     /// Where the default of an optimiser's setting is not the library's: optimiser, setting, value.
     pub(crate) settings: &'static [(&'static str, &'static str, f64)],
     pub(crate) best_by: BestBy,
     pub(crate) train_share: f64,
     pub(crate) test_share: f64,
+    pub(crate) augment: Augment,
+}
+
+impl Defaults {
+    /// With the augmentation of a preset; an unknown one is refused where it is read.
+    pub(crate) fn varied_by(&self, preset: &str) -> Defaults {
+        let known = Preset::ALL.iter().find(|known| known.name() == preset);
+        Defaults { augment: known.map_or(Augment::NONE, |known| known.settings()), ..self.clone() }
+    }
+
+    /// The rows of a step, of so many training rows: a power of two, 16 at least, that makes at least four steps of an
+    /// epoch. With smaller batches a small table is learned by heart before the validation part has been looked at twice.
+    pub(crate) fn batch_size_for(&self, rows: usize) -> usize {
+        let wanted = (rows / 4).clamp(16, self.largest_batch);
+        let power = wanted.next_power_of_two();
+        if power > wanted { power / 2 } else { power }.min(rows.max(1))
+    }
 }
 
 /// Ten epochs of this train the drawn digits above 0.97 test accuracy well within a minute on two cores.
@@ -47,12 +73,13 @@ pub(crate) const IMAGES: Defaults = Defaults {
     model: "mlp",
     hidden: &[512, 256],
     epochs: Some(10),
-    batch_size: Some(128),
+    largest_batch: 128,
     optimizer: "adam",
     settings: &[("sgd", "lr", 0.1), ("momentum", "lr", 0.01), ("nesterov", "lr", 0.01)],
     best_by: BestBy::Auto,
     train_share: 0.8,
     test_share: 0.1,
+    augment: Augment::NONE,
 };
 
 /// Tables are small: a larger test part, so that a number means something; weights that decay by a
@@ -62,7 +89,7 @@ pub(crate) const TABLES: Defaults = Defaults {
     model: "tabular",
     hidden: &[64, 64],
     epochs: None,
-    batch_size: None,
+    largest_batch: 256,
     optimizer: "adamw",
     settings: &[
         ("sgd", "lr", 0.1),
@@ -75,6 +102,7 @@ pub(crate) const TABLES: Defaults = Defaults {
     best_by: BestBy::Loss,
     train_share: 0.7,
     test_share: 0.2,
+    augment: Augment::NONE,
 };
 
 /// Rows that a table's training sees in all, as long as that is 10 epochs at least and 100 at most.
@@ -85,14 +113,6 @@ pub(crate) fn epochs_for(rows: usize) -> usize {
     (TABLE_SAMPLES / rows.max(1)).clamp(10, 100)
 }
 
-/// The rows of a step for a table of so many training rows: a power of two from 16 to 256 that makes at least four steps of
-/// an epoch. With smaller batches a small table is learned by heart before the validation part has been looked at twice.
-pub(crate) fn batch_size_for(rows: usize) -> usize {
-    let wanted = (rows / 4).clamp(16, 256);
-    let power = wanted.next_power_of_two();
-    if power > wanted { power / 2 } else { power }.min(rows.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,11 +120,12 @@ mod tests {
     #[test]
     fn a_table_of_any_size_has_batches_that_fit_and_epochs_that_end() {
         for rows in (1..2_000).chain([20_000, 1_000_000, 100_000_000]) {
-            let batch = batch_size_for(rows);
+            let batch = TABLES.batch_size_for(rows);
             assert!(batch >= 1 && batch <= rows.min(256), "{rows} rows in batches of {batch}");
             assert!((10..=100).contains(&epochs_for(rows)), "{rows} rows");
         }
-        assert_eq!((batch_size_for(105), batch_size_for(600), batch_size_for(20_000)), (16, 128, 256));
+        assert_eq!([105, 600, 20_000].map(|rows| TABLES.batch_size_for(rows)), [16, 128, 256]);
+        assert_eq!([10, 100, 60_000].map(|rows| IMAGES.batch_size_for(rows)), [10, 16, 128]);
         assert_eq!((epochs_for(10_000), epochs_for(20_000), epochs_for(1_000_000)), (100, 50, 10));
     }
 }

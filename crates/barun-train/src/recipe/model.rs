@@ -54,21 +54,21 @@ tagged! {
             /// How the first weights are drawn.
             init: Init = Is(|_| Init::Auto);
         },
-        /// A few 3x3 convolutions, one pooling, one hidden layer: the usual small network for small images.
+        /// 3x3 convolutions in pairs with a pooling after each, and a hidden layer: the usual small network for small images.
         "cnn" => Cnn {
-            /// The channels of each convolution.
+            /// The channels of each convolution; after every second one, and after the last, comes a pooling.
             channels: Vec<usize> = Is(|_| vec![32, 64]), EACH_AT_LEAST_ONE;
-            /// The width of each hidden layer after the pooling.
+            /// The width of each hidden layer after the last pooling.
             hidden: Vec<usize> = Is(|_| vec![128]), EACH_AT_LEAST_ONE;
             /// What follows each layer.
             activation: Activation = Is(|_| Activation::of(Relu::default()));
-            /// How the first weights are drawn. `he_normal` starts this network too loud: the pooling keeps the largest of
-            /// four values, and dropout raises what it keeps.
+            /// How the first weights are drawn. Without batch normalisation `he_normal` starts this network too loud: the
+            /// pooling keeps the largest of four values, and dropout raises what it keeps.
             init: Init = Is(|_| Init::LecunUniform);
             /// Batch normalisation before each activation.
-            batch_norm: bool = Is(|_| false);
-            /// The share silenced in each training step after the pooling; after a hidden layer twice that, at most 0.5.
-            dropout: f64 = Is(|_| 0.25), BELOW_ONE;
+            batch_norm: bool = Is(|_| true);
+            /// The share silenced in each training step after a pooling; after a hidden layer twice that, at most 0.5.
+            dropout: f64 = Is(|_| 0.3), BELOW_ONE;
         },
         /// ResNet-18 as used for images of 32 by 32: a 3x3 stem without pooling. He et al., 2016.
         "resnet18" => ResNet18 {

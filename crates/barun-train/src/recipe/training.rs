@@ -5,7 +5,6 @@ use barun_nn::optimizers::{AnyOptimizer, Clip};
 
 use super::chosen::{Chosen, LossChoice, Scheduled};
 use super::declare::{names, section};
-use super::defaults::{batch_size_for, epochs_for};
 use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, NOT_NEGATIVE, POSITIVE_IF_GIVEN};
 use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
@@ -16,8 +15,9 @@ section! {
         /// How many times each training row is seen. Not given: as many as the rows of a table ask for, 100 for up to
         /// 10,000, then fewer, down to 10.
         epochs: Option<usize> = Is(|d| d.epochs), AT_LEAST_ONE_IF_GIVEN;
-        /// How many rows one step learns from. Not given: as many as the rows of a table ask for, from 16 to 256.
-        batch_size: Option<usize> = Is(|d| d.batch_size), AT_LEAST_ONE_IF_GIVEN;
+        /// How many rows one step learns from. Not given: as many as the training rows ask for, from 16 to 128 images, or
+        /// to 256 rows of a table.
+        batch_size: Option<usize> = Is(|_| None), AT_LEAST_ONE_IF_GIVEN;
         /// What is minimised: `auto` is `cross_entropy` for classes and `mse` for numbers.
         loss: LossChoice = Is(|_| LossChoice::Auto);
         /// The seed of everything random in training: first weights, shuffles, dropout.
@@ -49,18 +49,6 @@ section! {
         early_stopping: EarlyStopping = Inside;
         /// How often the state is written.
         checkpoint: Checkpoint = Inside;
-    }
-}
-
-impl Train {
-    /// The epochs over so many training rows.
-    pub fn epochs(&self, rows: usize) -> usize {
-        self.epochs.unwrap_or_else(|| epochs_for(rows))
-    }
-
-    /// The rows of a step, of so many training rows.
-    pub fn batch_size(&self, rows: usize) -> usize {
-        self.batch_size.unwrap_or_else(|| batch_size_for(rows))
     }
 }
 

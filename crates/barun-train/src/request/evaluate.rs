@@ -25,7 +25,7 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
         }
         None => {
             let source = recipe.data.source.clone();
-            let dataset = data::open(&recipe, &source, &request.machine)?;
+            let dataset = data::open_for(predictor.preparation(), &recipe, &source, &request.machine)?;
             let split = dataset.clone().split(data::split(&recipe.data.split))?;
             let (part, rows) = match request.part {
                 Part::Train => ("train", split.train()),
@@ -59,7 +59,7 @@ fn other_data(
             let features = columns_in_order(dataset.features(), &schema.features, source)?;
             Ok(Dataset::new(dataset.name(), features, dataset.targets().clone())?)
         }
-        None => data::open(recipe, source, machine),
+        None => data::open_for(preparation, recipe, source, machine),
     }
 }
 

@@ -3,6 +3,8 @@
 mod data;
 mod evaluate;
 mod export;
+#[cfg(feature = "images")]
+mod gallery;
 mod memory;
 mod predict;
 mod resume;
@@ -11,6 +13,8 @@ mod train;
 
 pub use evaluate::evaluate;
 pub use export::export;
+#[cfg(feature = "images")]
+pub use gallery::{GalleryReport, GalleryRequest, gallery};
 pub use memory::memory_of;
 pub use predict::predict;
 pub use resume::resume;
@@ -21,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use barun_data::OpenOptions;
 use barun_engine::{Device, DeviceOptions};
 
 use crate::error::Result;
@@ -33,6 +38,10 @@ pub struct Machine {
     pub threads: Option<usize>,
     /// Where known data sets are looked for before they are downloaded.
     pub data_dir: Option<PathBuf>,
+    /// Nothing is fetched.
+    pub offline: bool,
+    /// Who is told what takes long, and what reading data has decided; not given: nobody.
+    pub tell: Option<fn(&str)>,
     /// Set to true when the user wants to stop: the command ends at the next step, its state saved.
     pub stop: Arc<AtomicBool>,
 }
@@ -107,7 +116,7 @@ pub enum Part {
 pub struct PredictRequest {
     /// A run folder or a model file.
     pub model: PathBuf,
-    /// Tables, IDX files of images, or names of data sets.
+    /// Tables, IDX files of images, image files or folders of them, or names of data sets.
     pub inputs: Vec<PathBuf>,
     /// With what.
     pub machine: Machine,
@@ -150,6 +159,16 @@ impl ExportFormat {
 }
 
 impl Machine {
+    /// How known data is opened here.
+    fn open_options(&self) -> OpenOptions {
+        OpenOptions {
+            data_dir: self.data_dir.clone(),
+            offline: self.offline,
+            tell: self.tell.unwrap_or(|_| ()),
+            ..OpenOptions::default()
+        }
+    }
+
     /// The device to compute on.
     fn device(&self) -> Result<Device> {
         match self.threads {

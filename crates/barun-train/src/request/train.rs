@@ -85,11 +85,12 @@ pub(super) fn trainer(
     let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer((*recipe.train.optimizer).clone())
         .schedule(build::schedule(&recipe.train.schedule))
-        .epochs(recipe.train.epochs(rows))
-        .batch_size(recipe.train.batch_size(rows))
+        .epochs(recipe.epochs(rows))
+        .batch_size(recipe.batch_size(rows))
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
         .options(build::step_options(&recipe.train))
+        .augment(build::augment(&recipe.data.augment))
         .device(machine.device()?)
         .name(recipe.model.name());
     Ok(match recipe.train.max_seconds {
@@ -101,7 +102,7 @@ pub(super) fn trainer(
 
 /// Whether the settings leave steps to take.
 fn check_steps(recipe: &Recipe, rows: usize) -> Result<()> {
-    let (batch, epochs) = (recipe.train.batch_size(rows), recipe.train.epochs(rows));
+    let (batch, epochs) = (recipe.batch_size(rows), recipe.epochs(rows));
     if batch > rows {
         return Err(Error::Setting {
             path: "train.batch_size",
