@@ -1,12 +1,14 @@
 //! How numbers are distributed: counts in bins of one width, with what bins do not tell.
 
+use serde::{Deserialize, Serialize};
+
 /// So many bins a histogram has.
 pub const BINS: usize = 40;
 
 /// Counts in [`BINS`] bins of one width from the smallest to the largest finite number, which lies in the last.
 ///
 /// Numbers that are not finite are counted apart. Of numbers that are all the same, or of none, there is one bin.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// The smallest number.
     pub low: f64,

@@ -19,7 +19,6 @@ pub(crate) fn short(number: f64) -> String {
 }
 
 /// A number as it stands at an axis whose ticks are `step` apart.
-#[cfg(any(feature = "report", feature = "terminal"))]
 pub(crate) fn at_axis(number: f64, step: f64) -> String {
     let magnitude = number.abs().max(step.abs());
     if number == 0.0 {
@@ -34,7 +33,6 @@ pub(crate) fn at_axis(number: f64, step: f64) -> String {
 }
 
 /// `12,345`.
-#[cfg(any(feature = "report", feature = "terminal"))]
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -59,7 +57,6 @@ mod tests {
         );
     }
 
-    #[cfg(any(feature = "report", feature = "terminal"))]
     #[test]
     fn at_an_axis_numbers_have_the_decimals_of_the_step() {
         assert_eq!([0.0, 0.25, 0.5].map(|number| at_axis(number, 0.05)), ["0", "0.25", "0.50"]);

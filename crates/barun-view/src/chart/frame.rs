@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::scale::Axis;
 use crate::markup::{escaped, shortened, width_em};
+use crate::scale::Axis;
 
 /// Pixels of letters; the page scales the whole picture.
 const FONT: f64 = 11.0;

@@ -1,9 +1,9 @@
 //! How numbers are distributed, now and before.
 
 use super::frame::{Entry, Frame, Labels};
-use super::scale::{Axis, Scale};
 use crate::Histogram;
 use crate::number::{short, thousands};
+use crate::scale::{Axis, Scale};
 
 /// A small histogram, in front of an earlier one where there is one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,8 +92,7 @@ mod tests {
     fn now_is_bars_and_before_a_line() {
         let now = Histogram::of((0..100).map(|number| f64::from(number) / 50.0));
         let before = Histogram::of((0..100).map(|number| f64::from(number) / 100.0));
-        let svg =
-            HistogramChart { title: "w".into(), now, before: Some(("start".into(), before)) }.svg();
+        let svg = HistogramChart { title: "w".into(), now, before: Some(("start".into(), before)) }.svg();
         assert_eq!(svg.matches("data-tip").count(), 40);
         assert_eq!(svg.matches("<path class=\"line before\"").count(), 1);
     }

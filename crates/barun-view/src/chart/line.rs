@@ -1,8 +1,8 @@
 //! A figure over epochs or steps, of one or several parts.
 
 use super::frame::{Entry, Frame, Labels, width_of};
-use super::scale::{Axis, Scale};
 use crate::number::short;
+use crate::scale::{Axis, Scale};
 
 /// Curves over one axis.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,7 +89,8 @@ impl LineChart {
 
     /// Invisible columns under the pointer that say the values there.
     fn draw_columns(&self, frame: &mut Frame) {
-        let mut all: Vec<f64> = self.series.iter().flat_map(|series| &series.points).map(|(x, _)| *x).collect();
+        let mut all: Vec<f64> =
+            self.series.iter().flat_map(|series| &series.points).map(|(x, _)| *x).collect();
         all.retain(|x| x.is_finite());
         all.sort_by(f64::total_cmp);
         all.dedup();

@@ -22,7 +22,6 @@ mod heat;
 mod histogram;
 mod line;
 mod reliability;
-mod scale;
 mod scatter;
 
 pub use bars::BarChart;
@@ -30,7 +29,6 @@ pub use heat::HeatMap;
 pub use histogram::HistogramChart;
 pub use line::{LineChart, Mark, Series};
 pub use reliability::{ReliabilityBin, ReliabilityChart};
-pub use scale::Scale;
 pub use scatter::{Guide, ScatterChart};
 
 /// A chart of any kind.

@@ -1,8 +1,8 @@
 //! Whether probabilities are what they say: of the rows of which a model is 80 % sure, are 80 % right?
 
 use super::frame::{Entry, Frame, Labels};
-use super::scale::{Axis, Scale};
 use crate::number::thousands;
+use crate::scale::{Axis, Scale};
 
 /// Bins of rows by how sure the model was of them. DeGroot and Fienberg, 1983, "The comparison and evaluation of
 /// forecasters".

@@ -1,8 +1,8 @@
 //! A cloud of points: predicted over actual numbers, or how far they are apart.
 
 use super::frame::{Frame, Labels};
-use super::scale::{Axis, Scale};
 use crate::number::short;
+use crate::scale::{Axis, Scale};
 
 /// Points, and a line where they would lie if all were well.
 #[derive(Clone, Debug, Default, PartialEq)]

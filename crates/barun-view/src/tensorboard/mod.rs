@@ -103,8 +103,7 @@ impl EventFile {
     /// A text, which may be Markdown.
     pub fn text(&mut self, step: u64, tag: &str, text: &str) -> io::Result<()> {
         let shape = Shape { dim: vec![Size { size: 1 }] };
-        let tensor =
-            TensorProto { dtype: STRINGS, tensor_shape: Some(shape), string_val: vec![text.into()] };
+        let tensor = TensorProto { dtype: STRINGS, tensor_shape: Some(shape), string_val: vec![text.into()] };
         self.summary(step, tag, summary_value::What::Tensor(tensor), Some(plugin("text", Vec::new())))
     }
 
@@ -121,11 +120,14 @@ impl EventFile {
             hparams: set.iter().map(|(name, parameter)| (name.clone(), value(parameter))).collect(),
             start_time_secs: seconds_now(),
         };
-        let content =
-            HyperParameters { version: 0, data: Some(hyper_parameters::Data::SessionStart(start)) };
+        let content = HyperParameters { version: 0, data: Some(hyper_parameters::Data::SessionStart(start)) };
         let metadata = plugin("hparams", content.encode_to_vec());
         // What counts is in the metadata; the tensor is what newer readers ask for besides.
-        let empty = TensorProto { dtype: 1, tensor_shape: Some(Shape { dim: vec![Size { size: 0 }] }), string_val: vec![] };
+        let empty = TensorProto {
+            dtype: 1,
+            tensor_shape: Some(Shape { dim: vec![Size { size: 0 }] }),
+            string_val: vec![],
+        };
         self.summary(0, "_hparams_/session_start_info", summary_value::What::Tensor(empty), Some(metadata))
     }
 

@@ -23,7 +23,7 @@ const TICKS: f64 = 5.0;
 
 /// An axis: which numbers it shows, and its ticks.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     is_log: bool,
