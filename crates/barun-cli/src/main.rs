@@ -34,6 +34,7 @@ struct Cli {
 enum Command {
     Train(commands::train::Train),
     Resume(commands::resume::Resume),
+    Check(commands::check::Check),
     Memory(commands::memory::Memory),
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Train(train) => train.run(),
         Command::Resume(resume) => resume.run(),
+        Command::Check(check) => check.run(),
         Command::Memory(memory) => memory.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),

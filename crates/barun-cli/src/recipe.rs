@@ -21,8 +21,36 @@ pub struct RecipeArguments {
     target: Option<String>,
 
     /// A column of a table to leave out; may be repeated
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, visible_alias = "drop", value_name = "COLUMN")]
     ignore: Vec<String>,
+
+    /// How rows are divided: auto, random, stratified or time
+    #[arg(long, value_name = "METHOD")]
+    split: Option<String>,
+
+    /// A column of a table whose rows with the same value stay in one part
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
+
+    /// A column of a table with numbers or dates: the earliest rows train, the latest test
+    #[arg(long, value_name = "COLUMN")]
+    time: Option<String>,
+
+    /// A column of a table that says train, valid or test of each row
+    #[arg(long, value_name = "COLUMN")]
+    part_column: Option<String>,
+
+    /// Data that is the valid part
+    #[arg(long, value_name = "DATA")]
+    valid_data: Option<String>,
+
+    /// Data that is the test part
+    #[arg(long, value_name = "DATA")]
+    test_data: Option<String>,
+
+    /// Cross-validation: train so many times, each time with another part of the rows to judge by
+    #[arg(long, value_name = "K")]
+    folds: Option<u64>,
 
     /// A model by name, in place of the recipe's [model]
     #[arg(long, value_name = "NAME")]
@@ -66,6 +94,12 @@ impl RecipeArguments {
             ("data.target", "--target", &self.target),
             ("model", "--model", &self.model),
             ("train.precision", "--precision", &self.precision),
+            ("data.split.method", "--split", &self.split),
+            ("data.split.group", "--group", &self.group),
+            ("data.split.time", "--time", &self.time),
+            ("data.split.part", "--part-column", &self.part_column),
+            ("data.valid_source", "--valid-data", &self.valid_data),
+            ("data.test_source", "--test-data", &self.test_data),
         ];
         for (key, argument, text) in texts {
             if let Some(text) = text {
@@ -79,6 +113,7 @@ impl RecipeArguments {
             ("train.epochs", "--epochs", self.epochs),
             ("train.early_stopping.patience", "--patience", self.patience),
             ("train.seed", "--seed", self.seed),
+            ("data.split.folds", "--folds", self.folds),
         ];
         for (key, argument, number) in numbers {
             if let Some(number) = number {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::keys::{Groups, Times};
 use crate::open::OpenOptions;
 use crate::split::{Split, SplitData};
 use crate::table::Schema;
@@ -165,7 +166,10 @@ pub struct Dataset {
     name: String,
     features: Arc<Features>,
     targets: Arc<Targets>,
-    given_test: Option<Range<usize>>,
+    pub(crate) groups: Option<Arc<Groups>>,
+    pub(crate) times: Option<Arc<Times>>,
+    pub(crate) given_valid: Arc<[usize]>,
+    pub(crate) given_test: Arc<[usize]>,
 }
 
 impl Dataset {
@@ -200,7 +204,10 @@ impl Dataset {
                 name,
                 features: Arc::new(features),
                 targets: Arc::new(targets),
-                given_test: None,
+                groups: None,
+                times: None,
+                given_valid: Arc::default(),
+                given_test: Arc::default(),
             }),
         }
     }
@@ -214,8 +221,63 @@ impl Dataset {
             let problem = format!("the test part {test:?} does not lie within its {} samples", self.len());
             return Err(Error::Inconsistent { name: self.name, problem });
         }
-        self.given_test = Some(test);
+        self.given_test = test.collect();
         Ok(self)
+    }
+
+    /// Takes the parts from a column that says `train`, `valid` or `test` of each sample. Without `valid` in it every
+    /// split cuts a valid part from the training samples, and without `test` a test part.
+    ///
+    /// # Errors
+    /// Another cell; no sample to train on; another number of cells than samples.
+    pub fn with_part_column(mut self, column: &str, cells: &[String]) -> Result<Dataset> {
+        self.check_cells(column, cells)?;
+        let (mut valid, mut test) = (Vec::new(), Vec::new());
+        for (row, cell) in cells.iter().enumerate() {
+            match cell.trim().to_lowercase().as_str() {
+                "train" | "training" => {}
+                "valid" | "validation" | "val" => valid.push(row),
+                "test" => test.push(row),
+                _ => {
+                    let (column, value) = (column.to_string(), cell.clone());
+                    return Err(Error::NotAPart { column, row: row + 1, value });
+                }
+            }
+        }
+        if valid.len() + test.len() == self.len() {
+            return Err(Error::NothingToTrainOn { column: column.to_string() });
+        }
+        (self.given_valid, self.given_test) = (valid.into(), test.into());
+        Ok(self)
+    }
+
+    /// Keeps samples with the same cell in one part: those of a patient, a site, a session.
+    ///
+    /// # Errors
+    /// Another number of cells than samples.
+    pub fn with_groups(mut self, column: &str, cells: &[String]) -> Result<Dataset> {
+        self.check_cells(column, cells)?;
+        self.groups = Some(Arc::new(Groups::new(column, cells)));
+        Ok(self)
+    }
+
+    /// Gives each sample its moment, so that splits can make the future the test. Cells are numbers, or dates such as
+    /// `2024-05-31` and `2024-05-31 18:30:00`.
+    ///
+    /// # Errors
+    /// A cell that is neither; another number of cells than samples.
+    pub fn with_times(mut self, column: &str, cells: &[String]) -> Result<Dataset> {
+        self.check_cells(column, cells)?;
+        self.times = Some(Arc::new(Times::new(column, cells)?));
+        Ok(self)
+    }
+
+    fn check_cells(&self, column: &str, cells: &[String]) -> Result<()> {
+        if cells.len() == self.len() {
+            return Ok(());
+        }
+        let problem = format!("column '{column}' has {} cells for {} samples", cells.len(), self.len());
+        Err(Error::Inconsistent { name: self.name.clone(), problem })
     }
 
     /// What the data set is called.
@@ -254,9 +316,24 @@ impl Dataset {
         &self.targets
     }
 
-    /// The samples that were published as the test part (the 10,000 of MNIST), if any.
-    pub fn given_test(&self) -> Option<Range<usize>> {
-        self.given_test.clone()
+    /// The samples that came as the test part (the 10,000 of MNIST), ascending; none where none did.
+    pub fn given_test(&self) -> &[usize] {
+        &self.given_test
+    }
+
+    /// The samples that came as the valid part, ascending; none where none did.
+    pub fn given_valid(&self) -> &[usize] {
+        &self.given_valid
+    }
+
+    /// The groups that no split divides.
+    pub fn groups(&self) -> Option<&Groups> {
+        self.groups.as_deref()
+    }
+
+    /// The moments along which a split cuts.
+    pub fn times(&self) -> Option<&Times> {
+        self.times.as_deref()
     }
 
     /// Column names, target and classes, to be kept with a model; `None` for images.
@@ -275,6 +352,16 @@ impl Dataset {
     /// When the fractions are wrong or a part would be empty; see [`Split`].
     pub fn split(self, split: Split) -> Result<SplitData> {
         SplitData::cut(self, split)
+    }
+
+    /// Cuts the samples `k` times for cross-validation: each sample is in the test part of exactly one split, and what
+    /// is left of a split is divided into train and valid in their proportion. A test part that came with the data stays
+    /// out of all of them.
+    ///
+    /// # Errors
+    /// As [`split`](Dataset::split); fewer than 2 folds or more than samples or groups; folds of data cut by time.
+    pub fn folds(self, k: usize, split: Split) -> Result<Vec<SplitData>> {
+        SplitData::folds(self, k, split)
     }
 
     /// The same samples with other features or targets of the same length; for scaling.

@@ -192,6 +192,56 @@ pub enum Error {
     #[error("a stratified split needs classes, but '{target}' holds numbers; use Split::random")]
     StratifiedValues { target: String },
 
+    #[error(
+        "class '{class}' has {rows} rows, too few for a stratified split into {parts} parts: get more of them, remove the class, or divide at random"
+    )]
+    RareClass { class: String, rows: usize, parts: usize },
+
+    #[error(
+        "column '{column}' has {groups} groups, too few for {parts} parts of whole groups: ask for fewer parts (a share of 0), or divide by another column"
+    )]
+    TooFewGroups { column: String, groups: usize, parts: usize },
+
+    #[error("a split by time needs a column of times, and the data has none: name one (--time COLUMN)")]
+    NoTimes,
+
+    #[error(
+        "'{time}' and '{group}' cannot both divide the rows: a group may reach from the past into the future; name one of them"
+    )]
+    TimesAndGroups { time: String, group: String },
+
+    #[error(
+        "column '{column}', row {row}: '{value}' is neither a number nor a date like 2024-05-31 or 2024-05-31 18:30:00; correct it, or divide by another column"
+    )]
+    NotATime { column: String, row: usize, value: String },
+
+    #[error("column '{column}', row {row}: '{value}' is no part; write train, valid or test")]
+    NotAPart { column: String, row: usize, value: String },
+
+    #[error("column '{column}' leaves nothing to train on: mark some rows as train")]
+    NothingToTrainOn { column: String },
+
+    #[error("{folds} folds of {samples} samples; choose between 2 and {most}")]
+    FoldCount { folds: usize, samples: usize, most: usize },
+
+    #[error(
+        "cross-validation of data cut by time would train on the future: leave out the folds or the column of times"
+    )]
+    FoldsOfTime,
+
+    #[error(
+        "the data brings its own valid part, so its rows cannot be divided into folds: leave out the folds or the part"
+    )]
+    FoldsOfGiven,
+
+    #[error(
+        "the rows cannot be divided by '{column}': it is the target; name another column, or another target"
+    )]
+    DividesByTarget { column: String },
+
+    #[error("{name} has no columns by which rows could be divided, so there is no '{column}'")]
+    NoColumns { name: String, column: String },
+
     #[error("the target '{target}' holds classes; only numbers can be standardised")]
     TargetIsClasses { target: String },
 

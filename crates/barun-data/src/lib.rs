@@ -22,9 +22,12 @@
 
 mod dataset;
 pub mod digits;
+mod divide;
 mod error;
 pub mod idx;
 mod input;
+pub mod integrity;
+mod keys;
 mod loader;
 mod mnist;
 mod normalize;
@@ -36,12 +39,14 @@ pub mod table;
 pub mod toy;
 
 pub use dataset::{Dataset, Features, FeaturesRef, Sample, Target, Targets, one_hot};
+pub use divide::{DividingColumns, GivenPart};
 pub use error::{Error, Result};
 pub use input::STANDARD_INPUT;
+pub use keys::{Groups, Times};
 pub use loader::{Batch, BatchFeatures, BatchTargets, Batches, LastBatch, Loader, LoaderOptions, Order};
 pub use normalize::{Fitted, MinMax, Scaling, ScalingKind, Scope, Standardize};
 pub use open::{OpenOptions, SOURCES, about};
 pub use prepared::{Part, PreparedData};
-pub use split::{Method, Split, SplitData};
+pub use split::{Copies, Method, Split, SplitData};
 pub use suggest::Suggestion;
 pub use table::{PredictionRows, Schema, TargetKind};

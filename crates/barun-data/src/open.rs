@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
+use crate::divide::DividingColumns;
 use crate::error::{Error, Result};
 use crate::suggest::Suggestion;
 use crate::table::{self, TableOptions, TargetKind};
@@ -40,6 +41,8 @@ pub struct OpenOptions {
     pub target_kind: TargetKind,
     /// Tables: columns to leave out, such as row numbers and names.
     pub ignore: Vec<String>,
+    /// Tables: columns by which rows are divided, which are left out as well.
+    pub divide: DividingColumns,
     /// Drawn data (`digits`, `moons`, ...): the seed. Default 0.
     pub seed: u64,
     /// Drawn data: how many samples. Default: 12,000 digits, 1,000 of the others.
@@ -55,6 +58,10 @@ impl OpenOptions {
     pub fn open(&self, source: impl AsRef<Path>) -> Result<Dataset> {
         let source = source.as_ref();
         let seed = self.seed;
+        if let (true, Some(column)) = (is_named(source), self.divide.names().first()) {
+            let name = source.display().to_string();
+            return Err(Error::NoColumns { name, column: column.to_string() });
+        }
         match source.to_str().unwrap_or_default() {
             "digits" => digits::dataset(self.samples.unwrap_or(digits::DEFAULT_SAMPLES), seed),
             "mnist" => mnist::mnist(&self.data_dir()),
@@ -81,9 +88,16 @@ impl OpenOptions {
         let options = TableOptions {
             target: self.target.clone(),
             target_kind: self.target_kind,
-            ignore: self.ignore.clone(),
+            ignore: self
+                .ignore
+                .iter()
+                .map(String::as_str)
+                .chain(self.divide.names())
+                .map(str::to_string)
+                .collect(),
         };
-        table::read(path, &options)
+        let dataset = table::read(path, &options)?;
+        if self.divide.is_empty() { Ok(dataset) } else { self.divide.attach(dataset, path) }
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -95,6 +109,10 @@ impl OpenOptions {
     fn toy_samples(&self) -> usize {
         self.samples.unwrap_or(toy::DEFAULT_SAMPLES)
     }
+}
+
+fn is_named(source: &Path) -> bool {
+    source.to_str().is_some_and(|name| SOURCES.contains(&name))
 }
 
 /// A file in the same folder whose name is nearly the one asked for.

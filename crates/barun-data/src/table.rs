@@ -15,6 +15,8 @@
 //!
 //! A model remembers its columns as a [`Schema`], and [`Schema::read`] reads rows for prediction by column name.
 
+mod keys;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -24,6 +26,8 @@ use crate::dataset::{Dataset, Features, Targets};
 use crate::error::{Error, Result};
 use crate::input;
 use crate::suggest::Suggestion;
+
+pub use keys::texts;
 
 /// The most different whole numbers that are taken for classes.
 const MOST_INTEGER_CLASSES: usize = 20;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use barun_data::integrity;
 use serde_json::Value;
 
 use crate::error::Result;
@@ -26,6 +27,11 @@ use crate::report::TrainReport;
 /// }
 /// ```
 pub trait Callback: Send {
+    /// The data has been checked; nothing is trained yet.
+    fn on_check(&mut self, _report: &integrity::Report) -> Result<()> {
+        Ok(())
+    }
+
     /// Everything is ready; the first step comes next. What was remembered of an earlier run is over.
     fn on_start(&mut self, _event: &Start<'_>) -> Result<()> {
         Ok(())
@@ -130,6 +136,10 @@ pub struct EpochEnd<'a> {
 
 /// Several callbacks as one: all are told, and the first that wants to stop gives the reason.
 impl Callback for Vec<Box<dyn Callback + '_>> {
+    fn on_check(&mut self, report: &integrity::Report) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_check(report))
+    }
+
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_start(event))
     }
@@ -158,6 +168,10 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
 
 /// A callback that somebody else keeps.
 impl<C: Callback + ?Sized> Callback for &mut C {
+    fn on_check(&mut self, report: &integrity::Report) -> Result<()> {
+        (**self).on_check(report)
+    }
+
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         (**self).on_start(event)
     }

@@ -301,6 +301,14 @@ pub enum Error {
         /// The missing column.
         target: String,
     },
+    /// The counts of looks at test parts are damaged.
+    #[error("{} does not hold counts of looks at test parts ({message}); remove it to begin anew", path.display())]
+    BadLooks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// More memory than there is, or may be taken.
     #[error(transparent)]
     OutOfMemory(Box<OutOfMemory>),

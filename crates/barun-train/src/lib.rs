@@ -9,8 +9,10 @@ pub mod error;
 pub mod export;
 mod feed;
 pub mod files;
+pub mod judgement;
 mod keeper;
 pub mod log;
+pub mod looks;
 pub mod memory;
 pub mod metrics;
 pub mod nearest;
@@ -35,6 +37,8 @@ pub use error::{Error, Result};
 pub use predictor::Predictor;
 pub use preparation::Preparation;
 pub use recipe::{Draft, Recipe};
-pub use request::{evaluate, export, memory_of, predict, resume, resume_seeds, train, train_seeds};
+pub use request::{
+    check, cross_validate, evaluate, export, memory_of, predict, resume, resume_seeds, train, train_seeds,
+};
 pub use seeds::Spread;
 pub use trainer::{SeededTrained, SeededTrainer, Trained, Trainer};

@@ -86,17 +86,25 @@ impl Objective {
 
     /// What a row of outputs says. `offset` is the number that an output of 0 stands for.
     pub(crate) fn answer(self, outputs: &[f64], classes: &[String], offset: f64) -> Answer {
-        let probabilities = match self {
+        if let Objective::Numbers { unit } = self {
+            return Answer::Number { prediction: outputs[0] * unit + offset };
+        }
+        let probabilities = self.probabilities(outputs);
+        // Of two equal probabilities the first class wins, as in the accuracy; an output of 0 is not above 0.
+        let class = argmax(&probabilities).unwrap_or(0);
+        Answer::Class { prediction: classes[class].clone(), probability: probabilities[class], probabilities }
+    }
+
+    /// The probability of each class that a row of outputs speaks for; none where the target is a number.
+    pub(crate) fn probabilities(self, outputs: &[f64]) -> Vec<f64> {
+        match self {
             Objective::Classes => softmax(outputs),
             Objective::Binary => {
                 let yes = 1.0 / (1.0 + (-outputs[0]).exp());
                 vec![1.0 - yes, yes]
             }
-            Objective::Numbers { unit } => return Answer::Number { prediction: outputs[0] * unit + offset },
-        };
-        // Of two equal probabilities the first class wins, as in the accuracy; an output of 0 is not above 0.
-        let class = argmax(&probabilities).unwrap_or(0);
-        Answer::Class { prediction: classes[class].clone(), probability: probabilities[class], probabilities }
+            Objective::Numbers { .. } => Vec::new(),
+        }
     }
 
     /// The same as tensors, for programs that compute without this one, after the logits.

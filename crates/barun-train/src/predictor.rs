@@ -13,7 +13,7 @@ use crate::build;
 use crate::checkpoint::{Checkpoint, tensors_of, write_into, write_weights_into};
 use crate::error::{Error, Result};
 use crate::feed::Feed;
-use crate::metrics::Metrics;
+use crate::metrics::{Evaluation, Metrics, Predictions};
 use crate::network::plan;
 use crate::objective::{Objective, Tally};
 use crate::preparation::Preparation;
@@ -60,15 +60,54 @@ impl<M: Module + Forward> Predictor<M> {
         let (_, offset) = self.preparation.unit_and_offset();
         let rows: Vec<usize> = (0..features.len()).collect();
         let mut answers = Vec::with_capacity(rows.len());
+        self.outputs(&features, &rows, |row| answers.push(self.objective.answer(row, classes, offset)))?;
+        Ok(answers)
+    }
+
+    /// Gives `take` the network's outputs for each of `rows` of prepared features.
+    fn outputs(&self, features: &Features, rows: &[usize], mut take: impl FnMut(&[f64])) -> Result<()> {
         let mut feed = Feed::new(self.objective);
         for rows in rows.chunks(self.batch_size.max(1)) {
-            let batch = feed.gather(&features, None, rows)?;
+            let batch = feed.gather(features, None, rows)?;
             let outputs = self.step.predict(&self.state, &batch.x)?.to_f64();
             let width = outputs.len() / rows.len();
-            answers
-                .extend(outputs.chunks(width.max(1)).map(|row| self.objective.answer(row, classes, offset)));
+            outputs.chunks(width.max(1)).for_each(&mut take);
         }
-        Ok(answers)
+        Ok(())
+    }
+
+    /// What the network says of prepared rows, beside what they are, in the target's own unit.
+    pub(crate) fn predictions(
+        &self,
+        features: &Features,
+        targets: &Targets,
+        rows: &[usize],
+    ) -> Result<Predictions> {
+        let (unit, offset) = self.preparation.unit_and_offset();
+        let mut said = Vec::new();
+        match targets {
+            Targets::Classes { labels, classes, .. } => {
+                self.outputs(features, rows, |row| said.extend(self.objective.probabilities(row)))?;
+                let labels = rows.iter().map(|&row| labels[row] as usize).collect();
+                Ok(Predictions::Classes { probabilities: said, labels, classes: classes.clone() })
+            }
+            Targets::Values { values, .. } => {
+                self.outputs(features, rows, |row| said.push(row[0] * unit + offset))?;
+                let targets = rows.iter().map(|&row| f64::from(values[row]) * unit + offset).collect();
+                Ok(Predictions::Numbers { predictions: said, targets })
+            }
+        }
+    }
+
+    /// Everything that can be said of the network on raw data: each figure with its bootstrap interval, classes one by
+    /// one, the confusion matrix, calibration.
+    ///
+    /// # Errors
+    /// As [`measure`](Predictor::measure).
+    pub fn evaluate(&self, raw: &Dataset, rows: &[usize]) -> Result<Evaluation> {
+        let features = self.preparation.features(raw.features())?;
+        let targets = self.preparation.targets(raw.targets())?;
+        Ok(self.predictions(&features, &targets, rows)?.evaluate(0))
     }
 
     /// The figures on raw data.

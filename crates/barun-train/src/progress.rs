@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use barun_data::integrity::{Report, Severity};
+
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use crate::error::Result;
 use crate::log::EpochRecord;
@@ -55,6 +57,11 @@ impl Drop for Bar {
 }
 
 impl Callback for Bar {
+    fn on_check(&mut self, report: &Report) -> Result<()> {
+        check_lines(report).iter().for_each(|line| self.bar.println(line));
+        Ok(())
+    }
+
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.plan = Plan::of(event);
         if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}") {
@@ -105,6 +112,11 @@ impl<W: Write + Send> Lines<W> {
 }
 
 impl<W: Write + Send> Callback for Lines<W> {
+    fn on_check(&mut self, report: &Report) -> Result<()> {
+        check_lines(report).iter().for_each(|line| self.say(line));
+        Ok(())
+    }
+
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.plan = Plan::of(event);
         start_lines(event).iter().for_each(|line| self.say(line));
@@ -169,6 +181,12 @@ impl Plan {
             if record.best { "  (best)" } else { "" },
         )
     }
+}
+
+/// What was found in the data, a line each; of what only was to be known, `barun check` tells.
+fn check_lines(report: &Report) -> Vec<String> {
+    let grave = report.findings.iter().filter(|finding| finding.severity > Severity::Note);
+    grave.map(ToString::to_string).collect()
 }
 
 /// What is trained; of a resumed run also where it goes on and what it found.

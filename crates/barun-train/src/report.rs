@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use barun_data::integrity::{self, Finding, columns::Column};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::judgement::Judgement;
 use crate::memory::{Limit, RunMemory, Textbook};
-use crate::metrics::Metrics;
-use crate::seeds::MetricsSpread;
+use crate::metrics::{Evaluation, Metrics};
+use crate::seeds::{MetricsSpread, Spreads};
 
 /// A path in JSON: what of it is no Unicode is shown as well as it can be.
 pub(crate) fn path_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
@@ -36,6 +38,15 @@ pub struct TrainReport {
     pub valid: Option<Metrics>,
     /// The kept weights on the test part, looked at once; null where there is none, or the run was interrupted.
     pub test: Option<Metrics>,
+    /// By how much the figures on the training part are better than on the validation part: the difference of their
+    /// accuracies, or of their R2; null where there is no such part. [EVAL-08]
+    pub gap: Option<f64>,
+    /// What the checks of the data have found before training.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// All figures on unseen rows, with intervals and baselines; null where there are no such rows, or the run was
+    /// interrupted.
+    pub judgement: Option<Judgement>,
     /// Seconds of training, with its validation.
     pub seconds: f64,
     /// Training rows a second; of a resumed run since then.
@@ -65,6 +76,9 @@ pub struct SeedsReport {
     pub valid: MetricsSpread,
     /// The same on the test part, looked at once by each run.
     pub test: MetricsSpread,
+    /// All figures on unseen rows.
+    #[serde(default)]
+    pub judged: Spreads,
     /// The seed whose run is best on the validation part; the first where there is no such part.
     pub best_seed: Option<u64>,
     /// Seconds of training in all.
@@ -90,6 +104,36 @@ pub struct ExportReport {
     pub bytes: usize,
 }
 
+/// What cross-validation has found: a training for each fold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldsReport {
+    /// The folder with a run folder for each fold.
+    #[serde(serialize_with = "path_text")]
+    pub run: PathBuf,
+    /// The figures on the folds' test parts, over the folds.
+    pub judged: Spreads,
+    /// The trainings.
+    pub folds: Vec<TrainReport>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+/// What `barun check` tells of data before anything is trained on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The data in a line: rows, columns, target.
+    pub about: String,
+    /// The columns of a table; none of images.
+    pub columns: Vec<Column>,
+    /// The classes of the target with their rows; none of numbers.
+    pub classes: Vec<(String, usize)>,
+    /// How often the test part of this data has been looked at; null where nobody could count.
+    pub looks: Option<usize>,
+    /// What the checks have found.
+    #[serde(flatten)]
+    pub report: integrity::Report,
+}
+
 /// What `barun eval` has found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalReport {
@@ -105,6 +149,13 @@ pub struct EvalReport {
     /// The figures on them.
     #[serde(flatten)]
     pub metrics: Metrics,
+    /// All figures on them, with intervals.
+    pub evaluation: Evaluation,
+    /// How often the test part of this data has been looked at before; null for other parts.
+    pub earlier_looks: Option<usize>,
+    /// What is to be said of these looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Seconds without reading the data.
     pub seconds: f64,
 }
@@ -212,6 +263,9 @@ mod tests {
             train: metrics,
             valid: Some(metrics),
             test: None,
+            gap: Some(0.0),
+            findings: Vec::new(),
+            judgement: None,
             seconds: 1.0,
             samples_per_second: 100.0,
             seed: 7,
@@ -221,7 +275,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
         );
     }
 

@@ -7,7 +7,7 @@
 //!     checkpoints/best.safetensors    the model to use
 //!     checkpoints/last.safetensors    the state to go on from
 //!     checkpoints/previous.safetensors    the one before, should the last one be damaged
-//!     report.json                     how the run ended
+//!     report.json                     how the run ended, with what was found in the data and what the model is worth
 //!     .lock                           held while a process writes here
 //! ```
 
@@ -255,7 +255,7 @@ fn remove_own_files(path: &Path) -> Result<()> {
 }
 
 /// Makes the folder `parent/name-1`, or with the next number that is free.
-fn numbered(parent: &Path, name: &str) -> Result<PathBuf> {
+pub(crate) fn numbered(parent: &Path, name: &str) -> Result<PathBuf> {
     fs::create_dir_all(parent).map_err(|source| io_error("create", parent, source))?;
     let entries = fs::read_dir(parent).map_err(|source| io_error("read", parent, source))?;
     let number_of = |entry: std::io::Result<fs::DirEntry>| -> Option<usize> {

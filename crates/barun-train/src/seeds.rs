@@ -1,21 +1,27 @@
 //! What several seeds say together: mean and spread of every figure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Measure, Metrics, null_is_nan};
+use crate::report::TrainReport;
 
 /// Mean and spread of one figure over runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The mean.
+    #[serde(deserialize_with = "null_is_nan")]
     pub mean: f64,
     /// The standard deviation as an estimate for further seeds (divided by n - 1); 0 for a single run.
+    #[serde(deserialize_with = "null_is_nan")]
     pub sd: f64,
     /// The smallest.
+    #[serde(deserialize_with = "null_is_nan")]
     pub min: f64,
     /// The largest.
+    #[serde(deserialize_with = "null_is_nan")]
     pub max: f64,
     /// Runs.
     pub runs: usize,
@@ -41,6 +47,20 @@ impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.4} +- {:.4}", self.mean, self.sd)
     }
+}
+
+/// Mean and spread of the figures by which models are judged.
+pub type Spreads = BTreeMap<Measure, Spread>;
+
+/// The figures that the judgements of all `runs` have, over the runs that have come to their end.
+pub(crate) fn judged_together(runs: &[TrainReport]) -> Spreads {
+    let figures = |measure: Measure| -> Option<Vec<f64>> {
+        let judgements = runs.iter().filter_map(|run| run.judgement.as_ref());
+        judgements.map(|judgement| judgement.evaluation.value(measure)).collect()
+    };
+    let first = runs.iter().find_map(|run| run.judgement.as_ref());
+    let measures = first.map(|first| first.evaluation.figures.keys()).into_iter().flatten();
+    measures.filter_map(|&measure| Some((measure, Spread::of(&figures(measure)?)?))).collect()
 }
 
 /// Mean and spread of every figure that a part of the data has.

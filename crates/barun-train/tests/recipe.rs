@@ -49,7 +49,10 @@ normalize = "auto"
 train = 0.8
 valid = 0.1
 test = 0.1
-stratify = true
+method = "auto"
+copies = "together"
+folds = 0
+fold = 0
 seed = 0
 
 [model]
@@ -66,6 +69,7 @@ batch_size = 128
 loss = "auto"
 seed = 0
 precision = "f32"
+best_by = "auto"
 
 [train.optimizer]
 name = "adam"
@@ -80,6 +84,12 @@ name = "cosine"
 min_lr = 0.0
 warmup_epochs = 0
 warmup_steps = 0
+
+[train.early_stopping]
+min_delta = 0.0
+
+[train.checkpoint]
+seconds = 10.0
 "#
     );
 }
@@ -229,7 +239,8 @@ fn an_unknown_key_gets_the_nearest_one() {
     assert_eq!(refused("lr = 0.1"), "r.toml:2: unknown key `lr`; did you mean `train.lr`?");
     assert_eq!(
         refused("data.zebra = 1"),
-        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, normalize, split"
+        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, valid_source, test_source, \
+         normalize, split"
     );
 }
 

@@ -62,7 +62,7 @@
 //! | [`prelude`] | what most programs need | |
 //! | [`engine`] | tensors, gradients, the compiler, sessions | `barun-engine` |
 //! | [`nn`] | layers, activations, initialisers, losses, optimisers, schedules, the compiled step | `barun-nn` |
-//! | `data` | reading, splitting, scaling, loading (feature `data`) | `barun-data` |
+//! | `data` | reading, splitting, checks of integrity, scaling, loading (feature `data`) | `barun-data` |
 //! | `train` | recipes, the trainer, metrics, run folders (feature `train`) | `barun-train` |
 //!
 //! # Two ways of working, one graph

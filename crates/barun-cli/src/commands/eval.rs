@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use barun_train::judgement::{class_table, table};
 use barun_train::progress::metrics_text;
 use barun_train::request::{EvalRequest, Part};
 use clap::{Args, ValueEnum};
@@ -22,7 +23,8 @@ Examples:
   barun eval runs/digits-mlp-1 --part test --json
 
 Choose between models on the validation part. A test part that is looked at again and again says less each time.
-With --json: model, source, part, samples, loss, accuracy (or mae, rmse, r2), seconds.")]
+With --json: model, source, part, samples, loss, accuracy (or mae, rmse, r2), evaluation with all figures and their 95 %
+bootstrap intervals, the classes and the confusion matrix, earlier_looks (at a test part), seconds.")]
 pub struct Eval {
     /// A run folder or a model file
     model: PathBuf,
@@ -62,6 +64,11 @@ impl Eval {
         } else {
             let of = format!("{} ({}, {} rows)", report.source, report.part, report.samples);
             output::text(&format!("{of}: {}\n", metrics_text(&report.metrics)))?;
+            output::text(&table(&report.evaluation, &report.part, &[]))?;
+            output::text(&class_table(&report.evaluation))?;
+        }
+        if let Some(note) = &report.note {
+            eprintln!("note: {note}");
         }
         Ok(Outcome::Done)
     }

@@ -1,6 +1,7 @@
 //! The subcommands.
 
 pub mod bench;
+pub mod check;
 pub mod eval;
 pub mod export;
 pub mod list;

@@ -8,6 +8,7 @@ use barun_train::memory::parse_bytes;
 use barun_train::progress::{self, metrics_text};
 use barun_train::report::{SeedsReport, TrainReport};
 use barun_train::request::{TrainRequest, train_seeds};
+use barun_train::seeds::Spreads;
 use clap::Args;
 
 use crate::common::Common;
@@ -22,7 +23,9 @@ use crate::{Outcome, output};
 ///
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
-/// part is looked at once, at the end. Ctrl-C ends the run after the running step, its state saved; `barun resume` goes on.
+/// part is looked at once, at the end, and looks are counted over all runs. What is wrong with the data is told before anything
+/// is trained; `barun check` tells it without training. Ctrl-C ends the run after the running step, its state saved; `barun
+/// resume` goes on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,9 +36,10 @@ Examples:
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
-loss and accuracy, or mae, rmse and r2), seconds, samples_per_second, seed, interrupted, stopped. With --seeds: run,
-seeds[], train, valid, test (of each figure its name with mean, sd, min, max and runs), best_seed, runs[] with a
-document each.")]
+loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, judgement (all figures on the test part
+with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, interrupted, stopped. With
+--seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed, runs[] with a
+document each. With --folds: run, judged (likewise), folds[] with a document each.")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -89,6 +93,9 @@ impl Train {
             let report = train_seeds(&request, seeds, &mut |number, seed| follow_seed(number, seeds, seed))?;
             return finish_seeds(&report, self.common.json);
         }
+        if request.recipe.data.split.folds > 0 && request.recipe.data.split.fold == 0 {
+            return cross_validate(&request, self.common.json);
+        }
         let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
         finish(&report, self.common.json)
     }
@@ -117,6 +124,7 @@ fn seeds_summary(report: &SeedsReport) -> String {
             rows.push((part.to_string(), spread.to_string()));
         }
     }
+    rows.extend(spread_rows(&report.judged));
     rows.push(("runs".to_string(), report.run.display().to_string()));
     if report.interrupted {
         rows.push(("go on".to_string(), format!("barun resume {}", report.run.display())));
@@ -132,6 +140,9 @@ fn seeds_summary(report: &SeedsReport) -> String {
 
 /// Tells how a training has ended.
 pub fn finish(report: &TrainReport, as_json: bool) -> Result<Outcome> {
+    if let Some(note) = report.judgement.as_ref().and_then(|judgement| judgement.note.as_ref()) {
+        output::note(note);
+    }
     if as_json {
         output::json(report)?;
     } else {
@@ -149,18 +160,43 @@ fn summary(report: &TrainReport) -> String {
         (Some(reason), false) => format!("stopped: {reason}"),
         (None, false) => "done".to_string(),
     };
+    rows.extend(report.gap.map(|gap| ("gap".to_string(), gap_text(gap))));
     rows.extend(report.run.as_ref().map(|run| ("run".to_string(), run.display().to_string())));
     if let Some(run) = report.run.as_ref().filter(|_| report.interrupted || report.is_out_of_time) {
         rows.push(("go on".to_string(), format!("barun resume {}", run.display())));
     }
+    let judgement = report.judgement.as_ref().map_or(String::new(), |judgement| judgement.table());
     format!(
-        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}",
+        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}{judgement}",
         report.epochs,
         report.seconds,
         report.samples_per_second,
         report.best_epoch,
         output::columns(&rows),
     )
+}
+
+fn gap_text(gap: f64) -> String {
+    format!("{gap:+.4} from valid to train")
+}
+
+/// Trains once for each fold, and tells how the folds spread.
+fn cross_validate(request: &TrainRequest, json: bool) -> Result<Outcome> {
+    let report = barun_train::cross_validate(request, progress::for_stderr().as_mut())?;
+    if json {
+        output::json(&report)?;
+    } else {
+        let ended = if report.interrupted { "interrupted" } else { "done" };
+        let mut rows = spread_rows(&report.judged);
+        rows.push(("runs".to_string(), report.run.display().to_string()));
+        let (folds, rows) = (report.folds.len(), output::columns(&rows));
+        output::text(&format!("{ended} with {folds} folds; mean +- deviation on the rows left out\n{rows}"))?;
+    }
+    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+}
+
+fn spread_rows(judged: &Spreads) -> Vec<(String, String)> {
+    judged.iter().map(|(measure, spread)| (measure.name().to_string(), spread.to_string())).collect()
 }
 
 #[cfg(test)]
@@ -179,6 +215,9 @@ mod tests {
             train: metrics,
             valid: Some(metrics),
             test: Some(metrics),
+            gap: Some(0.0),
+            findings: Vec::new(),
+            judgement: None,
             seconds: 12.34,
             samples_per_second: 1234.5,
             seed: 7,
@@ -192,6 +231,7 @@ mod tests {
              \x20 train  loss 0.2500  accuracy 0.9700\n\
              \x20 valid  loss 0.2500  accuracy 0.9700\n\
              \x20 test   loss 0.2500  accuracy 0.9700\n\
+             \x20 gap    +0.0000 from valid to train\n\
              \x20 run    runs/digits-mlp-1\n"
         );
         let interrupted = TrainReport { interrupted: true, test: None, ..report };

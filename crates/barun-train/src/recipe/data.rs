@@ -1,7 +1,7 @@
 //! `[data]`: what to train on, and how it is divided and scaled.
 
 use super::declare::{names, section};
-use super::rules::{NOT_EMPTY, POSITIVE_SHARE, SHARE};
+use super::rules::{FOLDS, NOT_EMPTY, POSITIVE_SHARE, SHARE};
 use super::setting::Fallback::{Inside, Is, Required};
 
 section! {
@@ -14,6 +14,10 @@ section! {
         target: Option<String> = Is(|_| None);
         /// Columns of a table to leave out, such as names and row numbers.
         ignore: Vec<String> = Is(|_| Vec::new());
+        /// Data to choose by, with the same columns or images: all of it is the valid part.
+        valid_source: Option<String> = Is(|_| None);
+        /// Data to judge by at the end, with the same columns or images: all of it is the test part.
+        test_source: Option<String> = Is(|_| None);
         /// How inputs are scaled; fitted on the training part alone.
         normalize: Normalize = Is(|_| Normalize::Auto);
         /// How the rows are divided.
@@ -33,10 +37,47 @@ section! {
         valid: f64 = Is(|_| 0.1), SHARE;
         /// The share that is looked at once, at the end.
         test: f64 = Is(|d| d.test_share), SHARE;
-        /// Keep the proportions of the classes in each part. Does nothing where the target is a number.
-        stratify: bool = Is(|_| true);
+        /// How rows are assigned to parts.
+        method: Method = Is(|_| Method::Auto);
+        /// A column of a table: rows with the same value stay in one part, such as those of a patient. It is not learned from.
+        group: Option<String> = Is(|_| None);
+        /// A column of a table with numbers or dates: the earliest rows train, the latest test. It is not learned from.
+        time: Option<String> = Is(|_| None);
+        /// A column of a table that says train, valid or test of each row. It is not learned from.
+        part: Option<String> = Is(|_| None);
+        /// Where copies of a row may go that have exactly the same features.
+        copies: Copies = Is(|_| Copies::Together);
+        /// Cross-validation: the rows are divided into so many folds, each of which is the test part once; `test` is
+        /// then not used. 0 is none.
+        folds: usize = Is(|_| 0), FOLDS;
+        /// Which fold is the test part of this run, from 1; 0 means each in turn, in a run of its own.
+        fold: usize = Is(|_| 0);
         /// The seed of the division; apart from `train.seed`, so that runs with different seeds can be compared.
         seed: u64 = Is(|_| 0);
+    }
+}
+
+names! {
+    /// How rows are assigned to parts.
+    pub enum Method, "a way to divide" {
+        /// By time where a column of times is given; else stratified where the target is classes, random where it is numbers.
+        Auto = "auto",
+        /// Each row alike.
+        Random = "random",
+        /// Each class in the same proportion in every part; a class with fewer rows than parts is an error.
+        Stratified = "stratified",
+        /// Along the column `data.split.time`.
+        Time = "time",
+    }
+}
+
+names! {
+    /// Where copies of a row may go.
+    pub enum Copies, "a place for copies" {
+        /// Into one part, unless fewer than half of all rows are different.
+        Together = "together",
+        /// Anywhere, each on its own.
+        Apart = "apart",
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) mod tree;
 
 use std::path::Path;
 
-pub use data::{Data, Normalize, Split};
+pub use data::{Copies, Data, Method, Normalize, Split};
 pub use defaults::Kind;
 pub use difference::{Difference, differences, values};
 pub use model::{Activation, Init, Layer, Model, Units};
@@ -108,6 +108,8 @@ const FOREIGN_NAMES: &[(&str, &str)] = &[
     ("l2", "train.optimizer.weight_decay"),
     ("architecture", "model.name"),
     ("num_epochs", "train.epochs"),
+    ("stratify", "data.split.method"),
+    ("drop", "data.ignore"),
     ("early_stop", "train.early_stopping"),
     ("max_time", "train.max_seconds"),
     ("monitor", "train.best_by"),
@@ -250,6 +252,7 @@ fn place_of(root: &Node, paths: &[&str]) -> Place {
 }
 
 fn check_split(split: &Split, root: &Node) -> Result<()> {
+    check_dividing(split, root)?;
     let sum = split.train + split.valid + split.test;
     if sum <= 1.0 + 1e-9 {
         return Ok(());
@@ -260,6 +263,34 @@ fn check_split(split: &Split, root: &Node) -> Result<()> {
         value: format!("train {} + valid {} + test {} = {sum:.3}", split.train, split.valid, split.test),
         allowed: "at most 1 in all".into(),
     })
+}
+
+/// What cannot be together in `[data.split]`.
+fn check_dividing(split: &Split, root: &Node) -> Result<()> {
+    let contradiction = |key: &str, message: String| {
+        let place = place_of(root, &[&format!("data.split.{key}"), "data.split"]);
+        Err(Error::Contradiction { place, message })
+    };
+    if split.fold > split.folds {
+        let message = match split.folds {
+            0 => "`data.split.fold` needs `data.split.folds`, the number of folds".to_string(),
+            folds => format!("`data.split.fold` is {}, but there are {folds} folds", split.fold),
+        };
+        return contradiction("fold", message);
+    }
+    if split.method == Method::Time && split.time.is_none() {
+        let message = "`data.split.method = \"time\"` needs `data.split.time`, the column of times".into();
+        return contradiction("method", message);
+    }
+    match (&split.group, &split.time, &split.part) {
+        (Some(_), Some(_), _) if matches!(split.method, Method::Auto | Method::Time) => contradiction(
+            "time",
+            "`data.split.group` and `data.split.time` cannot both divide the rows, as a group may reach from the past into \
+             the future; keep one of them"
+                .into(),
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn check_early_stopping(recipe: &Recipe, root: &Node) -> Result<()> {

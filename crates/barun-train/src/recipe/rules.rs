@@ -21,3 +21,4 @@ pub(crate) const EACH_AT_LEAST_ONE: Rule<Vec<usize>> =
     Rule { allowed: "a list of whole numbers, each 1 or more", holds: |all| all.iter().all(|n| *n >= 1) };
 pub(crate) const NOT_EMPTY: Rule<String> =
     Rule { allowed: "some text", holds: |text| !text.trim().is_empty() };
+pub(crate) const FOLDS: Rule<usize> = Rule { allowed: "0, or 2 and more", holds: |n| *n != 1 };

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use barun_data::{Dataset, Schema};
+use barun_data::{Dataset, integrity};
 
+use super::judge::count_look;
 use super::{EvalRequest, Machine, Part, data};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::predictor::{ModelFile, columns_in_order};
 use crate::preparation::Preparation;
 use crate::recipe::Recipe;
@@ -25,8 +26,8 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
         }
         None => {
             let source = recipe.data.source.clone();
-            let dataset = data::open(&recipe, &source, &request.machine)?;
-            let split = dataset.clone().split(data::split(&recipe.data.split))?;
+            let dataset = data::open(&recipe, &request.machine)?;
+            let split = data::divide(&recipe, dataset.clone())?;
             let (part, rows) = match request.part {
                 Part::Train => ("train", split.train()),
                 Part::Valid => ("valid", split.valid()),
@@ -40,8 +41,14 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
     };
     let begin = Instant::now();
     let metrics = predictor.measure(&dataset, &rows)?;
+    let evaluation = predictor.evaluate(&dataset, &rows)?;
     let seconds = begin.elapsed().as_secs_f64();
-    Ok(EvalReport { model, source, part: part.into(), samples: rows.len(), metrics, seconds })
+    let (earlier_looks, note) = match part {
+        "test" => count_look(integrity::fingerprint(&dataset), dataset.name(), &request.model),
+        _ => (None, None),
+    };
+    let (part, samples) = (part.into(), rows.len());
+    Ok(EvalReport { model, source, part, samples, metrics, evaluation, earlier_looks, note, seconds })
 }
 
 /// Data that the model was not trained on: a table is read by the model's columns.
@@ -53,20 +60,12 @@ fn other_data(
 ) -> Result<Dataset> {
     let path = Path::new(source);
     match preparation.schema() {
-        Some(schema) if path.is_file() => table(&schema, path),
+        Some(schema) if path.is_file() => data::read_table(&schema, path),
         Some(schema) => {
-            let dataset = data::open(recipe, source, machine)?;
+            let dataset = data::open_source(recipe, source, machine)?;
             let features = columns_in_order(dataset.features(), &schema.features, source)?;
             Ok(Dataset::new(dataset.name(), features, dataset.targets().clone())?)
         }
-        None => data::open(recipe, source, machine),
+        None => data::open_source(recipe, source, machine),
     }
-}
-
-fn table(schema: &Schema, path: &Path) -> Result<Dataset> {
-    let rows = schema.read(path)?;
-    let targets = rows
-        .targets
-        .ok_or_else(|| Error::NoTarget { path: path.to_path_buf(), target: schema.target.clone() })?;
-    Ok(Dataset::new(path.to_string_lossy(), rows.features, targets)?)
 }

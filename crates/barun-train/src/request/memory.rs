@@ -3,7 +3,7 @@
 use barun_data::{Features, PreparedData, Targets};
 
 use super::MemoryRequest;
-use super::train::{prepare, trainer};
+use super::train::{divided, prepare, trainer};
 use crate::build;
 use crate::error::Result;
 use crate::memory::{Found, Limit, Textbook};
@@ -12,7 +12,7 @@ use crate::report::{BatchMemory, MemoryReport};
 /// Tells what a training would take, with other batch sizes too, and the largest that fits. Trains nothing.
 pub fn memory_of(request: &MemoryRequest) -> Result<MemoryReport> {
     let recipe = &request.recipe;
-    let data = prepare(recipe, &request.machine)?;
+    let data = prepare(recipe, divided(recipe, &request.machine)?)?;
     let setup = trainer(recipe, &data, &request.machine)?.set_up(&data)?;
     let batch_size = recipe.train.batch_size;
     let memory = setup.memory(batch_size)?;

@@ -1,16 +1,21 @@
 //! What the commands ask for, and the functions that answer.
 
+mod check;
 mod data;
 mod evaluate;
 mod export;
+mod folds;
+mod judge;
 mod memory;
 mod predict;
 mod resume;
 mod seeds;
 mod train;
 
+pub use check::check;
 pub use evaluate::evaluate;
 pub use export::export;
+pub use folds::cross_validate;
 pub use memory::memory_of;
 pub use predict::predict;
 pub use resume::resume;
@@ -48,6 +53,15 @@ pub struct TrainRequest {
     pub force: bool,
     /// The bytes it may take; not given: what the machine has free, where that is known.
     pub memory_limit: Option<usize>,
+    /// With what.
+    pub machine: Machine,
+}
+
+/// A look at data before a training.
+#[derive(Clone, Debug)]
+pub struct CheckRequest {
+    /// The training.
+    pub recipe: Recipe,
     /// With what.
     pub machine: Machine,
 }

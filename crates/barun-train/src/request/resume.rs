@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ResumeRequest;
-use super::train::{prepare, run};
+use super::train::{Checked, run};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::keeper::RunPlan;
@@ -28,9 +28,10 @@ pub fn resume(request: &ResumeRequest, callback: &mut dyn Callback) -> Result<Tr
         refuse_complete(path, &recipe, report)?;
     }
     let seconds = seconds_of(path);
-    let data = prepare(&recipe, &request.machine)?;
+    let checked = Checked::open(&recipe, &request.machine)?;
+    callback.on_check(&checked.report)?;
     let plan = RunPlan::Resume { run: folder, recipe: recipe.clone(), seconds };
-    run(&recipe, &data, plan, (&request.machine, request.memory_limit), callback)
+    run(&recipe, &checked, plan, (&request.machine, request.memory_limit), callback)
 }
 
 /// Refuses a run that has nothing left to do.

@@ -2,18 +2,16 @@
 
 use std::path::PathBuf;
 
-use barun_data::PreparedData;
-
-use super::train::{prepare, run};
+use super::train::{Checked, run};
 use super::{Machine, ResumeRequest, TrainRequest};
 use crate::callback::Callback;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keeper::{RUNS, RunPlan};
 use crate::metrics::Metrics;
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::report::{SeedsReport, TrainReport};
 use crate::run::{RunFolder, SeedsFolder, recipe_of, report_of};
-use crate::seeds::MetricsSpread;
+use crate::seeds::{MetricsSpread, judged_together};
 
 /// Who follows the run of a seed; called for each, with its number from 1.
 pub type Followers<'a> = dyn FnMut(usize, u64) -> Box<dyn Callback> + 'a;
@@ -28,10 +26,19 @@ pub fn train_seeds(
     followers: &mut Followers<'_>,
 ) -> Result<SeedsReport> {
     let recipe = &request.recipe;
+    let recipe::Split { folds, fold, .. } = recipe.data.split;
+    if folds > 0 && fold == 0 {
+        return Err(Error::Setting {
+            path: "data.split.folds",
+            value: folds.to_string(),
+            but: "several seeds train on one division of the rows".into(),
+            fix: "name one of the folds, --set data.split.fold=1, or train all folds with one seed".into(),
+        });
+    }
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let data = prepare(recipe, &request.machine)?;
+    let checked = Checked::open(recipe, &request.machine)?;
     let first = recipe.train.seed;
     let seeds: Vec<u64> = (0..seeds as u64).map(|further| first.wrapping_add(further)).collect();
     let folder = match &request.out {
@@ -39,7 +46,7 @@ pub fn train_seeds(
         None => SeedsFolder::create_numbered(RUNS.as_ref(), &recipe.short_name())?,
     };
     folder.write_plan(recipe, &seeds)?;
-    let all = AllSeeds { recipe, data: &data, folder: &folder, seeds: &seeds };
+    let all = AllSeeds { recipe, checked, folder: &folder, seeds: &seeds };
     all.go((&request.machine, request.memory_limit), followers)
 }
 
@@ -52,34 +59,38 @@ pub fn resume_seeds(request: &ResumeRequest, followers: &mut Followers<'_>) -> R
     let (mut recipe, seeds) = folder.plan()?;
     recipe.train.epochs = request.epochs.unwrap_or(recipe.train.epochs);
     recipe.train.max_seconds = request.max_seconds.or(recipe.train.max_seconds);
-    let data = prepare(&recipe, &request.machine)?;
+    let checked = Checked::open(&recipe, &request.machine)?;
     folder.write_plan(&recipe, &seeds)?;
-    let all = AllSeeds { recipe: &recipe, data: &data, folder: &folder, seeds: &seeds };
+    let all = AllSeeds { recipe: &recipe, checked, folder: &folder, seeds: &seeds };
     all.go((&request.machine, request.memory_limit), followers)
 }
 
 /// The runs of one recipe on one division of the data.
 struct AllSeeds<'a> {
     recipe: &'a Recipe,
-    data: &'a PreparedData,
+    checked: Checked,
     folder: &'a SeedsFolder,
     seeds: &'a [u64],
 }
 
 impl AllSeeds<'_> {
     fn go(
-        &self,
+        mut self,
         (machine, memory_limit): (&Machine, Option<usize>),
         followers: &mut Followers<'_>,
     ) -> Result<SeedsReport> {
         let mut runs = Vec::new();
+        let mut is_told = false;
         for (&seed, number) in self.seeds.iter().zip(1..) {
             let report = match self.ended(seed) {
                 Some(report) => report,
                 None => {
                     let (recipe, plan) = self.plan(seed)?;
                     let mut follower = followers(number, seed);
-                    run(&recipe, self.data, plan, (machine, memory_limit), follower.as_mut())?
+                    if !std::mem::replace(&mut is_told, true) {
+                        follower.on_check(&self.checked.report)?;
+                    }
+                    run(&recipe, &self.checked, plan, (machine, memory_limit), follower.as_mut())?
                 }
             };
             let interrupted = report.interrupted;
@@ -87,6 +98,8 @@ impl AllSeeds<'_> {
             if interrupted {
                 break;
             }
+            // All seeds together are one look at the test part.
+            self.checked.fingerprint = None;
         }
         let report = self.summary(runs);
         self.folder.write_report(&report)?;
@@ -142,6 +155,7 @@ impl AllSeeds<'_> {
             train: spread(&|run| Some(run.train)),
             valid: spread(&|run| run.valid),
             test: spread(&|run| run.test),
+            judged: judged_together(&runs),
             best_seed: best.map(|run| run.seed),
             seconds: runs.iter().map(|run| run.seconds).sum(),
             interrupted: runs.iter().any(|run| run.interrupted),

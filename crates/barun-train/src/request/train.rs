@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use barun_data::{PreparedData, Targets};
+use barun_data::{PreparedData, SplitData, Targets, integrity};
 use barun_nn::layers::Sequential;
 
+use super::judge::judge;
 use super::{Machine, TrainRequest, data};
 use crate::build;
 use crate::callback::Callback;
@@ -25,19 +26,40 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let prepared = prepare(recipe, &request.machine)?;
+    let checked = Checked::open(recipe, &request.machine)?;
+    callback.on_check(&checked.report)?;
     let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
-    run(recipe, &prepared, plan, (&request.machine, request.memory_limit), callback)
+    run(recipe, &checked, plan, (&request.machine, request.memory_limit), callback)
+}
+
+/// The data of a recipe, ready for training, and what was found in it.
+pub(super) struct Checked {
+    pub data: PreparedData,
+    pub report: integrity::Report,
+    /// By which looks at the test part are counted; none where this one belongs to a look that was counted.
+    pub fingerprint: Option<u64>,
+}
+
+impl Checked {
+    pub fn open(recipe: &Recipe, machine: &Machine) -> Result<Checked> {
+        let split = divided(recipe, machine)?;
+        let report = integrity::inspect(&split);
+        // All folds of a cross-validation are one look.
+        let is_new = recipe.data.split.fold <= 1;
+        let fingerprint = is_new.then(|| integrity::fingerprint(split.dataset()));
+        Ok(Checked { data: prepare(recipe, split)?, report, fingerprint })
+    }
 }
 
 /// Trains as `recipe` says where `plan` says, and leaves in the folder how it ended.
 pub(super) fn run(
     recipe: &Recipe,
-    data: &PreparedData,
+    checked: &Checked,
     plan: RunPlan,
     (machine, memory_limit): (&Machine, Option<usize>),
     callback: &mut dyn Callback,
 ) -> Result<TrainReport> {
+    let data = &checked.data;
     let mut trainer = trainer(recipe, data, machine)?.stop_when(machine.stop.clone()).keep(plan);
     if let Some(limit) = Limit::or_machine(memory_limit) {
         trainer = trainer.memory_limit(limit);
@@ -47,21 +69,26 @@ pub(super) fn run(
         callbacks.push(Box::new(stopping));
     }
     let trained = trainer.fit_with(data, &mut callbacks)?;
-    let mut report = trained.report().clone();
-    if !report.interrupted && !data.test().is_empty() {
-        report.test = Some(trained.test(data)?);
+    let mut report = TrainReport { findings: checked.report.findings.clone(), ..trained.report().clone() };
+    let run = report.run.clone().unwrap_or_default();
+    if !report.interrupted {
+        if !data.test().is_empty() {
+            report.test = Some(trained.test(data)?);
+        }
+        report.judgement = judge(recipe, checked, &trained, &run, machine)?;
     }
-    if let Some(run) = &report.run {
-        write_report(run, &report)?;
-    }
+    write_report(&run, &report)?;
     Ok(report)
 }
 
-/// The data of a recipe, divided and scaled.
-pub(super) fn prepare(recipe: &Recipe, machine: &Machine) -> Result<PreparedData> {
-    let dataset = data::open(recipe, &recipe.data.source, machine)?;
-    let prepared =
-        dataset.split(data::split(&recipe.data.split))?.fit(data::scaling(recipe.data.normalize))?;
+/// The data of a recipe, divided.
+pub(super) fn divided(recipe: &Recipe, machine: &Machine) -> Result<SplitData> {
+    data::divide(recipe, data::open(recipe, machine)?)
+}
+
+/// The data of a recipe, scaled.
+pub(super) fn prepare(recipe: &Recipe, split: SplitData) -> Result<PreparedData> {
+    let prepared = split.fit(data::scaling(recipe.data.normalize))?;
     match prepared.dataset().targets() {
         Targets::Values { .. } => Ok(prepared.standardize_target()?),
         Targets::Classes { .. } => Ok(prepared),

@@ -146,6 +146,9 @@ impl<M: Module + Forward> Course<'_, M> {
             train: Metrics::default(),
             valid: self.best.as_ref().map(|best| best.valid),
             test: None,
+            gap: None,
+            findings: Vec::new(),
+            judgement: None,
             seconds,
             samples_per_second,
             seed,
@@ -169,6 +172,7 @@ impl<M: Module + Forward> Course<'_, M> {
                 measure(self.step, &kept, self.objective, data, part.indices(), self.batch_size)?
             }
         };
+        report.gap = report.valid.and_then(|valid| report.train.gap_to(&valid));
         self.callback.on_end(&report)?;
         Ok((kept, report))
     }

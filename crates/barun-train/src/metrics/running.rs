@@ -1,4 +1,4 @@
-//! What is said of a model on a set of rows: loss, accuracy for classes, errors for numbers.
+//! What is said of a model epoch by epoch: loss, accuracy for classes, errors for numbers, summed up batch by batch.
 //!
 //! Sums run in f64 over any number of batches, each row with the same weight, so the last, smaller batch counts as much
 //! as it has rows.
@@ -28,6 +28,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// By how much a model is better on what it was trained on than on what it was not: its accuracy here minus its
+    /// accuracy on `unseen`, or its R2 where it predicts numbers. Large and positive where it has learnt by heart. [EVAL-08]
+    pub fn gap_to(&self, unseen: &Metrics) -> Option<f64> {
+        let figure = |metrics: &Metrics| metrics.accuracy.or(metrics.r2);
+        Some(figure(self)? - figure(unseen)?)
+    }
+
     /// The figures of a classifier.
     pub fn of_classes(loss: &Mean, accuracy: &Mean) -> Metrics {
         Metrics { loss: loss.value(), accuracy: Some(accuracy.value()), ..Metrics::default() }
@@ -52,7 +59,7 @@ impl Metrics {
     }
 }
 
-fn null_is_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(crate) fn null_is_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
@@ -283,6 +290,16 @@ mod tests {
         parts.add(&predictions[..2], &targets[..2]);
         parts.add(&predictions[2..], &targets[2..]);
         assert_eq!(whole, parts);
+    }
+
+    /// EVAL-08
+    #[test]
+    fn the_gap_is_what_a_model_has_learnt_by_heart() {
+        let classes = |accuracy| Metrics { accuracy: Some(accuracy), ..Metrics::default() };
+        assert_eq!(classes(0.75).gap_to(&classes(0.5)), Some(0.25));
+        let numbers = |r2| Metrics { r2: Some(r2), ..Metrics::default() };
+        assert_eq!(numbers(0.5).gap_to(&numbers(0.75)), Some(-0.25));
+        assert_eq!(Metrics::default().gap_to(&classes(0.5)), None);
     }
 
     #[test]
