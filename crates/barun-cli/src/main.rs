@@ -3,6 +3,7 @@
 mod commands;
 mod common;
 mod error;
+mod follow;
 mod interrupt;
 mod output;
 mod recipe;
@@ -38,6 +39,7 @@ enum Command {
     Memory(commands::memory::Memory),
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
+    Report(commands::report::Report),
     Runs(commands::runs::Runs),
     Export(commands::export::Export),
     List(commands::list::List),
@@ -71,6 +73,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Memory(memory) => memory.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
+        Command::Report(report) => report.run(),
         Command::Runs(runs) => runs.run(),
         Command::Export(export) => export.run(),
         Command::List(list) => list.run(),

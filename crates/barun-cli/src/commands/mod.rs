@@ -7,6 +7,7 @@ pub mod export;
 pub mod list;
 pub mod memory;
 pub mod predict;
+pub mod report;
 pub mod resume;
 pub mod runs;
 pub mod train;

@@ -34,7 +34,7 @@ impl<M: Module + Forward> Step<M> {
         let y = key.y.as_ref().map(|(shape, dtype)| Tensor::placeholder("y", shape.clone(), *dtype));
         inputs.extend(y.clone());
         let mode = match key.purpose {
-            Purpose::Evaluate | Purpose::Predict => Mode::Eval,
+            Purpose::Evaluate | Purpose::Predict | Purpose::Observe => Mode::Eval,
             Purpose::Train | Purpose::Gradients | Purpose::Watch(_) => Mode::Train,
         };
         let (prediction, pass) = self.predicted(&x, mode)?;
@@ -57,6 +57,7 @@ impl<M: Module + Forward> Step<M> {
                 Outcome { names, outputs: gradients(&loss, &trained)?, ..Outcome::default() }
             }
             (Purpose::Watch(wanted), _) => watched(&pass, wanted.as_deref())?,
+            (Purpose::Observe, _) => watched(&pass, None)?,
             (Purpose::Predict, _) => Outcome { outputs: vec![prediction], ..Outcome::default() },
             (purpose, None) => return Err(Error::Model(format!("{purpose:?} needs targets"))),
         };

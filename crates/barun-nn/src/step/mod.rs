@@ -92,6 +92,8 @@ enum Purpose {
     Gradients,
     /// What is watched in training: these names, or all.
     Watch(Option<Vec<String>>),
+    /// All that can be watched in eval mode.
+    Observe,
 }
 
 /// A model, an optimiser and a loss, compiled into steps.
@@ -178,6 +180,13 @@ impl<M: Module + Forward> Step<M> {
     ) -> Result<Vec<(String, Buffer)>> {
         let names = names.map(|names| names.iter().map(|name| name.to_string()).collect());
         self.named(Purpose::Watch(names), state, batch)
+    }
+
+    /// What layers give for `x` in eval mode, by path, and what they probe by name. Commits nothing.
+    pub fn observe(&self, state: &State, x: &Buffer) -> Result<Vec<(String, Buffer)>> {
+        let built = self.built(Purpose::Observe, x, None)?;
+        let outputs = built.program.evaluate(state, &[x])?;
+        Ok(built.names.iter().cloned().zip(outputs).collect())
     }
 
     /// The program that trains on batches of these shapes, or evaluates them: to compile it now, so that a mistake

@@ -6,7 +6,8 @@ use barun_data::{PreparedData, SplitData, Targets, integrity};
 use barun_nn::layers::Sequential;
 
 use super::judge::judge;
-use super::{Machine, TrainRequest, data};
+use super::record::Record;
+use super::{Machine, ResumeRequest, TrainRequest, data};
 use crate::build;
 use crate::callback::Callback;
 use crate::early_stopping::EarlyStopping;
@@ -29,7 +30,26 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
     let checked = Checked::open(recipe, &request.machine)?;
     callback.on_check(&checked.report)?;
     let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
-    run(recipe, &checked, plan, (&request.machine, request.memory_limit), callback)
+    run(recipe, &checked, plan, Terms::of(request), callback)
+}
+
+/// On what terms a run goes.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub machine: &'a Machine,
+    pub memory_limit: Option<usize>,
+    /// Whether a report and event files are written.
+    pub report: bool,
+}
+
+impl<'a> Terms<'a> {
+    pub fn of(request: &'a TrainRequest) -> Terms<'a> {
+        Terms { machine: &request.machine, memory_limit: request.memory_limit, report: request.report }
+    }
+
+    pub fn of_resumed(request: &'a ResumeRequest) -> Terms<'a> {
+        Terms { machine: &request.machine, memory_limit: request.memory_limit, report: request.report }
+    }
 }
 
 /// The data of a recipe, ready for training, and what was found in it.
@@ -56,28 +76,33 @@ pub(super) fn run(
     recipe: &Recipe,
     checked: &Checked,
     plan: RunPlan,
-    (machine, memory_limit): (&Machine, Option<usize>),
+    terms: Terms<'_>,
     callback: &mut dyn Callback,
 ) -> Result<TrainReport> {
-    let data = &checked.data;
+    let (data, machine) = (&checked.data, terms.machine);
     let mut trainer = trainer(recipe, data, machine)?.stop_when(machine.stop.clone()).keep(plan);
-    if let Some(limit) = Limit::or_machine(memory_limit) {
+    if let Some(limit) = Limit::or_machine(terms.memory_limit) {
         trainer = trainer.memory_limit(limit);
     }
+    let mut record = Record::new(recipe, terms.report);
     let mut callbacks: Vec<Box<dyn Callback + '_>> = vec![Box::new(callback)];
+    callbacks.extend(record.followers());
     if let Some(stopping) = EarlyStopping::of(&recipe.train.early_stopping) {
         callbacks.push(Box::new(stopping));
     }
     let trained = trainer.fit_with(data, &mut callbacks)?;
+    drop(callbacks);
     let mut report = TrainReport { findings: checked.report.findings.clone(), ..trained.report().clone() };
     let run = report.run.clone().unwrap_or_default();
+    let mut said = None;
     if !report.interrupted {
         if !data.test().is_empty() {
             report.test = Some(trained.test(data)?);
         }
-        report.judgement = judge(recipe, checked, &trained, &run, machine)?;
+        (report.judgement, said) = judge(recipe, checked, &trained, &run, machine)?.unzip();
     }
     write_report(&run, &report)?;
+    record.write(&run, data, &trained, said.as_ref())?;
     Ok(report)
 }
 

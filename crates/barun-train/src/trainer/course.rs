@@ -12,7 +12,7 @@ use barun_engine::State;
 use barun_nn::schedules::Schedule;
 use barun_nn::{Forward, Module, Step};
 
-use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start};
+use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start, Weights};
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::keeper::Keeper;
@@ -121,6 +121,7 @@ impl<M: Module + Forward> Course<'_, M> {
             samples_per_epoch: self.loader.part().len(),
             valid_rows: self.valid.len(),
             best_by: self.best_by,
+            run: self.keeper.as_ref().map(Keeper::path),
             resumed,
         })?;
         if resumed.is_some() {
@@ -242,6 +243,8 @@ impl<M: Module + Forward> Course<'_, M> {
                 epoch: done + 1,
                 step: epoch.batches,
                 samples: done * self.loader.part().len() + epoch.rows,
+                batch_loss: output.loss,
+                lr: epoch.lr,
                 loss: epoch.tally.loss(),
                 accuracy: epoch.tally.accuracy(),
                 elapsed: Duration::from_secs_f64(self.clock.seconds()),
@@ -308,7 +311,10 @@ impl<M: Module + Forward> Course<'_, M> {
             keeper.add_to_log(&record)?;
             self.position.log_lines += 1;
         }
-        self.callback.on_epoch_end(&EpochEnd { record: &record })
+        let flow = self.callback.on_epoch_end(&EpochEnd { record: &record })?;
+        let inventory = self.step.inventory();
+        self.callback.on_weights(&Weights { step: record.step, inventory, state: &self.state })?;
+        Ok(flow)
     }
 
     /// The figures on the validation part; none where there is no such part.

@@ -3,14 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use png::{BitDepth, ColorType, Encoder};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A picture as a PNG file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A picture as a PNG file. As data, the file is Base64.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picture {
     /// Pixels across.
     pub width: usize,
     /// Pixels down.
     pub height: usize,
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     png: Vec<u8>,
 }
 
@@ -42,6 +44,34 @@ impl Picture {
         Some(Picture { width, height, png })
     }
 
+    /// As [`of`](Picture::of), with no side longer than `side`: of a larger picture each pixel is the mean of those that it
+    /// stands for.
+    pub fn of_at_most(side: usize, shape: [usize; 3], pixels: &[u8]) -> Option<Picture> {
+        let [height, width, channels] = shape;
+        let times = height.max(width).div_ceil(side.max(1)).max(1);
+        if times == 1 || height * width * channels != pixels.len() {
+            return Picture::of(shape, pixels);
+        }
+        let small = [height.div_ceil(times), width.div_ceil(times), channels];
+        let mut means = Vec::with_capacity(small.iter().product());
+        for y in 0..small[0] {
+            for x in 0..small[1] {
+                let (rows, columns) =
+                    (y * times..((y + 1) * times).min(height), x * times..((x + 1) * times).min(width));
+                for channel in 0..channels {
+                    let of_row = |row: usize| {
+                        columns
+                            .clone()
+                            .map(move |column| u32::from(pixels[(row * width + column) * channels + channel]))
+                    };
+                    let sum: u32 = rows.clone().flat_map(of_row).sum();
+                    means.push((sum / (rows.len() * columns.len()) as u32) as u8);
+                }
+            }
+        }
+        Picture::of(small, &means)
+    }
+
     /// The file.
     pub fn png(&self) -> &[u8] {
         &self.png
@@ -53,9 +83,34 @@ impl Picture {
     }
 }
 
+fn to_base64<S: Serializer>(png: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&STANDARD.encode(png))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(from)?;
+    STANDARD.decode(text).map_err(serde::de::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_picture_is_shrunk_to_means() {
+        // Two by five pixels of two colours; the last column stands alone.
+        let pixels = [10, 20, 30, 40, 99, 30, 40, 50, 60, 101];
+        assert_eq!(Picture::of_at_most(3, [2, 5, 1], &pixels), Picture::of([1, 3, 1], &[25, 45, 100]));
+        assert_eq!(Picture::of_at_most(5, [2, 5, 1], &pixels), Picture::of([2, 5, 1], &pixels));
+    }
+
+    #[test]
+    fn a_picture_is_text_in_data() {
+        let picture = Picture::of([1, 2, 1], &[7, 9]).unwrap();
+        let text = serde_json::to_string(&picture).unwrap();
+        assert!(text.starts_with(r#"{"width":2,"height":1,"png":"iVBORw0KGgo"#), "{text}");
+        assert_eq!(serde_json::from_str::<Picture>(&text).unwrap(), picture);
+    }
 
     #[test]
     fn a_picture_reads_back_as_it_was() {
