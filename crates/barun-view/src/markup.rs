@@ -27,6 +27,7 @@ pub(crate) fn width_em(text: &str) -> f64 {
         'm' | 'w' | 'M' | 'W' | '@' => 0.87,
         c if ('\u{1100}'..='\u{11ff}').contains(&c) || c >= '\u{2e80}' => 1.0,
         c if c.is_uppercase() => 0.69,
+        c if c.is_ascii_digit() => 0.64,
         _ => 0.57,
     };
     text.chars().map(width).sum()

@@ -18,9 +18,9 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
-/// A number as it stands at an axis whose ticks are `step` apart.
-pub(crate) fn at_axis(number: f64, step: f64) -> String {
-    let magnitude = number.abs().max(step.abs());
+/// A number as it stands at an axis whose ticks are `step` apart and whose numbers are no larger than `largest`.
+pub(crate) fn at_axis(number: f64, step: f64, largest: f64) -> String {
+    let magnitude = largest.abs();
     if number == 0.0 {
         return "0".to_string();
     }
@@ -37,7 +37,7 @@ pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn at_an_axis_numbers_have_the_decimals_of_the_step() {
-        assert_eq!([0.0, 0.25, 0.5].map(|number| at_axis(number, 0.05)), ["0", "0.25", "0.50"]);
-        assert_eq!(at_axis(20_000.0, 5_000.0), "20000");
-        assert_eq!([at_axis(1e-5, 1e-5), at_axis(2e7, 1e7)], ["1e-5", "2e7"]);
+        assert_eq!([0.0, 0.25, 0.5].map(|number| at_axis(number, 0.05, 0.5)), ["0", "0.25", "0.50"]);
+        assert_eq!(at_axis(20_000.0, 5_000.0, 30_000.0), "20000");
+        assert_eq!([at_axis(1e-5, 1e-5, 2e-5), at_axis(2e7, 1e7, 2e7)], ["1e-5", "2e7"]);
         assert_eq!(thousands(1_234_567), "1,234,567");
     }
 }

@@ -58,13 +58,14 @@ impl Axis {
             let number = low + tick as f64 * step;
             // What rounding has left of 0.
             let number = if number.abs() < step * 1e-9 { 0.0 } else { number };
-            (number, at_axis(number, step))
+            (number, at_axis(number, step, low.abs().max(high.abs())))
         });
         Axis { low, high, is_log: false, ticks: ticks.collect() }
     }
 
     /// From the first to the last number, without room beside them.
     fn whole(low: f64, high: f64) -> Axis {
+        let low = low.floor();
         let (from, to) = if low == high { (low - 0.5, high + 0.5) } else { (low, high) };
         let wide = Axis::linear(low, high, 1.0);
         let mut ticks: Vec<(f64, String)> =
@@ -88,7 +89,7 @@ impl Axis {
         let every = ((to / from).log10() / 8.0).ceil().max(1.0) as i32;
         let is_shown = |tick: &f64| within.len() > 1 || tick.log10().round() as i32 % every == 0;
         let shown = all.into_iter().filter(|tick| (from..=to).contains(tick)).filter(is_shown);
-        let ticks = shown.map(|tick| (tick, at_axis(tick, tick))).collect();
+        let ticks = shown.map(|tick| (tick, at_axis(tick, tick, tick))).collect();
         Axis { low: from, high: to, is_log: true, ticks }
     }
 

@@ -5,6 +5,7 @@ use barun_view::report::Picture;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Predictions, argmax};
+use crate::progress::figure_text;
 
 /// So many pictures, or rows, are kept of the worst mistakes.
 const PICTURES: usize = 24;
@@ -103,8 +104,8 @@ fn of_numbers(data: &PreparedData, rows: &[usize], predictions: &[f64], targets:
     let mistake = |&at: &usize| {
         Some(Mistake {
             row: rows[at] + 1,
-            actual: crate::progress::figure_text(targets[at]),
-            predicted: crate::progress::figure_text(predictions[at]),
+            actual: number_text(targets[at]),
+            predicted: number_text(predictions[at]),
             sure: None,
             error: Some(error(at)).filter(|error| error.is_finite()),
             input: input(data, rows[at])?,
@@ -115,6 +116,11 @@ fn of_numbers(data: &PreparedData, rows: &[usize], predictions: &[f64], targets:
     let pair = |at: usize| (targets[at], Some(predictions[at]).filter(|number| number.is_finite()));
     let pairs = (0..rows.len()).step_by(every).map(pair).collect();
     Mistakes { rows: rows.len(), wrong: None, worst, pairs }
+}
+
+/// `3`, `2.1234`, `1.200e7`.
+fn number_text(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e9 { format!("{number:.0}") } else { figure_text(number) }
 }
 
 fn most(data: &PreparedData) -> usize {
@@ -138,12 +144,28 @@ fn input(data: &PreparedData, row: usize) -> Option<Input> {
                 shown.sort_by(|&a, &b| scaled[b].abs().total_cmp(&scaled[a].abs()));
                 shown.truncate(COLUMNS);
             }
-            // With the few digits of an f32.
-            let number = |value: f32| value.to_string().parse().unwrap_or(f64::from(value));
-            Some(Input::Row(shown.into_iter().map(|at| (names[at].clone(), number(values[at]))).collect()))
+            let usual = |numbers: &[f32], at: usize| {
+                numbers.get(at).or(numbers.first()).copied().filter(|number| *number != 0.0)
+            };
+            let number = |at: usize| {
+                let deviation = usual(&data.scaling().scale, at).map_or(0.0, |scale| 1.0 / scale);
+                let center = usual(&data.scaling().shift, at).unwrap_or(0.0);
+                as_read(values[at], deviation.abs().max(center.abs()))
+            };
+            Some(Input::Row(shown.into_iter().map(|at| (names[at].clone(), number(at))).collect()))
         }
         _ => None,
     }
+}
+
+/// `value` without what scaling and back have left of rounding, in a column whose numbers are of the order `usual`.
+fn as_read(value: f32, usual: f32) -> f64 {
+    let order = f64::from(value.abs().max(usual)).log10().floor();
+    if !order.is_finite() {
+        return f64::from(value);
+    }
+    let places = (5.0 - order).clamp(0.0, 12.0) as usize;
+    format!("{value:.places$}").parse().unwrap_or(f64::from(value))
 }
 
 #[cfg(test)]
@@ -163,6 +185,19 @@ mod tests {
         let classes = vec!["cat".to_string(), "dog".to_string()];
         let labels = (0..10).map(|row| row % 2).collect();
         prepared(Targets::Classes { name: "kind".into(), labels, classes }, Standardize::default())
+    }
+
+    #[test]
+    fn numbers_are_shown_as_they_were_read() {
+        assert_eq!(
+            [as_read(0.019999996, 0.27), as_read(7.3e-9, 0.27), as_read(5.9999995, 15.0)],
+            [0.02, 0.0, 6.0]
+        );
+        assert_eq!(
+            [as_read(123456.7, 0.0), as_read(0.0, 0.0), as_read(1.25e-4, 1e-4)],
+            [123457.0, 0.0, 1.25e-4]
+        );
+        assert_eq!([number_text(3.0), number_text(0.5)], ["3", "0.5000"]);
     }
 
     #[test]

@@ -2,23 +2,41 @@
 
 use barun_view::Scale;
 use barun_view::chart::{Chart, LineChart, Mark, Series};
-use barun_view::report::{Block, Figure, Section};
+use barun_view::report::{Block, Figure, Section, Table};
 
 use super::Run;
 use crate::log::EpochRecord;
 use crate::metrics::Metrics;
-use crate::progress::thousands;
+use crate::progress::{figure_text, thousands};
 
 pub(super) fn section(run: &Run) -> Option<Section> {
-    let figures: Vec<&'static str> = run.records.first()?.train.named().map(|(name, _)| name).collect();
+    let first = run.records.first()?;
+    let figures: Vec<&'static str> = first.train.named().map(|(name, _)| name).collect();
+    if run.records.len() == 1 {
+        let charts = by_step(run).into_iter().collect();
+        return Some(
+            Section::new("Curves").block(Block::Table(one_epoch(first))).block(Block::Charts(charts)),
+        );
+    }
     let mut charts: Vec<Figure> = figures.into_iter().map(|figure| by_epoch(run, figure)).collect();
     charts.extend(by_step(run));
     charts.push(learning_rate(run));
     let section = Section::new("Curves").lead(
         "The training part is measured while the weights change and with dropout on, the validation part after each epoch \
-         without: a new network may do better on rows it has not seen.",
+         and without: so at first the validation part may look better.",
     );
     Some(section.block(Block::Charts(charts)))
+}
+
+/// One point is no curve.
+fn one_epoch(record: &EpochRecord) -> Table {
+    let mut table = Table::new(["after one epoch", "train", "valid"]);
+    for (name, figure) in record.train.named() {
+        let of_valid = record.valid.and_then(|valid| valid.named().find(|(other, _)| *other == name));
+        let valid = of_valid.map_or("–".to_string(), |(_, figure)| figure_text(figure));
+        table = table.row([name.to_string(), figure_text(figure), valid]);
+    }
+    table
 }
 
 fn by_epoch(run: &Run, figure: &'static str) -> Figure {

@@ -24,7 +24,7 @@ pub(super) fn lead(run: &Run) -> String {
         (None, Some(record)) => record.seconds,
         (None, None) => 0.0,
     };
-    let mut lead = format!("Trained for {trained} of {planned} epochs in {}", duration_text(seconds));
+    let mut lead = format!("Trained for {trained} of {planned} epochs in {}", time_text(seconds));
     if let Some(details) = &run.details {
         lead.push_str(&format!(" on {} rows", thousands(details.data.parts[0] as f64)));
         lead.push_str(&format!(" to predict '{}'", details.data.target));
@@ -59,7 +59,7 @@ pub(super) fn tiles(run: &Run) -> Vec<Tile> {
     }
     if let Some(outcome) = outcome {
         let speed = format!("{} rows a second", thousands(outcome.samples_per_second));
-        tiles.push(Tile { name: "time".into(), value: duration_text(outcome.seconds), detail: speed });
+        tiles.push(Tile { name: "time".into(), value: time_text(outcome.seconds), detail: speed });
         let params = thousands(outcome.params as f64);
         tiles.push(Tile { name: "parameters".into(), value: params, detail: String::new() });
     }
@@ -112,6 +112,17 @@ fn short(figure: f64) -> String {
     if figure.is_nan() { "–".to_string() } else { figure_text(figure) }
 }
 
+fn time_text(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{seconds:.1} s") } else { duration_text(seconds) }
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
 pub(super) fn notices(run: &Run) -> Vec<Notice> {
     let notice = |severity, text: String, advice: &str| Notice { severity, text, advice: advice.to_string() };
     let mut notices = Vec::new();
@@ -153,7 +164,7 @@ pub(super) fn notices(run: &Run) -> Vec<Notice> {
             ));
         }
         if let Some(note) = &judgement.note {
-            notices.push(notice(Severity::Note, format!("{note}."), ""));
+            notices.push(notice(Severity::Note, sentence(note), ""));
         }
     }
     notices

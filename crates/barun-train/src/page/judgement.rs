@@ -15,7 +15,7 @@ pub(super) fn section(run: &Run) -> Option<Section> {
     let judgement = run.outcome.as_ref()?.judgement.as_ref()?;
     let evaluation = &judgement.evaluation;
     let lead = format!(
-        "The {} part, {} rows. Other rows of the same kind would give figures within the intervals {:.0} times of 100.",
+        "The {} part, {} rows. Of 100 such intervals about {:.0} hold the figure that all rows of this kind would give.",
         judgement.part,
         thousands(evaluation.rows as f64),
         100.0 * evaluation.confidence
@@ -55,7 +55,12 @@ fn figures(judgement: &Judgement) -> Table {
 }
 
 fn shown(figure: f64) -> String {
-    if figure.is_nan() { "–".to_string() } else { figure_text(figure) }
+    match figure {
+        figure if figure.is_nan() => "–".to_string(),
+        // What rounding has left of 0.
+        figure if figure.abs() < 1e-12 => figure_text(0.0),
+        figure => figure_text(figure),
+    }
 }
 
 fn charts(evaluation: &Evaluation) -> Vec<Figure> {

@@ -18,15 +18,15 @@ pub(super) fn section(run: &Run) -> Option<Section> {
     let (rows, part) = &layers.rows;
     let section = Section::new("Inside the network")
         .block(Block::Table(calls(layers)))
-        .block(heading("Weights", "Bars: as they were kept. Line: before the first step."))
-        .block(Block::SmallCharts(weights(&layers.weights)))
-        .block(heading("Activations", &format!("What layers give of {rows} rows of the {part} part.")))
-        .block(Block::SmallCharts(activations(layers)));
+        .block(Block::SmallCharts {
+            heading: "Weights, as they were kept and before the first step".into(),
+            figures: weights(&layers.weights),
+        })
+        .block(Block::SmallCharts {
+            heading: format!("Activations, what layers give of {rows} rows of the {part} part"),
+            figures: activations(layers),
+        });
     Some(section)
-}
-
-fn heading(title: &str, text: &str) -> Block {
-    Block::Text(format!("{title}. {text}"))
 }
 
 fn calls(layers: &Layers) -> Table {
@@ -47,9 +47,14 @@ fn weights(weights: &[Weights]) -> Vec<Figure> {
     };
     let figure = |weights: &&Weights| {
         let shape = weights.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
-        let (start, now) = (figure_text(weights.start.deviation), figure_text(weights.now.deviation));
-        let caption = format!("{shape}, deviation {start} → {now}{}", not_finite(&weights.now));
-        let before = Some(("start".to_string(), weights.start.clone()));
+        // One number has no deviation.
+        let (what, start, now) = match weights.now.total() {
+            1 => ("value", weights.start.mean, weights.now.mean),
+            _ => ("deviation", weights.start.deviation, weights.now.deviation),
+        };
+        let (start, now) = (figure_text(start), figure_text(now));
+        let caption = format!("{shape}, {what} {start} → {now}{}", not_finite(&weights.now));
+        let before = Some(("before".to_string(), weights.start.clone()));
         let chart = HistogramChart { title: weights.path.clone(), now: weights.now.clone(), before };
         Figure::new(Chart::Histogram(chart)).caption(caption)
     };

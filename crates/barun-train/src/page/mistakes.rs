@@ -20,7 +20,7 @@ pub(super) fn section(run: &Run) -> Option<Section> {
         Some(0) => format!("None: each of {rows} rows was found."),
         Some(1) => format!("1 of {rows} rows was taken for another class."),
         Some(wrong) => format!(
-            "{} of {rows} rows were taken for another class; of the first the model saw least.",
+            "{} of {rows} rows were taken for another class; first those of whose true class the model was least sure.",
             thousands(wrong as f64)
         ),
         None => "A residual is a prediction minus what it should have been.".to_string(),
@@ -70,7 +70,10 @@ fn card(mistake: &Mistake) -> Option<Card> {
     let Input::Picture(picture) = &mistake.input else { return None };
     let mut lines = vec![format!("{}, taken for {}", mistake.actual, mistake.predicted)];
     match (mistake.sure, mistake.error) {
-        (Some((sure, truth)), _) => lines.push(format!("{}, truth {}", percent(sure), percent(truth))),
+        (Some((sure, truth)), _) => {
+            lines.push(format!("{} sure", percent(sure)));
+            lines.push(format!("{} for {}", percent(truth), mistake.actual));
+        }
         (None, Some(error)) => {
             lines[0] = format!("{} for {}", mistake.predicted, mistake.actual);
             lines.push(format!("error {}", figure_text(error)));
@@ -126,8 +129,8 @@ fn table(mistakes: &Mistakes) -> Table {
 
 fn percent(share: f64) -> String {
     match 100.0 * share {
-        percent if percent < 0.1 => "< 0.1 %".to_string(),
-        percent if percent > 99.9 => "> 99.9 %".to_string(),
-        percent => format!("{percent:.1} %"),
+        percent if percent < 0.1 => "< 0.1\u{a0}%".to_string(),
+        percent if percent > 99.9 => "> 99.9\u{a0}%".to_string(),
+        percent => format!("{percent:.1}\u{a0}%"),
     }
 }

@@ -140,10 +140,11 @@ impl Frame {
     /// A frame of `width` by `height` pixels with axes, grid, labels and legend drawn.
     pub fn new((width, height): (f64, f64), (x, y): (Axis, Axis), labels: &Labels<'_>) -> Frame {
         let widest = y.ticks.iter().map(|(_, label)| width_of(label)).fold(0.0, f64::max);
+        let first = x.ticks.first().map_or(0.0, |(_, label)| width_of(label) / 2.0);
         let last = x.ticks.last().map_or(0.0, |(_, label)| width_of(label) / 2.0);
         let above = if labels.legend.is_empty() && labels.y.is_empty() { 8.0 } else { 22.0 };
         let below = if labels.x.is_empty() { 18.0 } else { 34.0 };
-        let (left, right) = (widest + 10.0, width - last.max(8.0));
+        let (left, right) = ((widest + 10.0).max(first + 2.0), width - last.max(8.0));
         let picture = Picture::new(width, height);
         let mut frame = Frame { picture, x, y, left, right, top: above, bottom: height - below };
         frame.draw_axes();

@@ -43,17 +43,16 @@ impl HistogramChart {
             frame.picture.rect("bar", [from_x, top, (to_x - from_x - 0.4).max(0.6), bottom - top], &tip);
         }
         if let Some((_, before)) = &self.before {
-            let steps: Vec<Option<(f64, f64)>> = before
-                .counts
-                .iter()
-                .enumerate()
-                .flat_map(|(bin, count)| {
-                    let (from, to) = ends_of(&frame, before, bin);
-                    let height = density(before, bin, *count);
-                    [frame.point((from, height)), frame.point((to, height))]
-                })
-                .collect();
-            frame.picture.path("line before", steps.into_iter());
+            let mut steps = Vec::new();
+            for (bin, count) in before.counts.iter().enumerate() {
+                let ((from, to), height) = (ends_of(&frame, before, bin), density(before, bin, *count));
+                // From the ground and back to it.
+                steps.extend((bin == 0).then_some((from, 0.0)));
+                steps.extend([(from, height), (to, height)]);
+                steps.extend((bin + 1 == before.counts.len()).then_some((to, 0.0)));
+            }
+            let places: Vec<Option<(f64, f64)>> = steps.into_iter().map(|step| frame.point(step)).collect();
+            frame.picture.path("line before", places.into_iter());
         }
         frame.picture.svg(&self.title)
     }

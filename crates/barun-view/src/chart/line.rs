@@ -84,7 +84,11 @@ impl LineChart {
         frame.picture.line("mark", (x, top), (x, bottom));
         let fits = x + 6.0 + width_of(&mark.label) <= right;
         let (anchor, at) = if fits { ("start", x + 4.0) } else { ("end", x - 4.0) };
-        frame.picture.text("tick", anchor, (at, top + 10.0), &mark.label);
+        // Where the curves leave room.
+        let here = self.series.iter().flat_map(|series| &series.points).filter(|(x, _)| *x == mark.x);
+        let is_taken = here.filter_map(|(_, y)| frame.y_of(*y)).any(|y| y < top + 24.0);
+        let y = if is_taken { bottom - 6.0 } else { top + 10.0 };
+        frame.picture.text("tick", anchor, (at, y), &mark.label);
     }
 
     /// Invisible columns under the pointer that say the values there.

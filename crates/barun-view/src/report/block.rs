@@ -12,8 +12,13 @@ pub enum Block {
     Notices(Vec<Notice>),
     /// Charts beside each other, as many as there is room for.
     Charts(Vec<Figure>),
-    /// Small charts beside each other, in more columns.
-    SmallCharts(Vec<Figure>),
+    /// Small charts beside each other, in more columns, under a heading of their own.
+    SmallCharts {
+        /// What they are.
+        heading: String,
+        /// The charts.
+        figures: Vec<Figure>,
+    },
     /// A table.
     Table(Table),
     /// Pictures beside each other.
@@ -33,7 +38,7 @@ impl Block {
         match self {
             Block::Text(text) | Block::Code { text, .. } => text.is_empty(),
             Block::Notices(notices) => notices.is_empty(),
-            Block::Charts(figures) | Block::SmallCharts(figures) => figures.is_empty(),
+            Block::Charts(figures) | Block::SmallCharts { figures, .. } => figures.is_empty(),
             Block::Table(table) => table.rows.is_empty(),
             Block::Cards(cards) => cards.is_empty(),
         }
@@ -96,7 +101,7 @@ impl Figure {
     }
 }
 
-/// A table. The first column names the rows, numbers stand to the right.
+/// A table. The first column names the rows; columns of numbers stand to the right.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     /// The names of the columns.

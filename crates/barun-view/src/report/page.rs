@@ -8,6 +8,8 @@ use crate::markup::escaped;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
+/// Cells of more letters than this are broken into lines.
+const LONG_CELL: usize = 40;
 /// The page may show pictures that are part of it and run its own script, and load nothing.
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
@@ -66,7 +68,10 @@ fn block(html: &mut String, block: &Block) {
         }
         Block::Notices(found) => notices(html, found),
         Block::Charts(charts) => figures(html, "charts", charts),
-        Block::SmallCharts(charts) => figures(html, "charts small", charts),
+        Block::SmallCharts { heading, figures: charts } => {
+            let _ = write!(html, "<h3>{}</h3>", escaped(heading));
+            figures(html, "charts small", charts);
+        }
         Block::Table(shown) => table(html, shown),
         Block::Cards(shown) => cards(html, shown),
         Block::Code { caption, text } => {
@@ -126,16 +131,21 @@ fn figures(html: &mut String, class: &str, figures: &[Figure]) {
 }
 
 fn table(html: &mut String, table: &Table) {
+    let of_numbers: Vec<bool> = (0..table.header.len()).map(|column| is_of_numbers(table, column)).collect();
+    let class_of = |column: usize, cell: &str| match of_numbers.get(column) {
+        Some(true) => " class=\"number\"",
+        _ if cell.chars().count() > LONG_CELL => " class=\"long\"",
+        _ => "",
+    };
     html.push_str("<div class=\"scroll\"><table><thead><tr>");
-    for name in &table.header {
-        let _ = write!(html, "<th>{}</th>", escaped(name));
+    for (column, name) in table.header.iter().enumerate() {
+        let _ = write!(html, "<th{}>{}</th>", class_of(column, ""), escaped(name));
     }
     html.push_str("</tr></thead><tbody>\n");
     for row in &table.rows {
         html.push_str("<tr>");
-        for cell in row {
-            let class = if is_number(cell) { " class=\"number\"" } else { "" };
-            let _ = write!(html, "<td{class}>{}</td>", escaped(cell));
+        for (column, cell) in row.iter().enumerate() {
+            let _ = write!(html, "<td{}>{}</td>", class_of(column, cell), escaped(cell));
         }
         html.push_str("</tr>\n");
     }
@@ -145,10 +155,15 @@ fn table(html: &mut String, table: &Table) {
     }
 }
 
-/// Whether a cell stands to the right: it begins as a number does and has no words in it.
+/// Whether a column stands to the right: it is not the one that names the rows, and has nothing but numbers in it.
+fn is_of_numbers(table: &Table, column: usize) -> bool {
+    column > 0 && table.rows.iter().all(|row| row.get(column).is_some_and(|cell| is_number(cell)))
+}
+
+/// Whether a cell begins as a number does and has no words in it.
 fn is_number(cell: &str) -> bool {
     let begins = |c: char| c.is_ascii_digit() || "-+–".contains(c);
-    cell.starts_with(begins) && !cell.chars().any(|c| c.is_alphabetic() && c != 'e')
+    cell.starts_with(begins) && !cell.chars().any(|c| c == '(' || (c.is_alphabetic() && c != 'e'))
 }
 
 fn cards(html: &mut String, cards: &[Card]) {
@@ -189,6 +204,7 @@ mod tests {
             Block::Table(Table { caption: text(), ..Table::new([text()]).row([text()]) }),
             Block::Cards(vec![Card { picture, lines: vec![text(), text()] }]),
             Block::Code { caption: text(), text: text() },
+            Block::SmallCharts { heading: text(), figures: vec![] },
         ];
         Document {
             title: text(),
@@ -228,10 +244,10 @@ mod tests {
 
     #[test]
     fn numbers_stand_to_the_right_and_words_do_not() {
-        for number in ["12", "-0.5", "1.2e-5", "0.97 [0.95, 0.99]", "–"] {
+        for number in ["12", "-0.5", "1.2e-5", "0.95 – 0.99", "10.0 %", "–"] {
             assert!(is_number(number), "{number}");
         }
-        for word in ["rose", "", "3 of 7 rows", "e5"] {
+        for word in ["rose", "", "3 of 7 rows", "e5", "9 (2)"] {
             assert!(!is_number(word), "{word}");
         }
     }

@@ -10,6 +10,7 @@ use ratatui::widgets::{
 };
 
 use super::board::{Board, Curve, Curves};
+use crate::number::short;
 use crate::scale::Axis;
 
 /// Below this many lines curves say nothing.
@@ -94,8 +95,11 @@ fn draw_chart(curves: &Curves, frame: &mut Frame<'_>, area: Rect) {
         .iter()
         .map(|curve| curve.points.iter().filter_map(|&(x, y)| Some((x, axis.place(y)?))).collect())
         .collect();
+    // A curve has the same colour in every chart, whatever lies below it.
+    let faint = curves.curves.iter().filter(|curve| curve.is_faint).count();
     let datasets = curves.curves.iter().zip(&placed).enumerate();
-    let datasets = datasets.map(|(at, (curve, points))| dataset(at, curve, points)).collect();
+    let datasets =
+        datasets.map(|(at, (curve, points))| dataset(at.saturating_sub(faint), curve, points)).collect();
     let width = curves.width.max(1.0);
     let title =
         if axis.is_log() { format!(" {}, log scale ", curves.title) } else { format!(" {} ", curves.title) };
@@ -115,7 +119,7 @@ fn dataset<'a>(at: usize, curve: &'a Curve, points: &'a [(f64, f64)]) -> Dataset
         return dataset.marker(Marker::Dot).graph_type(GraphType::Scatter).style(FAINT);
     }
     // Without colours the curves still differ in their marks.
-    let marker = if at % 2 == 0 { Marker::Braille } else { Marker::HalfBlock };
+    let marker = if at.is_multiple_of(2) { Marker::Braille } else { Marker::HalfBlock };
     let kind = if points.len() > 1 { GraphType::Line } else { GraphType::Scatter };
     dataset
         .name(curve.name.as_str())
@@ -136,8 +140,7 @@ fn epochs_of(width: f64) -> Vec<String> {
 fn labels_of(axis: &Axis, height: u16) -> Vec<String> {
     let (low, high) = axis.range();
     if axis.is_log() {
-        let middle = crate::number::short((low * high).sqrt());
-        return vec![crate::number::short(low), middle, crate::number::short(high)];
+        return [low, (low * high).sqrt(), high].map(two_digits).to_vec();
     }
     let labels: Vec<String> = axis.ticks.iter().map(|(_, label)| label.clone()).collect();
     let fits = labels.len() <= usize::from(height.saturating_sub(3)) / 2;
@@ -145,6 +148,10 @@ fn labels_of(axis: &Axis, height: u16) -> Vec<String> {
         (false, Some(first), Some(last)) => vec![first.clone(), last.clone()],
         _ => labels,
     }
+}
+
+fn two_digits(number: f64) -> String {
+    short(format!("{number:.1e}").parse().unwrap_or(number))
 }
 
 #[cfg(test)]
