@@ -31,6 +31,8 @@ const SHARE: u32 = 20;
 /// Writes the event files of a run that is kept in a folder.
 pub(crate) struct TensorBoard {
     recipe: Recipe,
+    /// Whether anything is to be written.
+    is_wanted: bool,
     files: Option<Files>,
     /// A loss is written for so many steps.
     stride: usize,
@@ -47,9 +49,10 @@ struct Files {
 }
 
 impl TensorBoard {
-    pub fn new(recipe: &Recipe) -> TensorBoard {
+    pub fn new(recipe: &Recipe, is_wanted: bool) -> TensorBoard {
         TensorBoard {
             recipe: recipe.clone(),
+            is_wanted,
             files: None,
             stride: 1,
             losses: Mean::default(),
@@ -77,7 +80,7 @@ impl Callback for TensorBoard {
         self.stride = (event.epochs * event.steps_per_epoch).div_ceil(LOSSES).max(1);
         let done = event.resumed.map_or((0, 0), |resumed| (resumed.epochs, resumed.batches));
         self.steps = done.0 * event.steps_per_epoch + done.1;
-        self.files = match event.run {
+        self.files = match event.run.filter(|_| self.is_wanted) {
             Some(run) => Some(self.begin(run, event, self.steps).map_err(|error| failed(run, error))?),
             None => None,
         };

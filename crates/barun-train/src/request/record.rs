@@ -30,20 +30,19 @@ impl Record {
             #[cfg(feature = "report")]
             recorder: Default::default(),
             #[cfg(feature = "tensorboard")]
-            events: crate::tensorboard::TensorBoard::new(recipe),
+            events: crate::tensorboard::TensorBoard::new(recipe, is_wanted),
         }
     }
 
-    /// Who follows the run. What remembers something comes always, so that checkpoints hold the same whether a record is
-    /// wanted or not.
+    /// Who follows the run; the same whether a record is wanted or not, so that checkpoints are too.
+    // Each of them is there by its feature, which a list of all could not say.
+    #[allow(clippy::vec_init_then_push)]
     pub fn followers(&mut self) -> Vec<Box<dyn Callback + '_>> {
         let mut followers: Vec<Box<dyn Callback + '_>> = Vec::new();
         #[cfg(feature = "report")]
         followers.push(Box::new(&mut self.recorder));
         #[cfg(feature = "tensorboard")]
-        if self.is_wanted {
-            followers.push(Box::new(&mut self.events));
-        }
+        followers.push(Box::new(&mut self.events));
         followers
     }
 
