@@ -1,14 +1,13 @@
 //! Whether the loader keeps up: an epoch over images from disk, shuffled and shifted at random, against as many steps
 //! on one batch that waits in memory.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Instant;
 
-use barun_data::{BatchFeatures, BatchTargets, Features, Loader, LoaderOptions, MinMax, OpenOptions, Split};
-use barun_engine::random::{Stream, combine};
-use barun_engine::{Buffer, DType, Device, DeviceOptions, Options};
+use barun_data::{
+    Augment, BatchFeatures, BatchTargets, Batches, Loader, LoaderOptions, MinMax, OpenOptions, Split,
+};
+use barun_engine::{Buffer, Device, DeviceOptions, Options};
 use barun_nn::layers::Sequential;
 use barun_nn::losses::CrossEntropy;
 use barun_nn::optimizers::Adam;
@@ -19,8 +18,8 @@ use crate::error::Result;
 use crate::measure::{Pace, Tell, median};
 use crate::workloads::Training;
 
-/// How far an image is shifted at most, in pixels.
-const SHIFT: i64 = 2;
+/// How far an image is shifted at most, as a share of its side: 2 of 28 pixels.
+const SHIFT: f64 = 2.0 / 28.0;
 
 /// Batches that are ready before they are asked for, the one in work included.
 const AHEAD: usize = 3;
@@ -94,13 +93,13 @@ pub fn loader(settings: &LoaderSettings, pace: &Pace, tell: &mut Tell<'_>) -> Re
 
     tell("the loader alone")?;
     let start = Instant::now();
-    let loaded = images.epoch(0, count)??;
+    let loaded = count(images.loader.epoch(0))?;
     let loader_seconds = start.elapsed().as_secs_f64();
 
     tell("warming up")?;
     let step = images.step(&settings.model, &device)?;
-    let first = images.epoch(0, |batches, _| batches.next()).transpose();
-    let first = first.ok_or(barun_data::Error::NothingToLoad { part: "train" })???;
+    let first = images.loader.epoch(0).next().ok_or(barun_data::Error::NothingToLoad { part: "train" })??;
+    let first = for_step(&first, None);
     let mut training = Training::new(step, first.clone())?;
     training.warm_up(pace)?;
     // Means, like that of the epoch: a median would leave out whatever interrupts a step now and then.
@@ -111,7 +110,7 @@ pub fn loader(settings: &LoaderSettings, pace: &Pace, tell: &mut Tell<'_>) -> Re
     let mut alone = steps_alone(&mut training)?;
     tell(&format!("an epoch of {loaded} steps"))?;
     let start = Instant::now();
-    let waiting_seconds = images.epoch(1, |batches, used| train(&mut training, batches, used))??;
+    let waiting_seconds = train(&mut training, images.loader.epoch(1))?;
     let epoch_seconds = start.elapsed().as_secs_f64();
     tell("steps alone")?;
     training.feed(first);
@@ -135,34 +134,28 @@ pub fn loader(settings: &LoaderSettings, pace: &Pace, tell: &mut Tell<'_>) -> Re
     })
 }
 
-/// Takes batches and gives them back.
-fn count(batches: Batches<'_>, used: &Sender<Batch>) -> Result<usize> {
-    let mut count = 0;
+/// Takes every batch as a step would.
+fn count(batches: Batches) -> Result<usize> {
+    let (mut count, mut used) = (0, None);
     for batch in batches {
-        give_back(batch?, used);
+        used = Some(for_step(&batch?, used));
         count += 1;
     }
     Ok(count)
 }
 
 /// A step on each batch; the seconds in which there was none.
-fn train(training: &mut Training, batches: Batches<'_>, used: &Sender<Batch>) -> Result<f64> {
-    let (mut waiting, mut since) = (0.0, Instant::now());
+fn train(training: &mut Training, batches: Batches) -> Result<f64> {
+    let (mut waiting, mut since, mut used) = (0.0, Instant::now(), None);
     for batch in batches {
+        let batch = for_step(&batch?, used);
         waiting += since.elapsed().as_secs_f64();
-        give_back(training.feed(batch?), used);
+        used = Some(training.feed(batch));
         training.step()?;
         since = Instant::now();
     }
     Ok(waiting)
 }
-
-/// For the loader to fill again, if it is still at work.
-fn give_back(batch: Batch, used: &Sender<Batch>) {
-    let _ = used.send(batch);
-}
-
-type Batches<'a> = &'a mut dyn Iterator<Item = Result<Batch>>;
 
 /// The training images of a data set, in shuffled batches.
 struct Images {
@@ -176,23 +169,23 @@ impl Images {
     fn open(settings: &LoaderSettings) -> Result<Images> {
         let options = OpenOptions { data_dir: settings.data_dir.clone(), ..OpenOptions::default() };
         let dataset = options.open(&settings.data)?;
-        let (Features::Images { shape, .. }, Some(classes)) =
-            (dataset.features(), dataset.targets().classes())
+        let (Some(shape), Some(classes)) = (dataset.features().image_shape(), dataset.targets().classes())
         else {
             let problem = format!("{} is no set of images with classes; `mnist` is one", settings.data);
             return Err(barun_nn::Error::Model(problem).into());
         };
-        let (shape, classes) = (*shape, classes.len());
+        let classes = classes.len();
         let prepared = dataset.split(Split::random(1.0, 0.0, 0.0))?.fit(MinMax::default())?;
         let part = match settings.images {
             Some(images) => prepared.train().first(images),
             None => prepared.train(),
         };
-        // Gathered on the thread that asks, which is the one of `epoch`.
         let options = LoaderOptions {
             batch: settings.batch,
             last: barun_data::LastBatch::Drop,
-            ahead: 0,
+            augment: Augment { shift: SHIFT, ..Augment::NONE },
+            ahead: AHEAD,
+            threads: Some(1),
             ..LoaderOptions::default()
         };
         Ok(Images { loader: part.loader(options)?, shape, classes })
@@ -205,101 +198,22 @@ impl Images {
             StepOptions { engine, input: Some(InputTransform::unit_range()), ..StepOptions::default() };
         Ok(Step::with(model, &Adam::default(), &CrossEntropy::default(), options)?)
     }
-
-    /// Gives the batches of an epoch to `take`, gathered and shifted ahead on a thread of their own, which fills those
-    /// that are given back.
-    fn epoch<T>(&self, epoch: u64, take: impl FnOnce(Batches<'_>, &Sender<Batch>) -> T) -> Result<T> {
-        // One batch is in the thread's hands, the others wait in the channel.
-        let (send, ready) = sync_channel(AHEAD - 1);
-        let (give_back, used) = channel();
-        std::thread::scope(|scope| {
-            scope.spawn(move || self.produce(epoch, &used, &send));
-            // What is left of the batches is dropped here, which ends the thread.
-            Ok(take(&mut ready.into_iter(), &give_back))
-        })
-    }
-
-    fn produce(&self, epoch: u64, used: &Receiver<Batch>, send: &SyncSender<Result<Batch>>) {
-        for batch in self.loader.epoch(epoch) {
-            let shifted = batch.map_err(Into::into).map(|batch| self.shifted(epoch, &batch, used));
-            if send.send(shifted).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn shifted(&self, epoch: u64, batch: &barun_data::Batch, used: &Receiver<Batch>) -> Batch {
-        let (BatchFeatures::Images(pixels), BatchTargets::Classes(labels)) =
-            (&batch.features, &batch.targets)
-        else {
-            // `open` admits images with classes alone; for anything else the step says that its batch is empty.
-            return Batch { x: Buffer::new::<u8>(&[], [0]), y: Buffer::new::<i64>(&[], [0]) };
-        };
-        let fresh = || Batch {
-            x: Buffer::zeros(batch.shape(), DType::U8),
-            y: Buffer::zeros([batch.len()], DType::I64),
-        };
-        let mut shifted = used.try_recv().unwrap_or_else(|_| fresh());
-        let bytes = self.shape.iter().product();
-        if let (Ok(moved), Ok(classes)) = (shifted.x.as_mut_slice::<u8>(), shifted.y.as_mut_slice::<i64>()) {
-            classes.copy_from_slice(labels);
-            let images = pixels.chunks_exact(bytes).zip(moved.chunks_exact_mut(bytes));
-            for ((image, moved), &index) in images.zip(&batch.indices) {
-                let mut stream = Stream::new(combine(epoch, index as u64), "bench.shift");
-                let [down, right] = [(); 2].map(|()| stream.below(2 * SHIFT as u64 + 1) as i64 - SHIFT);
-                moved.fill(0);
-                shift(image, moved, self.shape, down, right);
-            }
-        }
-        shifted
-    }
 }
 
-/// Copies an image `down` and `right` by so many pixels into `moved`, which is zero.
-fn shift(image: &[u8], moved: &mut [u8], [height, width, channels]: [usize; 3], down: i64, right: i64) {
-    let columns = inside(width, right);
-    if columns.is_empty() {
-        return;
+/// The batch as the step takes it, in the memory of one that is `used` if that has its shape.
+fn for_step(batch: &barun_data::Batch, used: Option<Batch>) -> Batch {
+    let (BatchFeatures::Images(pixels), BatchTargets::Classes(labels)) = (&batch.features, &batch.targets)
+    else {
+        // `open` admits images with classes alone; for anything else the step says that its batch is empty.
+        return Batch { x: Buffer::new::<u8>(&[], [0]), y: Buffer::new::<i64>(&[], [0]) };
+    };
+    if let Some(mut used) = used
+        && **used.x.shape() == *batch.shape()
+        && let (Ok(x), Ok(y)) = (used.x.as_mut_slice::<u8>(), used.y.as_mut_slice::<i64>())
+    {
+        x.copy_from_slice(pixels);
+        y.copy_from_slice(labels);
+        return used;
     }
-    let bytes = |column: i64| column as usize * channels;
-    for row in inside(height, down) {
-        let from = &image[(row - down) as usize * width * channels..];
-        let to = &mut moved[row as usize * width * channels..];
-        let (first, end) = (*columns.start(), columns.end() + 1);
-        to[bytes(first)..bytes(end)].copy_from_slice(&from[bytes(first - right)..bytes(end - right)]);
-    }
-}
-
-/// The places on an axis that something lands on when it moves by so much.
-fn inside(size: usize, by: i64) -> RangeInclusive<i64> {
-    let size = size as i64;
-    by.max(0)..=(size + by).min(size) - 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shift;
-
-    #[test]
-    fn a_shifted_image_loses_what_leaves_it_and_is_zero_where_nothing_comes() {
-        let image = [1, 2, 3, 4, 5, 6];
-        let moved = |down, right| {
-            let mut moved = [0; 6];
-            shift(&image, &mut moved, [2, 3, 1], down, right);
-            moved
-        };
-        assert_eq!(moved(0, 0), image);
-        assert_eq!(moved(1, 0), [0, 0, 0, 1, 2, 3]);
-        assert_eq!(moved(-1, 1), [0, 4, 5, 0, 0, 0]);
-        assert_eq!(moved(0, -2), [3, 0, 0, 6, 0, 0]);
-        assert_eq!(moved(2, 0), [0; 6]);
-        assert_eq!(moved(0, 3), [0; 6]);
-    }
-
-    #[test]
-    fn channels_stay_together() {
-        let mut moved = [0; 6];
-        shift(&[1, 2, 3, 4, 5, 6], &mut moved, [1, 3, 2], 0, 1);
-        assert_eq!(moved, [0, 0, 1, 2, 3, 4]);
-    }
+    Batch { x: Buffer::new(pixels, batch.shape()), y: Buffer::new(labels, [batch.len()]) }
 }

@@ -1,11 +1,13 @@
 //! The options that several commands share.
 
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use barun_train::request::Machine;
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use crate::error::Result;
 use crate::interrupt;
@@ -24,6 +26,15 @@ pub struct Common {
     /// Folder with data sets to use before downloading them
     #[arg(long, value_name = "FOLDER", env = "BARUN_DATA")]
     data_dir: Option<PathBuf>,
+
+    /// Fetch nothing: known data sets that are not there are an error
+    #[arg(long, env = "BARUN_OFFLINE", value_parser = FalseyValueParser::new())]
+    offline: bool,
+}
+
+/// A line on standard error. With nobody there to read it, it is lost.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Common {
@@ -32,6 +43,8 @@ impl Common {
         Ok(Machine {
             threads: self.threads.map(NonZeroUsize::get),
             data_dir: self.data_dir.clone(),
+            offline: self.offline,
+            tell: Some(tell),
             stop: interrupt::flag()?,
         })
     }

@@ -21,6 +21,7 @@ use crate::error::Result;
 Examples:
   barun train digits                         train on digits that barun draws itself
   barun train houses.csv --target price      predict the column `price` of a table
+  barun train pets --model cnn               tell the classes of a folder of class folders of images apart
   barun train recipe.toml --set train.lr=3e-4
   barun resume runs/houses-mlp-1             go on after an interruption
   barun predict runs/houses-mlp-1 new-houses.csv
@@ -42,6 +43,7 @@ enum Command {
     Report(commands::report::Report),
     Runs(commands::runs::Runs),
     Export(commands::export::Export),
+    Gallery(commands::gallery::Gallery),
     List(commands::list::List),
     Bench(commands::bench::Bench),
 }
@@ -76,6 +78,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Report(report) => report.run(),
         Command::Runs(runs) => runs.run(),
         Command::Export(export) => export.run(),
+        Command::Gallery(gallery) => gallery.run(),
         Command::List(list) => list.run(),
         Command::Bench(bench) => bench.run(),
     }

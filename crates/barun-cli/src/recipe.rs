@@ -20,6 +20,11 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
 
+    /// What the target is: classification, regression, or auto (few different whole numbers and text that repeats are
+    /// classes) [default: auto]
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+
     /// A column of a table to leave out; may be repeated
     #[arg(long, visible_alias = "drop", value_name = "COLUMN")]
     ignore: Vec<String>,
@@ -55,6 +60,18 @@ pub struct RecipeArguments {
     /// A model by name, in place of the recipe's [model]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
+
+    /// How training images are varied: digits, natural or none; single settings with --set data.augment.KEY=VALUE
+    #[arg(long, value_name = "NAME")]
+    augment: Option<String>,
+
+    /// The size images are scaled to: a number for height and width, or HEIGHTxWIDTH [default: their own]
+    #[arg(long, value_name = "SIZE")]
+    image_size: Option<String>,
+
+    /// Leave out image files that cannot be read
+    #[arg(long)]
+    skip_unreadable: bool,
 
     /// How many times each training row is seen
     #[arg(long, value_name = "N")]
@@ -92,6 +109,9 @@ impl RecipeArguments {
         };
         let texts = [
             ("data.target", "--target", &self.target),
+            ("data.task", "--task", &self.task),
+            ("data.augment", "--augment", &self.augment),
+            ("data.images.size", "--image-size", &self.image_size),
             ("model", "--model", &self.model),
             ("train.precision", "--precision", &self.precision),
             ("data.split.method", "--split", &self.split),
@@ -108,6 +128,9 @@ impl RecipeArguments {
         }
         if !self.ignore.is_empty() {
             draft.set_texts("data.ignore", &self.ignore, "--ignore")?;
+        }
+        if self.skip_unreadable {
+            draft.set_value("data.images.skip_unreadable", "true", "--skip-unreadable")?;
         }
         let numbers = [
             ("train.epochs", "--epochs", self.epochs),

@@ -22,12 +22,12 @@ fn a_table_with_a_mistake_is_refused_with_its_line() {
     );
     assert_eq!(
         refused_table("a,b,y\n1,2,x\n1,two,x\n", &[]),
-        "error: t.csv, line 3, column 'b': 'two' is not a number; correct it, encode the column as numbers, \
-         or leave the column out (--ignore)"
+        "error: t.csv, line 3, column 'b': 'two' is not a number; correct it, name it in data.table.missing if it means that \
+         there is no value, name the column in data.table.categorical if it holds categories, or leave it out (--ignore)"
     );
     assert_eq!(
-        refused_table("a,b,y\n1,2,x\n1,2,\n", &[]),
-        "error: t.csv, line 3, column 'y': the cell is empty; fill it in, remove the row, or leave the column out (--ignore)"
+        refused_table("a,b,y\n1,2,\n1,2,\n", &[]),
+        "error: t.csv: no row has a value in the target 'y'; choose another target"
     );
     assert_eq!(
         refused_table(&flowers(30), &["--target", "kin"]),
@@ -41,22 +41,6 @@ fn a_table_with_a_mistake_is_refused_with_its_line() {
         ),
         "error: the target 'y' is 5.5 in every training row, so there is nothing to learn; choose another target"
     );
-}
-
-#[test]
-fn a_column_of_text_can_be_left_out() {
-    let scratch = Scratch::new();
-    let table: String = flowers(60)
-        .lines()
-        .enumerate()
-        .map(|(at, line)| {
-            format!("{},{line}\n", if at == 0 { "name".to_string() } else { format!("flower {at}") })
-        })
-        .collect();
-    scratch.write("named.csv", table);
-    let refusal = scratch.run(&["train", "named.csv"]);
-    assert!(refusal.refusal().contains("column 'name': 'flower 1' is not a number"), "{}", refusal.err);
-    scratch.run(&["train", "named.csv", "--ignore", "name", "--epochs", "2", "--json"]).json();
 }
 
 #[test]
@@ -103,7 +87,7 @@ fn layers_that_do_not_fit_are_refused_with_layer_shapes_and_fix() {
     assert_eq!(
         scratch.run(&["train", "xor", "--model", "cnn"]).refusal(),
         "error: `model` (cnn) takes images [height, width, channels], but gets rows of shape [2]; \
-         use the model mlp for a table"
+         use the model tabular for a table"
     );
     assert!(scratch.holds_only(&["r.toml"]));
 }

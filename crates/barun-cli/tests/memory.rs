@@ -96,7 +96,7 @@ fn a_table_of_numbers_has_a_plan_too() {
     scratch.write("flowers.csv", flowers(60));
     let options = ["--target", "length", "--ignore", "kind", "--set", "train.batch_size=42", "--json"];
     let report = scratch.run(&[&["memory", "flowers.csv"][..], &options].concat()).json();
-    assert_eq!((&report["model"], &report["textbook"]["sample_bytes"]), (&"mlp".into(), &8.into()));
+    assert_eq!((&report["model"], &report["textbook"]["sample_bytes"]), (&"tabular".into(), &8.into()));
     assert!(report["next_batch"].is_null() && report["largest_batch"]["batch_size"] == 42, "{report}");
 }
 

@@ -116,7 +116,7 @@ fn runs_are_listed_and_compared() {
     let listed = scratch.run(&["runs", "--json"]).json();
     let names: Vec<&str> =
         listed["runs"].as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect();
-    assert_eq!(names, ["runs/flowers-mlp-1", "runs/flowers-mlp-2"]);
+    assert_eq!(names, ["runs/flowers-tabular-1", "runs/flowers-tabular-2"]);
     assert_eq!((&listed["runs"][0]["status"], &listed["runs"][0]["epochs"]), (&"done".into(), &2.into()));
     assert_eq!(listed["runs"][0]["test"], report["test"]);
     let text = scratch.run(&["runs"]).out;

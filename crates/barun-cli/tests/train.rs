@@ -76,7 +76,7 @@ fn a_regression_is_measured_in_the_targets_own_unit() {
     assert!((1.0..20_000.0).contains(&number(&test["mae"])), "{report}");
     assert!(number(&test["rmse"]) >= number(&test["mae"]));
     assert!(test.get("accuracy").is_none());
-    let asked = scratch.run(&["predict", "runs/houses-mlp-1", "houses.csv", "--json"]).json();
+    let asked = scratch.run(&["predict", "runs/houses-tabular-1", "houses.csv", "--json"]).json();
     let price = number(&asked["predictions"][100]["prediction"]);
     assert!((price - 300_000.0).abs() < 20_000.0, "{price}");
 }
@@ -86,8 +86,9 @@ fn two_classes_may_be_learned_with_one_output() {
     let scratch = Scratch::new();
     let report = scratch.run(&["train", "moons", "--set", "train.loss=bce_with_logits", "--json"]).json();
     assert!(number(&report["test"]["accuracy"]) >= 0.95, "{report}");
-    assert_eq!(report["params"], 2 * 64 + 64 + 64 * 64 + 64 + 64 + 1);
-    let asked = scratch.run(&["predict", "runs/moons-mlp-1", "moons", "--json"]).json();
+    let (columns, members) = (2 * (2 * 16 + 3 * 16 + 3), 8 * 8 + 8 * (256 + 1));
+    assert_eq!(report["params"], columns + members + 8 * 256 + 256 + 256 * 256 + 256);
+    let asked = scratch.run(&["predict", "runs/moons-tabular-1", "moons", "--json"]).json();
     let row = &asked["predictions"][0];
     let likely = row["probabilities"].as_array().unwrap().iter().map(number).fold(0.0, f64::max);
     assert_eq!(number(&row["probability"]), likely);
@@ -154,7 +155,8 @@ fn training_in_bf16_learns_keeps_f32_weights_and_is_evaluated_the_same() {
 fn a_moved_model_file_gives_identical_answers() {
     let scratch = Scratch::new();
     scratch.write("flowers.csv", flowers(90));
-    let options = ["--set", "model.batch_norm=true", "--epochs", "3", "--json", "--out", "run"];
+    let options =
+        ["--set", "model={ name = \"mlp\", batch_norm = true }", "--epochs", "3", "--json", "--out", "run"];
     scratch.run(&[&["train", "flowers.csv"][..], &options].concat()).json();
     let before = scratch.run(&["predict", "run", "flowers.csv", "--probabilities"]);
     std::fs::rename(scratch.path("run/checkpoints/best.safetensors"), scratch.path("moved.safetensors"))
@@ -270,8 +272,9 @@ fn under_batch_norm_a_last_batch_of_one_joins_the_one_before() {
     let train = |batch_norm: &str| {
         let whole = "data.split={ train = 1.0, valid = 0.0, test = 0.0 }";
         let out = format!("run-{batch_norm}");
-        let setting = format!("model.batch_norm={batch_norm}");
-        let options = ["--set", whole, "--set", &setting, "--epochs", "1", "--out", &out, "--json"];
+        let model = format!("model={{ name = \"mlp\", batch_norm = {batch_norm} }}");
+        let settings = ["--set", whole, "--set", &model, "--set", "train.batch_size=32"];
+        let options = [&settings[..], &["--epochs", "1", "--out", &out, "--json"]].concat();
         let report = scratch.run(&[&["train", "flowers.csv"][..], &options].concat()).json();
         assert!(report["valid"].is_null() && report["test"].is_null(), "{report}");
         let log = std::fs::read_to_string(scratch.path(&out).join("log.jsonl")).unwrap();
@@ -293,7 +296,7 @@ fn a_loss_that_leaves_the_numbers_ends_the_run_with_rate_and_step() {
     assert!(message.contains("was not finite in 5 steps in a row (epoch 1, step "), "{message}");
     assert!(message.contains("learning rate ") && message.contains("--set train.lr=1e29"), "{message}");
     // What was reached before is there.
-    assert!(scratch.path("runs/sine-mlp-1/checkpoints/last.safetensors").is_file());
+    assert!(scratch.path("runs/sine-tabular-1/checkpoints/last.safetensors").is_file());
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! A data set in memory: features, targets, and the test part it came with, if any.
+//! A data set: features, targets, and the test part it came with, if any.
 //!
-//! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; rows
-//! of a table are `f32`. A class is its index, counted from 0, next to the list of class names.
+//! Images stay the bytes they are (`u8`, `[n, height, width, channels]`) until the compiled step converts them; they lie
+//! in memory or are made when they are asked for. Rows are `f32`; a table keeps its columns as they were read until it is
+//! prepared ([`Table`]). A class is its index, counted from 0, next to the list of class names.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -10,11 +12,13 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::keys::{Groups, Times};
+use crate::lazy::LazyImages;
+use crate::loader::{BatchFeatures, BatchTargets};
 use crate::open::OpenOptions;
 use crate::split::{Split, SplitData};
-use crate::table::Schema;
+use crate::table::{Schema, SchemaColumn, Table};
 
-/// What is learned from: images or rows of numbers.
+/// What is learned from: images, rows of numbers, or a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {
     /// Images of one size, `[n, height, width, channels]`, 0 to 255.
@@ -24,6 +28,8 @@ pub enum Features {
         /// `[height, width, channels]`.
         shape: [usize; 3],
     },
+    /// Images of one size that are made when they are asked for, such as those of a folder.
+    Lazy(LazyImages),
     /// Rows of numbers, `[n, columns]`.
     Rows {
         /// All values, row after row.
@@ -31,15 +37,18 @@ pub enum Features {
         /// The name of each column.
         names: Vec<String>,
     },
+    /// Columns of several kinds, with gaps, in memory or on disk. Prepared data has one only where its rows are too many
+    /// to lie in memory; those come encoded.
+    Table(Table),
 }
 
 /// One sample's features.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FeaturesRef<'a> {
-    /// `height * width * channels` bytes.
-    Image(&'a [u8]),
+    /// `height * width * channels` bytes, borrowed where they lie in memory.
+    Image(Cow<'a, [u8]>),
     /// One value a column.
-    Row(&'a [f32]),
+    Row(Cow<'a, [f32]>),
 }
 
 impl Features {
@@ -47,7 +56,9 @@ impl Features {
     pub fn len(&self) -> usize {
         match self {
             Features::Images { pixels, .. } => pixels.len().checked_div(self.width()).unwrap_or(0),
+            Features::Lazy(images) => images.len(),
             Features::Rows { values, .. } => values.len().checked_div(self.width()).unwrap_or(0),
+            Features::Table(table) => table.len(),
         }
     }
 
@@ -66,18 +77,120 @@ impl Features {
     pub fn sample_shape(&self) -> Vec<usize> {
         match self {
             Features::Images { shape, .. } => shape.to_vec(),
+            Features::Lazy(images) => images.shape().to_vec(),
             Features::Rows { names, .. } => vec![names.len()],
+            Features::Table(table) => vec![table.width()],
         }
     }
 
-    /// Sample `index`, or `None` when out of range.
-    pub fn get(&self, index: usize) -> Option<FeaturesRef<'_>> {
-        let width = self.width();
-        let range = index.checked_mul(width)?..index.checked_add(1)?.checked_mul(width)?;
+    /// What the values of a row are called; `None` for images.
+    pub fn names(&self) -> Option<Vec<String>> {
         match self {
-            Features::Images { pixels, .. } => pixels.get(range).map(FeaturesRef::Image),
-            Features::Rows { values, .. } => values.get(range).map(FeaturesRef::Row),
+            Features::Images { .. } | Features::Lazy(_) => None,
+            Features::Rows { names, .. } => Some(names.clone()),
+            Features::Table(table) => Some(table.names()),
         }
+    }
+
+    /// `[height, width, channels]` of images, wherever they lie; none for rows.
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
+        match self {
+            Features::Images { shape, .. } => Some(*shape),
+            Features::Lazy(images) => Some(images.shape()),
+            Features::Rows { .. } | Features::Table(_) => None,
+        }
+    }
+
+    /// Image `index` of images.
+    ///
+    /// # Errors
+    /// As [`get`](Features::get); features that are no images.
+    pub(crate) fn image(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        match self.get(index)? {
+            FeaturesRef::Image(image) => Ok(image),
+            FeaturesRef::Row(_) => Err(Error::OutOfRange { index, len: 0 }),
+        }
+    }
+
+    /// The bytes that all samples take in memory, or may come to take; rows on disk take none.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Features::Images { pixels, .. } => pixels.len(),
+            Features::Lazy(images) => images.bytes(),
+            Features::Rows { values, .. } => size_of_val(&values[..]),
+            Features::Table(table) => table.bytes(),
+        }
+    }
+
+    /// Fills `into` with the samples `indices`, one after the other; what was in it goes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]; rows on disk that cannot be read, images that cannot be made.
+    pub fn gather(&self, indices: &[usize], into: &mut BatchFeatures) -> Result<()> {
+        let (width, len) = (self.width(), self.len());
+        if let Some(&index) = indices.iter().find(|&&index| index >= len) {
+            return Err(Error::OutOfRange { index, len });
+        }
+        match (self, &mut *into) {
+            (Features::Images { pixels, .. }, BatchFeatures::Images(batch)) => {
+                batch.clear();
+                indices.iter().for_each(|&index| batch.extend_from_slice(&pixels[index * width..][..width]));
+                Ok(())
+            }
+            (Features::Lazy(images), BatchFeatures::Images(batch)) => {
+                *batch = images.get_all(indices)?;
+                Ok(())
+            }
+            (Features::Rows { values, .. }, BatchFeatures::Rows(batch)) => {
+                batch.clear();
+                indices.iter().for_each(|&index| batch.extend_from_slice(&values[index * width..][..width]));
+                Ok(())
+            }
+            (Features::Table(table), BatchFeatures::Rows(batch)) => {
+                batch.clear();
+                table.each(indices, |row| {
+                    batch.extend_from_slice(row);
+                    Ok(())
+                })
+            }
+            _ => {
+                *into = self.batch();
+                self.gather(indices, into)
+            }
+        }
+    }
+
+    /// An empty batch of such samples.
+    pub fn batch(&self) -> BatchFeatures {
+        match self {
+            Features::Images { .. } | Features::Lazy(_) => BatchFeatures::Images(Vec::new()),
+            Features::Rows { .. } | Features::Table(_) => BatchFeatures::Rows(Vec::new()),
+        }
+    }
+
+    /// Sample `index`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], a row on disk that cannot be read, and what is wrong with an image that is only now made.
+    pub fn get(&self, index: usize) -> Result<FeaturesRef<'_>> {
+        let (width, len) = (self.width(), self.len());
+        if index >= len {
+            return Err(Error::OutOfRange { index, len });
+        }
+        let range = index * width..(index + 1) * width;
+        Ok(match self {
+            Features::Images { pixels, .. } => FeaturesRef::Image(Cow::Borrowed(&pixels[range])),
+            Features::Lazy(images) => FeaturesRef::Image(images.get(index)?),
+            Features::Rows { values, .. } => FeaturesRef::Row(Cow::Borrowed(&values[range])),
+            Features::Table(_) => {
+                let mut row = BatchFeatures::Rows(Vec::with_capacity(width));
+                self.gather(&[index], &mut row)?;
+                match row {
+                    BatchFeatures::Rows(row) => FeaturesRef::Row(Cow::Owned(row)),
+                    BatchFeatures::Images(_) => return Err(Error::OutOfRange { index, len }),
+                }
+            }
+        })
     }
 }
 
@@ -140,6 +253,40 @@ impl Targets {
         }
     }
 
+    /// Fills `into` with the targets of the samples `indices`; what was in it goes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`].
+    pub fn gather(&self, indices: &[usize], into: &mut BatchTargets) -> Result<()> {
+        let len = self.len();
+        if let Some(&index) = indices.iter().find(|&&index| index >= len) {
+            return Err(Error::OutOfRange { index, len });
+        }
+        match (self, &mut *into) {
+            (Targets::Classes { labels, .. }, BatchTargets::Classes(batch)) => {
+                batch.clear();
+                batch.extend(indices.iter().map(|&index| labels[index]));
+            }
+            (Targets::Values { values, .. }, BatchTargets::Values(batch)) => {
+                batch.clear();
+                batch.extend(indices.iter().map(|&index| values[index]));
+            }
+            _ => {
+                *into = self.batch();
+                self.gather(indices, into)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty batch of such targets.
+    pub fn batch(&self) -> BatchTargets {
+        match self {
+            Targets::Classes { .. } => BatchTargets::Classes(Vec::new()),
+            Targets::Values { .. } => BatchTargets::Values(Vec::new()),
+        }
+    }
+
     /// The target of sample `index`, or `None` when out of range.
     pub fn get(&self, index: usize) -> Option<Target> {
         match self {
@@ -150,7 +297,7 @@ impl Targets {
 }
 
 /// One sample: its features and its target.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sample<'a> {
     /// The features.
     pub features: FeaturesRef<'a>,
@@ -170,6 +317,7 @@ pub struct Dataset {
     pub(crate) times: Option<Arc<Times>>,
     pub(crate) given_valid: Arc<[usize]>,
     pub(crate) given_test: Arc<[usize]>,
+    notes: Arc<[String]>,
 }
 
 impl Dataset {
@@ -208,6 +356,7 @@ impl Dataset {
                 times: None,
                 given_valid: Arc::default(),
                 given_test: Arc::default(),
+                notes: Arc::default(),
             }),
         }
     }
@@ -280,6 +429,24 @@ impl Dataset {
         Err(Error::Inconsistent { name: self.name.clone(), problem })
     }
 
+    /// Under another name.
+    #[cfg_attr(not(feature = "images"), allow(dead_code))]
+    pub(crate) fn with_name(self, name: &str) -> Dataset {
+        Dataset { name: name.to_string(), ..self }
+    }
+
+    /// Adds what was decided when it was read, a sentence each.
+    pub fn with_notes(mut self, notes: Vec<String>) -> Dataset {
+        self.notes = self.notes.iter().cloned().chain(notes).collect();
+        self
+    }
+
+    /// What was decided when it was read, for people: rows and files that were left out, what the
+    /// target was taken for, the size and colours of images.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// What the data set is called.
     pub fn name(&self) -> &str {
         &self.name
@@ -300,10 +467,9 @@ impl Dataset {
     /// # Errors
     /// [`Error::OutOfRange`].
     pub fn get(&self, index: usize) -> Result<Sample<'_>> {
-        match (self.features.get(index), self.targets.get(index)) {
-            (Some(features), Some(target)) => Ok(Sample { features, target }),
-            _ => Err(Error::OutOfRange { index, len: self.len() }),
-        }
+        let features = self.features.get(index)?;
+        let target = self.targets.get(index).ok_or(Error::OutOfRange { index, len: self.len() })?;
+        Ok(Sample { features, target })
     }
 
     /// All features.
@@ -336,14 +502,16 @@ impl Dataset {
         self.times.as_deref()
     }
 
-    /// Column names, target and classes, to be kept with a model; `None` for images.
+    /// Columns, target and classes, by which more rows of the same kind are read; `None` for images. A model takes those
+    /// columns of a table of which something is [made](crate::Encoding::schema).
     pub fn schema(&self) -> Option<Schema> {
-        let Features::Rows { names, .. } = &*self.features else { return None };
-        Some(Schema {
-            features: names.clone(),
-            target: self.targets.name().to_string(),
-            classes: self.targets.classes().map(<[String]>::to_vec),
-        })
+        let (columns, unused) = match &*self.features {
+            Features::Images { .. } | Features::Lazy(_) => return None,
+            Features::Rows { names, .. } => (names.iter().map(SchemaColumn::number).collect(), Vec::new()),
+            Features::Table(table) => SchemaColumn::of(table.columns()),
+        };
+        let classes = self.targets.classes().map(<[String]>::to_vec);
+        Some(Schema { columns, unused, target: self.targets.name().to_string(), classes })
     }
 
     /// Cuts the samples into train, valid and test parts.
@@ -380,13 +548,9 @@ impl Dataset {
 /// One line for people: `iris: 150 rows x 4 columns, target 'species' with 3 classes`.
 impl fmt::Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.features {
-            Features::Images { shape: [h, w, c], .. } => {
-                write!(f, "{}: {} images of {h} x {w} x {c}", self.name, self.len())?;
-            }
-            Features::Rows { names, .. } => {
-                write!(f, "{}: {} rows x {} columns", self.name, self.len(), names.len())?;
-            }
+        match self.features.image_shape() {
+            Some([h, w, c]) => write!(f, "{}: {} images of {h} x {w} x {c}", self.name, self.len())?,
+            None => write!(f, "{}: {} rows x {} columns", self.name, self.len(), self.features.width())?,
         }
         write!(f, ", target '{}' with ", self.targets.name())?;
         match self.targets.classes() {
@@ -397,11 +561,15 @@ impl fmt::Display for Dataset {
 }
 
 fn inconsistency(features: &Features, targets: &Targets) -> Option<String> {
+    let product = |shape: [usize; 3]| shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s));
     let (count, stored) = match features {
-        Features::Images { pixels, shape } => {
-            (shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s)), pixels.len())
+        Features::Images { pixels, shape } => (product(*shape), pixels.len()),
+        Features::Lazy(images) => {
+            let width = product(images.shape());
+            (width, width.unwrap_or(0).saturating_mul(images.len()))
         }
         Features::Rows { values, names } => (Some(names.len()), values.len()),
+        Features::Table(table) => (Some(table.width()), table.len() * table.width()),
     };
     let Some(width) = count.filter(|&width| width > 0) else {
         return Some("a sample has no features".to_string());
@@ -475,7 +643,7 @@ mod tests {
         let data = images();
         assert_eq!(data.len(), 2);
         let sample = data.get(1).unwrap();
-        assert_eq!(sample.features, FeaturesRef::Image(&[6, 7, 8, 9, 10, 11]));
+        assert_eq!(sample.features, FeaturesRef::Image((&[6, 7, 8, 9, 10, 11]).into()));
         assert_eq!(sample.target, Target::Class(1));
         assert!(matches!(data.get(2), Err(Error::OutOfRange { index: 2, len: 2 })));
         assert!(matches!(data.get(usize::MAX), Err(Error::OutOfRange { .. })));

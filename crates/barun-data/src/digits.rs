@@ -233,7 +233,7 @@ mod tests {
         for i in 0..20 {
             assert_eq!(short.get(i).unwrap(), long.get(i).unwrap());
         }
-        assert_eq!(short.get(17).unwrap().features, FeaturesRef::Image(&image(4, 17)));
+        assert_eq!(short.get(17).unwrap().features, FeaturesRef::Image((&image(4, 17)[..]).into()));
         assert_ne!(image(4, 17), image(5, 17));
         assert_ne!(image(4, 17), image(4, 27));
     }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Features, Targets};
 use crate::error::{Error, Result};
 use crate::keys::{Groups, Times};
-use crate::table;
+use crate::lazy::{ImageSource, LazyImages};
+use crate::table::{self, TableOptions};
 
 /// Columns of a table by which its rows are divided. They are not learned from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,16 +34,16 @@ impl DividingColumns {
         self.names().is_empty()
     }
 
-    /// Reads the columns of the table at `path` and gives them to the data set that was read from it.
+    /// Reads the columns of the table at `path` and gives them to the data set that was read from it by `options`.
     ///
     /// # Errors
     /// A column that does not exist, or is the target; a cell that is no moment or no part.
-    pub fn attach(&self, dataset: Dataset, path: &Path) -> Result<Dataset> {
+    pub fn attach(&self, dataset: Dataset, path: &Path, options: &TableOptions) -> Result<Dataset> {
         let names = self.names();
         if let Some(column) = names.iter().find(|name| **name == dataset.targets().name()) {
             return Err(Error::DividesByTarget { column: column.to_string() });
         }
-        let cells = table::texts(path, &names)?;
+        let cells = table::texts(path, &names, options)?;
         let mut dataset = dataset;
         for (name, cells) in names.iter().zip(&cells) {
             let is = |column: &Option<String>| column.as_deref() == Some(*name);
@@ -87,10 +88,13 @@ impl Dataset {
             {
                 Features::Rows { values: [&values[..], more].concat(), names: names.clone() }
             }
-            (Features::Images { pixels, shape }, Features::Images { pixels: more, shape: others })
-                if shape == others =>
+            (Features::Table(table), Features::Table(more)) if table.is_like(more) => {
+                Features::Table(table.joined(more)?)
+            }
+            (features @ (Features::Images { .. } | Features::Lazy(_)), more)
+                if features.image_shape() == more.image_shape() =>
             {
-                Features::Images { pixels: [&pixels[..], more].concat(), shape: *shape }
+                joined(features, more)?
             }
             _ => return refuse(format!("its samples are not like those of '{}'", self.name())),
         };
@@ -110,7 +114,45 @@ impl Dataset {
         };
         self.groups = join_groups(self.groups(), other.groups()).map(Arc::new);
         self.times = join_times(self.times(), other.times()).map(Arc::new);
-        Ok(self.replaced(Some(features), Some(targets)))
+        let notes = other.notes().iter().map(|note| format!("{}: {note}", other.name()));
+        Ok(self.replaced(Some(features), Some(targets)).with_notes(notes.collect()))
+    }
+}
+
+/// The images of both, in memory where both lie there.
+fn joined(images: &Features, more: &Features) -> Result<Features> {
+    if let (Features::Images { pixels, shape }, Features::Images { pixels: more, .. }) = (images, more) {
+        return Ok(Features::Images { pixels: [&pixels[..], more].concat(), shape: *shape });
+    }
+    let both =
+        Both { shape: images.image_shape().unwrap_or_default(), images: [images.clone(), more.clone()] };
+    // What has been made is kept by each of them.
+    Ok(Features::Lazy(LazyImages::new(both, 0)))
+}
+
+/// Images of two sources, one after the other.
+#[derive(Debug)]
+struct Both {
+    shape: [usize; 3],
+    images: [Features; 2],
+}
+
+impl ImageSource for Both {
+    fn len(&self) -> usize {
+        self.images.iter().map(Features::len).sum()
+    }
+
+    fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn make(&self, index: usize) -> Result<Vec<u8>> {
+        let [first, second] = &self.images;
+        let image = match index.checked_sub(first.len()) {
+            None => first.image(index)?,
+            Some(index) => second.image(index)?,
+        };
+        Ok(image.into_owned())
     }
 }
 
@@ -142,7 +184,8 @@ mod tests {
         std::fs::write(&path, "who,day,x,y\n".to_string() + &rows.collect::<String>()).unwrap();
         let open = |divide: DividingColumns, ignore: &[&str]| {
             let ignore = ignore.iter().map(|name| name.to_string()).collect();
-            OpenOptions { divide, ignore, ..OpenOptions::default() }.open(&path)
+            let table = TableOptions { ignore, ..TableOptions::default() };
+            OpenOptions { divide, table, ..OpenOptions::default() }.open(&path)
         };
         let column = |name: &str| Some(name.to_string());
         let grouped = DividingColumns { group: column("who"), ..DividingColumns::default() };

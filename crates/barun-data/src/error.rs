@@ -1,11 +1,41 @@
 //! The one error type of the crate: every message says what is wrong, where, and what to do.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use crate::read::Format;
 use crate::suggest::Suggestion;
 
 /// The crate's result.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where in a file something is, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file.
+    Line(u64),
+    /// A row of a file that has no lines, its header not counted.
+    Row(u64),
+}
+
+impl Place {
+    /// The line of a text file, or the row of another.
+    pub(crate) fn in_file(path: &Path, number: u64) -> Place {
+        match Format::of(path) {
+            Some(Format::Parquet | Format::Numpy) => Place::Row(number),
+            _ => Place::Line(number),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(line) => write!(f, "line {line}"),
+            Place::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
 
 /// What can be wrong with data, or with what was asked of it.
 ///
@@ -19,14 +49,26 @@ pub enum Error {
     Read { path: PathBuf, source: std::io::Error },
 
     #[error(
-        "{name}: not found in {}; put {} there (plain or with .gz), or name another data directory \
+        "{name}: not found in {}; put {} there{}, or name another data directory \
          (--data-dir or $BARUN_DATA). `digits` needs no files",
-        folder.display(), missing.join(", ")
+        folder.display(), missing.join(", "), if *may_be_packed { " (plain or with .gz)" } else { "" }
     )]
-    MissingFiles { name: String, folder: PathBuf, missing: Vec<String> },
+    MissingFiles { name: String, folder: PathBuf, missing: Vec<String>, may_be_packed: bool },
+
+    #[error("{} is a folder; name a file in it", path.display())]
+    IsFolder { path: PathBuf },
+
+    #[error("{} is empty: it has 0 bytes; check that it was written or fetched whole", path.display())]
+    EmptyFile { path: PathBuf },
 
     #[error(
-        "'{name}' is not a data source{suggestion}; known are {}, or the path of a .csv or .tsv file",
+        "{} cannot be read by this build, which leaves out the feature '{feature}'; build barun with it, or convert the file to CSV",
+        path.display()
+    )]
+    NotBuiltIn { path: PathBuf, feature: &'static str },
+
+    #[error(
+        "'{name}' is not a data source{suggestion}; known are {}, or the path of a .csv, .tsv, .parquet, .npy or .npz file, a folder of class folders of images, or a .zip of one",
         known.join(", ")
     )]
     UnknownSource { name: String, suggestion: Suggestion, known: Vec<&'static str> },
@@ -95,21 +137,58 @@ pub enum Error {
     )]
     LabelByte { path: PathBuf, offset: usize, label: u8, classes: usize },
 
-    // ---- tables ------------------------------------------------------------------------------------------------
-    #[error("{}, line {line} (byte {offset}): not UTF-8 text; save the table as UTF-8", path.display())]
-    NotUtf8 { path: PathBuf, line: u64, offset: usize },
-
-    #[error("{}: the table cannot be parsed ({source})", path.display())]
-    Csv { path: PathBuf, source: csv::Error },
-
+    // ---- image files -------------------------------------------------------------------------------------------
     #[error(
-        "{}, line 1: '{value}' is a number where a column name belongs; the first line must name the columns",
+        "{path}: not an image that can be read: {problem}; mend or remove it, or leave such files out (--skip-unreadable)"
+    )]
+    ImageFile { path: String, problem: String },
+
+    #[error("{} is no set of images: {problem}", path.display())]
+    NoImages { path: PathBuf, problem: String },
+
+    #[cfg(feature = "images")]
+    #[error("{}: the zip archive is damaged or of an unknown kind ({source}); pack or fetch it again", path.display())]
+    Zip { path: PathBuf, source: Box<zip::result::ZipError> },
+
+    #[cfg(feature = "images")]
+    #[error("the picture {} cannot be written ({source})", path.display())]
+    Picture { path: PathBuf, source: Box<image::ImageError> },
+
+    #[error("{name}: reading images needs the feature `images`, which this program was built without")]
+    WithoutImages { name: String },
+
+    #[error("{}, record {record}: {problem}; the file is damaged or not CIFAR-10, fetch it again", path.display())]
+    Cifar { path: PathBuf, record: usize, problem: String },
+
+    // ---- fetching ----------------------------------------------------------------------------------------------
+    #[cfg(feature = "download")]
+    #[error(
+        "{file} cannot be fetched:\n{}put it into {} by hand, or try again later; what has come so far is kept",
+        tried.iter().map(|line| format!("  {line}\n")).collect::<String>(), folder.display()
+    )]
+    Fetch { file: String, folder: PathBuf, tried: Vec<String> },
+
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+
+    // ---- tables ------------------------------------------------------------------------------------------------
+    #[error(
+        "{}, line {line} (byte {offset}): not UTF-8 text; save the table as UTF-8, or set data.table.encoding = \"latin-1\" if it is that",
         path.display()
     )]
-    NoHeader { path: PathBuf, value: String },
+    NotUtf8 { path: PathBuf, line: u64, offset: u64 },
 
-    #[error("{}, line 1: column {column} has no name; give it one or remove it", path.display())]
-    UnnamedColumn { path: PathBuf, column: usize },
+    #[error("{}, byte 0: this is {found} text; save the table as UTF-8", path.display())]
+    OtherEncoding { path: PathBuf, found: &'static str },
+
+    #[error(
+        "{}, line {line}: a record of more than {mebibytes} MiB begins here; look for a quote that is not closed",
+        path.display()
+    )]
+    EndlessRecord { path: PathBuf, line: u64, mebibytes: usize },
+
+    #[error("{} has changed while it was read; try again when nobody writes it", path.display())]
+    Changed { path: PathBuf },
 
     #[error(
         "{}, line 1: columns {first} and {second} are both called '{name}'; rename one",
@@ -123,6 +202,9 @@ pub enum Error {
     #[error("{}: no column is left to learn from besides the target '{target}'", path.display())]
     NoFeatureColumns { path: PathBuf, target: String },
 
+    #[error("{}: no row has a value in the target '{column}'; choose another target", path.display())]
+    EmptyTarget { path: PathBuf, column: String },
+
     #[error(
         "{}, line {line}: {found} fields where the header has {expected}; look for a missing or extra delimiter or an open quote",
         path.display()
@@ -130,22 +212,29 @@ pub enum Error {
     RaggedRow { path: PathBuf, line: u64, expected: usize, found: usize },
 
     #[error(
-        "{}, line {line}, column '{column}': the cell is empty; fill it in, remove the row, or leave the column out (--ignore)",
+        "{}, {place}, column '{column}': there is no value, which this model does not know how to take; fill it in or remove the row",
         path.display()
     )]
-    EmptyCell { path: PathBuf, line: u64, column: String },
+    EmptyCell { path: PathBuf, place: Place, column: String },
 
     #[error(
-        "{}, line {line}, column '{column}': '{value}' is not a number; correct it, encode the column as numbers, or leave the column out (--ignore)",
+        "{}, {place}, column '{column}': '{value}' is not a number; correct it, name it in data.table.missing if it means that \
+         there is no value, name the column in data.table.categorical if it holds categories, or leave it out (--ignore)",
         path.display()
     )]
-    NotANumber { path: PathBuf, line: u64, column: String, value: String },
+    NotANumber { path: PathBuf, place: Place, column: String, value: String },
 
     #[error(
-        "{}, line {line}, column '{column}': {value} is not a finite 32-bit number; correct it or remove the row",
+        "{}, {place}, column '{column}': '{value}' is not a date written as in training; correct it or remove the row",
         path.display()
     )]
-    NotFinite { path: PathBuf, line: u64, column: String, value: String },
+    NotADate { path: PathBuf, place: Place, column: String, value: String },
+
+    #[error(
+        "{}, {place}, column '{column}': {value} is not a finite 32-bit number; correct it or remove the row",
+        path.display()
+    )]
+    NotFinite { path: PathBuf, place: Place, column: String, value: String },
 
     #[error(
         "{}: there is no column '{name}'{suggestion}; the columns are {}",
@@ -154,16 +243,48 @@ pub enum Error {
     MissingColumn { path: PathBuf, name: String, suggestion: Suggestion, columns: Vec<String> },
 
     #[error(
-        "{}: target '{column}' is text with {distinct} different values in {rows} rows (first on line {line}: '{value}'), too many to be classes; choose another target, or ask for classes",
+        "{}: column '{column}' is named in data.table.categorical and in data.table.numeric; keep one",
         path.display()
     )]
-    TargetNotClasses { path: PathBuf, column: String, distinct: usize, rows: usize, line: u64, value: String },
+    TwoKinds { path: PathBuf, column: String },
 
     #[error(
-        "{}, line {line}, column '{column}': class '{value}' was not in the training data{suggestion}; correct it or remove the column",
+        "{}: target '{column}' is text with {distinct} different values in {rows} rows (first on {place}: '{value}'), too many to be classes; choose another target, or ask for classes (--task classification)",
         path.display()
     )]
-    UnknownClass { path: PathBuf, line: u64, column: String, value: String, suggestion: Suggestion },
+    TargetNotClasses {
+        path: PathBuf,
+        column: String,
+        distinct: usize,
+        rows: usize,
+        place: Place,
+        value: String,
+    },
+
+    #[error(
+        "{}, {place}, column '{column}': class '{value}' was not in the training data{suggestion}; correct it or remove the column",
+        path.display()
+    )]
+    UnknownClass { path: PathBuf, place: Place, column: String, value: String, suggestion: Suggestion },
+
+    #[error("nothing is left to learn from: {}", reasons.join("; "))]
+    NothingToLearnFrom { reasons: Vec<String> },
+
+    #[error("the model takes a column '{name}'{suggestion}, which is not there")]
+    NoSuchColumn { name: String, suggestion: Suggestion },
+
+    #[error("the model takes {expected} in column '{name}', which holds something else")]
+    OtherColumn { name: String, expected: &'static str },
+
+    #[error("cannot {doing} a temporary file in {}: {source}; make room there, or choose another folder (data.table.scratch)", folder.display())]
+    Scratch { doing: &'static str, folder: PathBuf, source: std::io::Error },
+
+    // ---- arrays and Parquet ------------------------------------------------------------------------------------
+    #[error("{}: {problem}", path.display())]
+    Array { path: PathBuf, problem: String },
+
+    #[error("{}: {problem}", path.display())]
+    Parquet { path: PathBuf, problem: String },
 
     // ---- data sets in memory -----------------------------------------------------------------------------------
     #[error("data set '{name}': {problem}")]
@@ -245,8 +366,18 @@ pub enum Error {
     #[error("the target '{target}' holds classes; only numbers can be standardised")]
     TargetIsClasses { target: String },
 
+    #[error("quantile scaling is for the columns of tables; choose standard, robust or minmax here")]
+    QuantileOfArrays,
+
     #[error("{values} values cannot be scaled: scaling was fitted on {features} features a row")]
     ScalingWidth { values: usize, features: usize },
+
+    // ---- augmentation ------------------------------------------------------------------------------------------
+    #[error("augmentation: {setting} = {value} is out of bounds; choose {allowed}")]
+    Augment { setting: &'static str, value: f64, allowed: &'static str },
+
+    #[error("augmentation varies images, but '{name}' has rows of numbers; use augment = \"none\"")]
+    AugmentRows { name: String },
 
     // ---- loading -----------------------------------------------------------------------------------------------
     #[error("batch size 0; choose at least 1")]

@@ -14,10 +14,3 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
         false => Ok(Box::new(File::open(path)?)),
     }
 }
-
-/// Reads all of it.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
-}

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
+use crate::table::{DateOrder, Moment, parse_date};
 
 /// The group of each row: patients, sites, sessions. A group is never divided between parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,46 +42,34 @@ pub struct Times {
 }
 
 impl Times {
-    /// Numbers, or dates such as `2024-05-31` and `2024-05-31 18:30:00`.
+    /// Numbers, or dates such as `2024-05-31` and `2024-05-31 18:30:00`; all cells of a column are written in one way.
     pub(crate) fn new(column: &str, cells: &[String]) -> Result<Times> {
-        let time_of = |(row, cell): (usize, &String)| {
-            let number = || cell.trim().parse().ok().filter(|number: &f64| number.is_finite());
-            number().or_else(|| seconds(cell.trim())).ok_or_else(|| Error::NotATime {
-                column: column.to_string(),
-                row: row + 1,
-                value: cell.clone(),
-            })
-        };
-        let of = cells.iter().enumerate().map(time_of).collect::<Result<_>>()?;
-        Ok(Times { column: column.to_string(), of })
+        let numbers = |cell: &str| cell.parse().ok().filter(|number: &f64| number.is_finite());
+        let mut best = read(cells, numbers);
+        for order in DateOrder::ALL {
+            let other = read(cells, |cell| seconds(cell, order));
+            if other.len() > best.len() {
+                best = other;
+            }
+        }
+        match cells.get(best.len()) {
+            None => Ok(Times { column: column.to_string(), of: best }),
+            Some(value) => {
+                Err(Error::NotATime { column: column.to_string(), row: best.len() + 1, value: value.clone() })
+            }
+        }
     }
 }
 
-/// Seconds from 1970 to an ISO 8601 date, with or without a time of day. A zone is left aside: a column has one.
-fn seconds(text: &str) -> Option<f64> {
-    let (date, time) = match text.split_once(['T', ' ']) {
-        Some((date, time)) => (date, time),
-        None => (text, "0:0"),
-    };
-    let mut numbers = date.split(['-', '/']).map(|number| number.parse::<i64>().ok());
-    let (year, month, day) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    if numbers.next().is_some() || !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 100 {
-        return None;
-    }
-    let time = time.trim_end_matches('Z').split('+').next().unwrap_or_default();
-    let mut clock = time.split(':').map(|number| number.parse::<f64>().ok());
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next().unwrap_or(Some(0.0))?);
-    Some(days_since_1970(year, month, day) as f64 * 86_400.0 + hour * 3_600.0 + minute * 60.0 + second)
+/// The moments of the cells up to the first that is none.
+fn read(cells: &[String], moment: impl Fn(&str) -> Option<f64>) -> Vec<f64> {
+    cells.iter().map_while(|cell| moment(cell.trim())).collect()
 }
 
-/// Days of the proleptic Gregorian calendar, counting years from March so that the leap day comes last (Hinnant, 2013,
-/// "chrono-compatible low-level date algorithms").
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+/// Seconds from 1970 to a date, or from midnight where there is only a time.
+fn seconds(cell: &str, order: DateOrder) -> Option<f64> {
+    let Moment { days, seconds } = parse_date(cell.as_bytes(), order)?;
+    Some(f64::from(days.unwrap_or(0)) * 86_400.0 + f64::from(seconds.unwrap_or(0.0)))
 }
 
 #[cfg(test)]

@@ -1,19 +1,26 @@
-//! Batches: shuffled by seed and epoch, gathered ahead on a thread of their own.
+//! Batches: shuffled by seed and epoch, read, varied and gathered ahead on threads of their own.
 //!
-//! The order of an epoch is a pure function of (seed, epoch), so a resumed run sees the batches it would have seen.
-//! Every sample comes exactly once an epoch. The thread works at most [`LoaderOptions::ahead`] batches ahead, in
-//! buffers that dropped batches give back, and ends when the epoch ends or its [`Batches`] are dropped. [DATA-11]
+//! The order of an epoch is a pure function of (seed, epoch), and so is what [`Augment`] makes of each sample: a resumed
+//! run sees the batches it would have seen, and the number of threads changes nothing. Every sample comes exactly once
+//! an epoch. The threads work at most [`LoaderOptions::ahead`] batches ahead, in buffers that dropped batches give back,
+//! and end when the epoch ends or its [`Batches`] are dropped. [DATA-11]
+
+mod batch;
+mod epoch;
 
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread::JoinHandle;
+use std::thread::available_parallelism;
 
 use barun_engine::random::{Stream, combine};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Features, FeaturesRef, Target, Targets};
+use crate::augment::Augment;
+use crate::dataset::{Features, Targets};
 use crate::error::{Error, Result};
 use crate::prepared::Part;
+pub use batch::{Batch, BatchFeatures, BatchTargets};
+pub use epoch::Batches;
+use epoch::Gather;
 
 /// An epoch smaller than this is gathered on the caller's thread: starting one would take longer.
 const SMALL_EPOCH_BYTES: usize = 256 * 1024;
@@ -42,24 +49,37 @@ pub enum LastBatch {
     JoinSingle,
 }
 
-/// How to load. The default: batches of 32, shuffled, seed 0, the last batch kept, 3 batches ahead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How to load. The default: batches of 32, shuffled, seed 0, the last batch kept, nothing varied, 3 batches ahead.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoaderOptions {
     /// Samples in a batch.
     pub batch: usize,
     /// In which order an epoch visits the samples.
     pub order: Order,
-    /// The seed of the order.
+    /// The seed of the order and of the augmentation.
     pub seed: u64,
     /// What becomes of the last batch.
     pub last: LastBatch,
+    /// How images are varied; for the training part.
+    pub augment: Augment,
     /// How many batches are gathered ahead; 0 gathers on the caller's thread.
     pub ahead: usize,
+    /// On how many threads, at most one for each batch ahead. Not given: one where samples are only copied, else as many
+    /// as the machine has.
+    pub threads: Option<usize>,
 }
 
 impl Default for LoaderOptions {
     fn default() -> Self {
-        LoaderOptions { batch: 32, order: Order::Shuffled, seed: 0, last: LastBatch::Keep, ahead: 3 }
+        LoaderOptions {
+            batch: 32,
+            order: Order::Shuffled,
+            seed: 0,
+            last: LastBatch::Keep,
+            augment: Augment::NONE,
+            ahead: 3,
+            threads: None,
+        }
     }
 }
 
@@ -84,6 +104,10 @@ impl Loader {
                 samples: part.len(),
                 part: part.name(),
             });
+        }
+        options.augment.check()?;
+        if !options.augment.is_none() && part.dataset().features().image_shape().is_none() {
+            return Err(Error::AugmentRows { name: part.dataset().name().to_string() });
         }
         Ok(Loader { part, options })
     }
@@ -124,18 +148,22 @@ impl Loader {
 
     /// The batches of `epoch` without the first `taken`, for a run that goes on in the middle of it.
     pub fn epoch_from(&self, epoch: u64, taken: usize) -> Batches {
-        let gather = Gather { part: self.part.clone(), order: self.order(epoch) };
+        let LoaderOptions { augment, seed, .. } = self.options;
+        let gather = Gather { part: self.part.clone(), order: self.order(epoch), augment, seed, epoch };
         let ranges: Vec<Range<usize>> = self.ranges().into_iter().skip(taken).collect();
-        if !self.gathers_ahead() {
-            return Batches { source: Source::Inline { gather, ranges: ranges.into_iter() } };
+        match self.gathers_ahead() {
+            true => Batches::ahead(gather, ranges, self.options.ahead, self.threads()),
+            false => Batches::inline(gather, ranges),
         }
-        Batches { source: Source::ahead(gather, ranges, self.options.ahead) }
     }
 
     /// The most bytes that an epoch holds at once: the order, and the batches gathered ahead with the one in use.
     pub fn bytes(&self) -> usize {
         let dataset = self.part.dataset();
         let target = match dataset.targets() {
+            Targets::Classes { classes, .. } if self.options.augment.mixes() => {
+                size_of::<f32>() * classes.len()
+            }
             Targets::Classes { .. } => size_of::<i64>(),
             Targets::Values { .. } => size_of::<f32>(),
         };
@@ -147,10 +175,22 @@ impl Loader {
         order + batches * largest * sample
     }
 
-    /// Whether a thread of its own is worth it.
+    /// Whether threads of their own are worth it.
     fn gathers_ahead(&self) -> bool {
         let bytes = self.part.len() * bytes_per_sample(self.part.dataset().features());
-        self.options.ahead > 0 && bytes >= SMALL_EPOCH_BYTES
+        self.options.ahead > 0 && (bytes >= SMALL_EPOCH_BYTES || self.does_more_than_copy())
+    }
+
+    fn does_more_than_copy(&self) -> bool {
+        !self.options.augment.is_none() || matches!(self.part.dataset().features(), Features::Lazy(_))
+    }
+
+    fn threads(&self) -> usize {
+        let by_rule = match self.does_more_than_copy() {
+            true => available_parallelism().map_or(1, usize::from),
+            false => 1,
+        };
+        self.options.threads.unwrap_or(by_rule).clamp(1, self.options.ahead.max(1))
     }
 
     fn ranges(&self) -> Vec<Range<usize>> {
@@ -176,236 +216,8 @@ impl Loader {
 
 fn bytes_per_sample(features: &Features) -> usize {
     match features {
-        Features::Images { .. } => features.width(),
-        Features::Rows { .. } => 4 * features.width(),
-    }
-}
-
-/// The features of a batch, sample after sample.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BatchFeatures {
-    /// Bytes, `[batch, height, width, channels]`.
-    Images(Vec<u8>),
-    /// Numbers, `[batch, columns]`.
-    Rows(Vec<f32>),
-}
-
-/// The targets of a batch.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BatchTargets {
-    /// Class indices.
-    Classes(Vec<i64>),
-    /// Numbers.
-    Values(Vec<f32>),
-}
-
-/// Some samples, gathered. Its buffers go back to the loader when it is dropped.
-#[derive(Debug)]
-pub struct Batch {
-    /// The features.
-    pub features: BatchFeatures,
-    /// The targets.
-    pub targets: BatchTargets,
-    /// Which samples of the data set these are.
-    pub indices: Vec<usize>,
-    sample_shape: Vec<usize>,
-    recycle: Option<Sender<Batch>>,
-}
-
-impl Batch {
-    /// The number of samples.
-    pub fn len(&self) -> usize {
-        self.indices.len()
-    }
-
-    /// Never: a batch has at least one sample.
-    pub fn is_empty(&self) -> bool {
-        self.indices.is_empty()
-    }
-
-    /// `[batch, height, width, channels]` or `[batch, columns]`.
-    pub fn shape(&self) -> Vec<usize> {
-        [&[self.len()], self.sample_shape.as_slice()].concat()
-    }
-
-    /// `[batch, values]`: the same buffer as a dense layer sees it. [DATA-27]
-    pub fn flat_shape(&self) -> [usize; 2] {
-        [self.len(), self.sample_shape.iter().product()]
-    }
-
-    fn empty(part: &Part) -> Batch {
-        Batch {
-            features: match part.dataset().features() {
-                Features::Images { .. } => BatchFeatures::Images(Vec::new()),
-                Features::Rows { .. } => BatchFeatures::Rows(Vec::new()),
-            },
-            targets: match part.dataset().targets() {
-                Targets::Classes { .. } => BatchTargets::Classes(Vec::new()),
-                Targets::Values { .. } => BatchTargets::Values(Vec::new()),
-            },
-            indices: Vec::new(),
-            sample_shape: part.dataset().features().sample_shape(),
-            recycle: None,
-        }
-    }
-
-    /// Room for so many samples and no more: buffers that double when they are full would take up to twice as much.
-    fn reserve(&mut self, samples: usize) {
-        let width: usize = self.sample_shape.iter().product();
-        match &mut self.features {
-            BatchFeatures::Images(pixels) => pixels.reserve_exact(samples * width),
-            BatchFeatures::Rows(values) => values.reserve_exact(samples * width),
-        }
-        match &mut self.targets {
-            BatchTargets::Classes(labels) => labels.reserve_exact(samples),
-            BatchTargets::Values(values) => values.reserve_exact(samples),
-        }
-        self.indices.reserve_exact(samples);
-    }
-
-    fn clear(&mut self) {
-        match &mut self.features {
-            BatchFeatures::Images(pixels) => pixels.clear(),
-            BatchFeatures::Rows(values) => values.clear(),
-        }
-        match &mut self.targets {
-            BatchTargets::Classes(labels) => labels.clear(),
-            BatchTargets::Values(values) => values.clear(),
-        }
-        self.indices.clear();
-    }
-}
-
-impl Drop for Batch {
-    fn drop(&mut self) {
-        let Some(recycle) = self.recycle.take() else { return };
-        let buffers = Batch {
-            features: std::mem::replace(&mut self.features, BatchFeatures::Images(Vec::new())),
-            targets: std::mem::replace(&mut self.targets, BatchTargets::Classes(Vec::new())),
-            indices: std::mem::take(&mut self.indices),
-            sample_shape: std::mem::take(&mut self.sample_shape),
-            recycle: None,
-        };
-        let _ = recycle.send(buffers); // the loader may be gone, and the buffers with it
-    }
-}
-
-/// One epoch's order over one part's data.
-#[derive(Debug)]
-struct Gather {
-    part: Part,
-    order: Vec<usize>,
-}
-
-impl Gather {
-    fn fill(&self, range: Range<usize>, batch: &mut Batch) -> Result<()> {
-        batch.clear();
-        batch.reserve(range.len());
-        for &index in &self.order[range] {
-            let sample = self.part.dataset().get(index)?;
-            match (&mut batch.features, sample.features) {
-                (BatchFeatures::Images(pixels), FeaturesRef::Image(image)) => pixels.extend_from_slice(image),
-                (BatchFeatures::Rows(values), FeaturesRef::Row(row)) => values.extend_from_slice(row),
-                _ => return Err(Error::Loader { reason: "features changed their kind".to_string() }),
-            }
-            match (&mut batch.targets, sample.target) {
-                (BatchTargets::Classes(labels), Target::Class(label)) => labels.push(label),
-                (BatchTargets::Values(values), Target::Value(value)) => values.push(value),
-                _ => return Err(Error::Loader { reason: "targets changed their kind".to_string() }),
-            }
-            batch.indices.push(index);
-        }
-        Ok(())
-    }
-}
-
-/// The batches of one epoch. Dropping it early stops the loading.
-#[derive(Debug)]
-pub struct Batches {
-    source: Source,
-}
-
-#[derive(Debug)]
-enum Source {
-    Failed(Option<Error>),
-    Inline { gather: Gather, ranges: std::vec::IntoIter<Range<usize>> },
-    Ahead { ready: Option<Receiver<Result<Batch>>>, thread: Option<JoinHandle<()>>, left: usize },
-}
-
-impl Source {
-    fn ahead(gather: Gather, ranges: Vec<Range<usize>>, ahead: usize) -> Source {
-        let left = ranges.len();
-        // One batch is in the thread's hands, the others wait in the channel.
-        let (send, ready) = sync_channel(ahead - 1);
-        let work = move || produce(&gather, ranges, &send);
-        match std::thread::Builder::new().name("barun-loader".to_string()).spawn(work) {
-            Ok(thread) => Source::Ahead { ready: Some(ready), thread: Some(thread), left },
-            Err(error) => Source::Failed(Some(Error::Loader { reason: error.to_string() })),
-        }
-    }
-}
-
-fn produce(gather: &Gather, ranges: Vec<Range<usize>>, send: &SyncSender<Result<Batch>>) {
-    let (recycle, used) = channel();
-    for range in ranges {
-        let mut batch = used.try_recv().unwrap_or_else(|_| Batch::empty(&gather.part));
-        let outcome = gather.fill(range, &mut batch);
-        batch.recycle = Some(recycle.clone());
-        if send.send(outcome.map(|()| batch)).is_err() {
-            return; // the consumer has stopped
-        }
-    }
-}
-
-impl Batches {
-    pub(crate) fn failed(error: Error) -> Self {
-        Batches { source: Source::Failed(Some(error)) }
-    }
-}
-
-impl Iterator for Batches {
-    type Item = Result<Batch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.source {
-            Source::Failed(error) => error.take().map(Err),
-            Source::Inline { gather, ranges } => {
-                let mut batch = Batch::empty(&gather.part);
-                Some(gather.fill(ranges.next()?, &mut batch).map(|()| batch))
-            }
-            Source::Ahead { left: 0, .. } => None,
-            Source::Ahead { ready, left, .. } => match ready.as_ref()?.recv() {
-                Ok(batch) => {
-                    *left -= 1;
-                    Some(batch)
-                }
-                Err(_) => {
-                    *left = 0;
-                    Some(Err(Error::Loader { reason: "it stopped before the epoch's end".to_string() }))
-                }
-            },
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match &self.source {
-            Source::Failed(error) => usize::from(error.is_some()),
-            Source::Inline { ranges, .. } => ranges.len(),
-            Source::Ahead { left, .. } => *left,
-        };
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Batches {}
-
-impl Drop for Batches {
-    fn drop(&mut self) {
-        let Source::Ahead { ready, thread, .. } = &mut self.source else { return };
-        ready.take(); // the thread's next send fails, and it ends
-        if let Some(thread) = thread.take() {
-            let _ = thread.join(); // a panic there has been reported as the missing batch
-        }
+        Features::Images { .. } | Features::Lazy(_) => features.width(),
+        Features::Rows { .. } | Features::Table(_) => size_of::<f32>() * features.width(),
     }
 }
 
@@ -495,6 +307,87 @@ mod tests {
         };
         assert_eq!(epoch(0), epoch(1));
         assert_eq!(epoch(0), epoch(4));
+    }
+
+    /// The features, targets and order of an epoch.
+    fn whole_epoch(part: &Part, options: LoaderOptions) -> (Vec<u8>, Vec<f32>, Vec<usize>) {
+        let (mut pixels, mut shares, mut order) = (Vec::new(), Vec::new(), Vec::new());
+        for batch in part.loader(options).unwrap().epoch(1) {
+            let batch = batch.unwrap();
+            match &batch.features {
+                BatchFeatures::Images(more) => pixels.extend(more),
+                BatchFeatures::Rows(_) => panic!("images"),
+            }
+            match &batch.targets {
+                BatchTargets::Shares(more) => shares.extend(more),
+                BatchTargets::Classes(more) => shares.extend(more.iter().map(|&label| label as f32)),
+                BatchTargets::Values(_) => panic!("classes"),
+            }
+            order.extend(&batch.indices);
+        }
+        (pixels, shares, order)
+    }
+
+    #[test]
+    fn augmented_batches_are_the_same_on_any_number_of_threads() {
+        let part = part(300);
+        let augment = Augment { noise: 0.1, shift: 0.3, mixup: 0.4, cutmix: 1.0, ..Augment::NATURAL };
+        let on = |ahead, threads| whole_epoch(&part, LoaderOptions { augment, ahead, threads, ..options(7) });
+        let alone = on(0, None);
+        for (ahead, threads) in [(1, Some(1)), (3, Some(2)), (3, Some(3)), (5, Some(16)), (4, None)] {
+            assert!(on(ahead, threads) == alone, "{ahead} ahead on {threads:?}");
+        }
+        assert!(whole_epoch(&part, options(7)).0 != alone.0);
+    }
+
+    #[test]
+    fn data_14_a_sample_is_varied_alike_in_any_batch_and_anew_each_epoch() {
+        let part = part(50);
+        let augment = Augment { noise: 0.2, ..Augment::NONE };
+        let image = |batch, epoch, order| {
+            let options = LoaderOptions { augment, order, ..options(batch) };
+            let batches = part.loader(options).unwrap().epoch(epoch);
+            batches
+                .map(Result::unwrap)
+                .find_map(|batch| {
+                    let at = batch.indices.iter().position(|&index| index == 17)?;
+                    let BatchFeatures::Images(pixels) = &batch.features else { panic!("images") };
+                    Some(pixels[16 * at..][..16].to_vec())
+                })
+                .unwrap()
+        };
+        assert_eq!(image(5, 3, Order::Shuffled), image(50, 3, Order::Sequential));
+        assert_ne!(image(5, 3, Order::Shuffled), image(5, 4, Order::Shuffled));
+    }
+
+    #[test]
+    fn mixed_targets_are_the_shares_of_the_classes_that_an_image_holds() {
+        // An image is of one value, which is its label, so a mixed image tells its mixed target.
+        let augment = Augment { mixup: 1.0, ..Augment::NONE };
+        let (pixels, shares, order) = whole_epoch(&part(150), LoaderOptions { augment, ..options(10) });
+        assert_eq!((pixels.len(), shares.len()), (150 * 16, 150 * 200));
+        let mut mixed = 0;
+        for (position, &index) in order.iter().enumerate() {
+            let shares = &shares[200 * position..][..200];
+            assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+            let expected: f32 = shares.iter().zip(0u8..).map(|(share, class)| share * f32::from(class)).sum();
+            let shown = f32::from(pixels[16 * position]);
+            assert!((shown - expected).abs() < 0.51, "{index}: {shown}, not {expected}");
+            mixed += usize::from(shares.iter().filter(|&&share| share > 0.0).count() == 2);
+        }
+        assert!(mixed > 130, "{mixed}");
+    }
+
+    #[test]
+    fn rows_are_not_augmented() {
+        let features = Features::Rows { values: vec![0.5; 20], names: vec!["x".into()] };
+        let targets = Targets::Values { name: "y".into(), values: vec![1.0; 20] };
+        let data =
+            Dataset::new("line", features, targets).unwrap().split(Split::random(1.0, 0.0, 0.0)).unwrap();
+        let part = data.fit(MinMax::default()).unwrap().train();
+        let augment = LoaderOptions { augment: Augment::DIGITS, ..options(5) };
+        let message = part.loader(augment).unwrap_err().to_string();
+        assert!(message.contains("'line' has rows of numbers"), "{message}");
     }
 
     #[test]

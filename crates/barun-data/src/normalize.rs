@@ -1,16 +1,20 @@
-//! Bringing features to one scale: standardisation and min-max, both of the form `y = (x - shift) * scale`.
+//! Bringing features to one scale, mostly by `y = (x - shift) * scale`.
 //!
 //! | scaling | shift | scale | result on the fitted data |
 //! |---|---|---|---|
 //! | [`Standardize`] | mean μ | 1 / σ (population) | mean 0, standard deviation 1 |
 //! | [`MinMax`] | min | 1 / (max - min) | 0 to 1 |
+//! | [`Robust`] | median | 1 / (third - first quartile) | median 0, half of the values within 1 |
+//! | [`Quantile`] | - | - | normally distributed: `y = Φ⁻¹(share of values below x)` |
 //!
 //! One outlier decides the range and so squeezes everything else under min-max; under standardisation it does less
-//! harm, but ranges then differ between columns. A constant column carries no information: its scale is 0, so it
-//! becomes 0, also for values that were not seen when fitting. [DATA-01, DATA-02, DATA-03]
+//! harm, under the robust scaling none, but it stays an outlier; under the quantile scaling it is only the largest. A
+//! constant column carries no information: its scale is 0, so it becomes 0, also for values that were not seen when
+//! fitting. [DATA-01, DATA-02, DATA-03]
 
 use serde::{Deserialize, Serialize};
 
+use crate::encode::quantile;
 use crate::error::{Error, Result};
 
 /// What is done to the values.
@@ -24,6 +28,10 @@ pub enum ScalingKind {
     Standardize,
     /// 0 to 1.
     MinMax,
+    /// Median 0, quartiles 1 apart.
+    Robust,
+    /// Normally distributed; of tables only.
+    Quantile,
 }
 
 /// Over what the statistics are taken.
@@ -95,6 +103,28 @@ impl MinMax {
 impl From<MinMax> for Scaling {
     fn from(MinMax(scope): MinMax) -> Self {
         Scaling { kind: ScalingKind::MinMax, scope }
+    }
+}
+
+/// Robust scaling, `y = (x - median) / (third quartile - first quartile)`; a column whose quartiles are equal is
+/// standardised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Robust(pub Scope);
+
+impl From<Robust> for Scaling {
+    fn from(Robust(scope): Robust) -> Self {
+        Scaling { kind: ScalingKind::Robust, scope }
+    }
+}
+
+/// Quantile scaling to a normal distribution, each column of a table by itself; see
+/// [`NumberMap::Normal`](crate::NumberMap::Normal).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quantile;
+
+impl From<Quantile> for Scaling {
+    fn from(Quantile: Quantile) -> Self {
+        Scaling { kind: ScalingKind::Quantile, scope: Scope::PerFeature }
     }
 }
 
@@ -177,41 +207,109 @@ impl Fitted {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Column {
-    count: f64,
-    min: f64,
-    max: f64,
-    sum: f64,
-    squares: f64,
+/// Of more values than this a sample is sorted for quartiles and quantiles, not all.
+const MOST_SORTED: usize = 1 << 16;
+
+/// How many rows apart the rows of a sample lie.
+pub(crate) fn sample_step(rows: usize) -> usize {
+    rows.div_ceil(MOST_SORTED).max(1)
 }
 
-impl Column {
-    const EMPTY: Column =
-        Column { count: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY, sum: 0.0, squares: 0.0 };
+/// What is known of the values of a column. NaN is no value.
+#[derive(Clone, Debug)]
+pub(crate) struct Statistics {
+    pub count: f64,
+    pub min: f64,
+    pub max: f64,
+    sum: f64,
+    squares: f64,
+    sample: Vec<f32>,
+}
 
-    fn see(&mut self, x: f64) {
+impl Statistics {
+    pub const EMPTY: Statistics = Statistics {
+        count: 0.0,
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        sum: 0.0,
+        squares: 0.0,
+        sample: Vec::new(),
+    };
+
+    /// First pass.
+    pub fn see(&mut self, x: f64) {
+        if x.is_nan() {
+            return;
+        }
         self.count += 1.0;
         self.min = self.min.min(x);
         self.max = self.max.max(x);
         self.sum += x;
     }
 
-    fn mean(&self) -> f64 {
+    /// Second pass, around the mean that the first has found: a variance taken as E[x²] - E[x]² cancels.
+    pub fn see_deviation(&mut self, x: f64, mean: f64) {
+        if !x.is_nan() {
+            self.squares += (x - mean).powi(2);
+        }
+    }
+
+    /// One of the values from which quartiles and quantiles are taken.
+    pub fn see_sample(&mut self, x: f64) {
+        if !x.is_nan() {
+            self.sample.push(x as f32);
+        }
+    }
+
+    /// After the last pass.
+    pub fn finish(&mut self) {
+        self.sample.sort_unstable_by(f32::total_cmp);
+    }
+
+    /// The values of the sample, ascending.
+    pub fn sample(&self) -> &[f32] {
+        &self.sample
+    }
+
+    /// Of the values of several columns as one.
+    pub fn together(columns: &[&Statistics]) -> Statistics {
+        let mut all = Statistics::EMPTY;
+        for column in columns {
+            all.count += column.count;
+            all.min = all.min.min(column.min);
+            all.max = all.max.max(column.max);
+            all.sum += column.sum;
+            all.sample.extend_from_slice(&column.sample);
+        }
+        let mean = all.mean();
+        // Around the common mean, the squares grow by the square of the way to it.
+        let around = |column: &&Statistics| column.squares + column.count * (column.mean() - mean).powi(2);
+        all.squares = columns.iter().map(around).sum();
+        all.finish();
+        all
+    }
+
+    pub fn mean(&self) -> f64 {
         self.sum / self.count
     }
 
-    fn affine(&self, kind: ScalingKind) -> (f32, f32) {
+    /// Shift and scale of `kind`. What is no line leaves values as they are.
+    pub fn affine(&self, kind: ScalingKind) -> (f32, f32) {
         if self.count == 0.0 {
             return (0.0, 1.0);
         }
         if self.min == self.max {
             return (self.min as f32, 0.0);
         }
+        let deviation = (self.squares / self.count).sqrt();
         let (shift, scale) = match kind {
-            ScalingKind::None => (0.0, 1.0),
-            ScalingKind::Standardize => (self.mean(), 1.0 / (self.squares / self.count).sqrt()),
+            ScalingKind::None | ScalingKind::Quantile => (0.0, 1.0),
+            ScalingKind::Standardize => (self.mean(), 1.0 / deviation),
             ScalingKind::MinMax => (self.min, 1.0 / (self.max - self.min)),
+            ScalingKind::Robust => {
+                let [first, median, third] = [0.25, 0.5, 0.75].map(|p| quantile(&self.sample, p));
+                (median, if third > first { 1.0 / (third - first) } else { 1.0 / deviation })
+            }
         };
         let mut scale = scale as f32;
         // Rounding must not carry the largest value past 1.
@@ -224,21 +322,30 @@ impl Column {
     }
 }
 
-/// Two passes, the second around the mean: a variance taken as E[x²] - E[x]² cancels.
-fn columns<'a, T>(width: usize, rows: impl Iterator<Item = &'a [T]> + Clone) -> Vec<Column>
+fn columns<'a, T>(width: usize, rows: impl Iterator<Item = &'a [T]> + Clone) -> Vec<Statistics>
 where
     T: Copy + Into<f64> + 'a,
 {
-    let mut columns = vec![Column::EMPTY; width];
+    let mut columns = vec![Statistics::EMPTY; width];
     for row in rows.clone() {
-        each_of(&mut columns, row, Column::see);
+        each_of(&mut columns, row, Statistics::see);
     }
-    let means: Vec<f64> = columns.iter().map(Column::mean).collect();
-    let mut centred: Vec<(Column, f64)> = columns.into_iter().zip(means).collect();
+    let step = sample_step(rows.clone().map(|row| row.len() / width.max(1)).sum());
+    for row in rows.clone().step_by(step) {
+        each_of(&mut columns, row, Statistics::see_sample);
+    }
+    let means: Vec<f64> = columns.iter().map(Statistics::mean).collect();
+    let mut centred: Vec<(Statistics, f64)> = columns.into_iter().zip(means).collect();
     for row in rows {
-        each_of(&mut centred, row, |(column, mean), x| column.squares += (x - *mean).powi(2));
+        each_of(&mut centred, row, |(column, mean), x| column.see_deviation(x, *mean));
     }
-    centred.into_iter().map(|(column, _)| column).collect()
+    centred
+        .into_iter()
+        .map(|(mut column, _)| {
+            column.finish();
+            column
+        })
+        .collect()
 }
 
 fn each_of<C, T: Copy + Into<f64>>(columns: &mut [C], row: &[T], mut see: impl FnMut(&mut C, f64)) {
@@ -330,6 +437,14 @@ mod tests {
         values.push(1000.0);
         let squeezed = applied(&fit(ScalingKind::MinMax, 1, &values), &values);
         assert!(squeezed[..99].iter().all(|&y| y <= 0.001));
+    }
+
+    #[test]
+    fn a_robust_scaling_puts_the_median_at_0_and_the_quartiles_1_apart_whatever_an_outlier_says() {
+        let fitted = fit(ScalingKind::Robust, 1, &[1.0, 2.0, 3.0, 4.0, 1e6]);
+        assert_eq!(applied(&fitted, &[1.0, 2.0, 3.0, 4.0]), [-1.0, -0.5, 0.0, 0.5]);
+        let mostly_one = fit(ScalingKind::Robust, 1, &[1.0, 1.0, 1.0, 1.0, 2.0]);
+        assert!((mostly_one.scale[0] - 2.5).abs() < 1e-6, "standardised where the quartiles are equal");
     }
 
     #[test]

@@ -108,15 +108,13 @@ fn check(name: &'static str, samples: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{FeaturesRef, Target};
+    use crate::dataset::Target;
 
     type Maker = fn(usize, f64, u64) -> Result<Dataset>;
 
     fn row(data: &Dataset, index: usize) -> &[f32] {
-        match data.get(index).unwrap().features {
-            FeaturesRef::Row(row) => row,
-            FeaturesRef::Image(_) => panic!("toy data are rows"),
-        }
+        let Features::Rows { values, names } = data.features() else { panic!("toy data are rows") };
+        &values[index * names.len()..][..names.len()]
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use barun_data::integrity::{Kind, Report, Severity, inspect};
-use barun_data::{Copies, Dataset, Features, Method, OpenOptions, Split, TargetKind, Targets};
+use barun_data::integrity::{self, Kind, Report, Severity};
+use barun_data::{
+    Copies, Dataset, Features, Method, OpenOptions, Split, SplitData, TableOptions, TargetKind, Targets,
+};
 use barun_engine::random::Stream;
 
 fn data_with(wanted: &str) -> Option<PathBuf> {
@@ -14,6 +16,10 @@ fn data_with(wanted: &str) -> Option<PathBuf> {
     }
     println!("skipped: no {wanted} in {}", folder.display());
     None
+}
+
+fn inspect(split: &SplitData) -> Report {
+    integrity::inspect(split).unwrap()
 }
 
 fn count(report: &Report, kind: Kind) -> usize {
@@ -125,13 +131,13 @@ fn eval_05_of_mnist_every_copy_near_copy_and_conflict_is_found_and_no_other() {
 
 fn table(path: &str, target: &str, ignore: &[&str], kind: TargetKind) -> Option<Dataset> {
     let folder = data_with(&format!("tabular/{path}"))?;
-    let options = OpenOptions {
+    let table = TableOptions {
         target: Some(target.into()),
         target_kind: kind,
         ignore: ignore.iter().map(|column| column.to_string()).collect(),
-        ..OpenOptions::default()
+        ..TableOptions::default()
     };
-    Some(options.open(folder.join("tabular").join(path)).unwrap())
+    Some(OpenOptions { table, ..OpenOptions::default() }.open(folder.join("tabular").join(path)).unwrap())
 }
 
 #[test]

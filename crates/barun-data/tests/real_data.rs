@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use barun_data::{
-    BatchFeatures, Dataset, Error, Features, FeaturesRef, LoaderOptions, OpenOptions, Split, Standardize,
-    Target,
+    BatchFeatures, Dataset, Error, Features, FeaturesRef, LoaderOptions, OpenOptions, PreparedData, Split,
+    Standardize, TableOptions, Target,
 };
 
 /// `$BARUN_DATA`, else `../shared/data` next to the workspace, if `wanted` is in it.
@@ -51,7 +51,7 @@ fn data_09_mnist_has_its_published_shape_and_labels() {
             let batch = batch.unwrap();
             let BatchFeatures::Images(pixels) = &batch.features else { panic!("images stay bytes") };
             let sample = prepared.dataset().get(batch.indices[0]).unwrap();
-            assert_eq!(sample.features, FeaturesRef::Image(&pixels[..784]));
+            assert_eq!(sample.features, FeaturesRef::Image(pixels[..784].into()));
             count += batch.len();
         }
         assert_eq!(count, sizes.0);
@@ -71,35 +71,70 @@ fn data_29_iris_and_wine_and_housing_read_as_tables() {
 
     let wine = open("wine-quality/winequality-red.csv", default()).unwrap();
     assert_eq!(wine.to_string(), "winequality-red: 1599 rows x 11 columns, target 'quality' with 6 classes");
+    assert!(wine.notes()[0].contains("'quality' is taken for 6 classes"), "{:?}", wine.notes());
+    assert!(wine.notes()[1].contains("'5' has 681 of 1599 rows, '3' has 10"), "{:?}", wine.notes());
 
-    let headless = open("iris/iris-noheader.csv", default()).unwrap_err();
-    assert!(matches!(headless, Error::NoHeader { .. }), "{headless}");
+    let headless = open("iris/iris-noheader.csv", default()).unwrap();
+    assert_eq!(headless.len(), 150);
+    assert!(headless.notes()[0].contains("the first line is taken for a row"), "{:?}", headless.notes());
+}
 
-    let options = OpenOptions {
-        target: Some("cnt".into()),
-        ignore: vec!["dteday".into(), "casual".into(), "registered".into()],
-        ..default()
+fn table(target: &str, ignore: &[&str]) -> OpenOptions {
+    let table = TableOptions {
+        target: Some(target.into()),
+        ignore: ignore.iter().map(|name| name.to_string()).collect(),
+        ..TableOptions::default()
     };
-    let bikes = open("bike-sharing/day.csv", options).unwrap();
-    assert_eq!(bikes.to_string(), "day: 731 rows x 12 columns, target 'cnt' with numbers");
+    OpenOptions { table, ..OpenOptions::default() }
+}
 
-    let target = Some("median_house_value".into());
-    let words = open("california-housing/housing.csv", OpenOptions { target: target.clone(), ..default() })
-        .unwrap_err();
-    assert!(
-        words.to_string().contains("line 2, column 'ocean_proximity': 'NEAR BAY' is not a number"),
-        "{words}"
+fn told(data: &PreparedData, column: &str) -> String {
+    let of = data.columns().iter().find(|known| known.name == column).unwrap();
+    format!("{of} -> {}", data.encoding().unwrap().fate(column))
+}
+
+#[test]
+fn data_29_columns_of_all_kinds_are_prepared() {
+    let Some(folder) = data_with("tabular") else { return };
+    let prepared = |file: &str, options: OpenOptions| {
+        let data = Dataset::open_with(folder.join("tabular").join(file), &options).unwrap();
+        data.split(Split::default()).unwrap().fit(Standardize::default()).unwrap()
+    };
+    let bikes = prepared("bike-sharing/day.csv", table("cnt", &["casual", "registered"]));
+    assert_eq!(
+        told(&bikes, "dteday"),
+        "dteday: dates, because all are such as '2011-01-01' -> year, month, day, weekday, year sine, year cosine, \
+         week sine, week cosine"
     );
-    let ignore = vec!["ocean_proximity".into()];
-    let gap =
-        open("california-housing/housing.csv", OpenOptions { target, ignore, ..default() }).unwrap_err();
-    assert!(gap.to_string().contains("line 292, column 'total_bedrooms': the cell is empty"), "{gap}");
+
+    let housing = prepared("california-housing/housing.csv", table("median_house_value", &[]));
+    assert!(told(&housing, "total_bedrooms").starts_with("total_bedrooms: numbers; 207 missing -> scaled; "));
+    assert_eq!(
+        told(&housing, "ocean_proximity"),
+        "ocean_proximity: categories, 5 different, because 'NEAR BAY' is no number -> 5 flags"
+    );
+
+    let titanic = prepared("titanic/train.csv", table("Survived", &[]));
+    assert_eq!(
+        told(&titanic, "Embarked"),
+        "Embarked: categories, 3 different, because 'S' is no number; 2 missing -> 3 flags; a flag where missing"
+    );
+    let left_out: Vec<&str> =
+        titanic.encoding().unwrap().left_out.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(left_out, ["PassengerId", "Name", "Ticket", "Cabin"]);
+    let features = titanic.dataset().features();
+    let Features::Rows { values, .. } = features else { panic!("rows") };
+    assert!(values.iter().all(|value| value.is_finite()));
+
+    let penguins = prepared("penguins/penguins.csv", table("species", &[]));
+    assert!(told(&penguins, "sex").contains("11 missing"), "{}", told(&penguins, "sex"));
 }
 
 #[test]
 fn data_09_absent_files_are_named_with_the_folder_they_belong_in() {
     let folder = tempfile::tempdir().unwrap();
-    let options = OpenOptions { data_dir: Some(folder.path().to_path_buf()), ..OpenOptions::default() };
+    let data_dir = Some(folder.path().to_path_buf());
+    let options = OpenOptions { data_dir, offline: true, ..OpenOptions::default() };
     let message = Dataset::open_with("mnist", &options).unwrap_err().to_string();
     for part in [
         "train-images-idx3-ubyte",

@@ -31,7 +31,10 @@ fn an_unknown_source_suggests_the_nearest() {
         "{message}"
     );
     assert!(
-        Dataset::open("mode.bin").unwrap_err().to_string().contains("or the path of a .csv or .tsv file")
+        Dataset::open("mode.bin")
+            .unwrap_err()
+            .to_string()
+            .contains("or the path of a .csv, .tsv, .parquet, .npy or .npz file")
     );
 
     let folder = tempfile::tempdir().unwrap();

@@ -31,7 +31,8 @@ pub trait Metric: fmt::Debug + Send + Sync {
 /// The number of rows whose largest output is at the target's class. [LOSS-17]
 ///
 /// A tie goes to the lowest class. Targets are labels `[n]`, or rows `[n, k]` whose largest value marks the class.
-/// With one output (`[n, 1]` or `[n]` logits) the class is 1 where the output is above 0.
+/// With one output (`[n, 1]` or `[n]` logits) the class is 1 where the output is above 0; targets are 0 and 1, or shares
+/// of class 1, of which more than half speaks for it.
 #[derive(Clone, Debug, Default)]
 pub struct Correct;
 
@@ -44,7 +45,8 @@ impl Metric for Correct {
         let (shape, targets) = (prediction.shape()?, target.shape()?);
         if shape == targets && (shape.rank() == 1 || shape[shape.rank() - 1] == 1) {
             let is_one = prediction.greater(&prediction.like(0.0)).cast(DType::F32);
-            let hits = is_one.equal(&target.cast(DType::F32));
+            let target = target.cast(DType::F32);
+            let hits = is_one.equal(&target.greater(&target.like(0.5)).cast(DType::F32));
             return Ok(hits.cast(DType::F32).sum(..));
         }
         let class = prediction.argmax(-1);

@@ -57,6 +57,7 @@ pub struct Pass {
     draws: HashMap<Arc<str>, u64>,
     calls: Vec<Call>,
     probes: Vec<(String, Tensor)>,
+    members: Option<usize>,
 }
 
 impl Pass {
@@ -85,6 +86,7 @@ impl Pass {
             draws: HashMap::new(),
             calls: Vec::new(),
             probes: Vec::new(),
+            members: None,
         })
     }
 
@@ -193,6 +195,17 @@ impl Pass {
         let key = combine(name, *draws);
         *draws += 1;
         Tensor::random(key, shape, dtype, &self.seed, &self.step)
+    }
+
+    /// Says that the model's output is an answer of each of `members` members: it has an axis for them after that of the
+    /// rows.
+    pub fn answers_by_member(&mut self, members: usize) {
+        self.members = Some(members);
+    }
+
+    /// How many members answered, each for itself; none where the model gives one answer.
+    pub fn members(&self) -> Option<usize> {
+        self.members
     }
 
     /// Keeps `tensor` under `name` (inside a layer: its path, a dot, the name) for whoever watches this pass.

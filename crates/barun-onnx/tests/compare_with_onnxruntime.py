@@ -48,7 +48,8 @@ MODELS = {
     "bf16": ["digits", "--model", "lenet", "--precision", "bf16"],
     "table, classes": ["flowers.csv"],
     "table, two classes by one output": ["two.csv", "--set", "train.loss=bce_with_logits"],
-    "table, a number": ["houses.csv", "--set", "model.batch_norm=true"],
+    "table, a number": ["houses.csv"],
+    "table, mlp with batch norm": ["houses.csv", "--model", "mlp", "--set", "model.batch_norm=true"],
 }
 
 

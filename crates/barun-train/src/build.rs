@@ -1,8 +1,9 @@
 //! From a recipe's words to the layers, losses, optimisers and schedules they name.
 
+use barun_data::augment::{Augment, Fill};
 use barun_nn::layers::{
     AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, LeakyRelu, Linear, MaxPool2d,
-    Relu, Residual, Sequential, Sigmoid, Tanh,
+    MemberHead, MemberScale, PeriodicEmbedding, Relu, Residual, Sequential, Sigmoid, SmoothClip, Tanh,
 };
 use barun_nn::losses::{BceWithLogits, CrossEntropy, Mae, Mse};
 use barun_nn::optimizers::{Adam, AdamW, AnyOptimizer, Momentum, Nesterov, Sgd};
@@ -37,11 +38,7 @@ fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
             })
         }
         recipe::Layer::Linear { units, bias } => {
-            let units = match *units {
-                Units::Count(units) => units,
-                Units::Classes => to,
-            };
-            Box::new(Linear { bias: *bias, init, ..Linear::new(from, units) })
+            Box::new(Linear { bias: *bias, init, ..Linear::new(from, count(*units, to)) })
         }
         recipe::Layer::Relu => Box::new(Relu::default()),
         recipe::Layer::LeakyRelu => Box::new(LeakyRelu::default()),
@@ -57,12 +54,32 @@ fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
         recipe::Layer::Flatten => Box::new(Flatten::default()),
         recipe::Layer::BatchNorm => Box::new(BatchNorm::new(from)),
         recipe::Layer::Dropout { rate } => Box::new(Dropout::new(*rate)),
+        recipe::Layer::SmoothClip { bound } => {
+            Box::new(SmoothClip { bound: *bound, ..SmoothClip::default() })
+        }
+        recipe::Layer::Periodic { size, frequencies, sigma } => Box::new(PeriodicEmbedding {
+            size: *size,
+            frequencies: *frequencies,
+            sigma: *sigma,
+            ..PeriodicEmbedding::new(from)
+        }),
+        recipe::Layer::MemberScale { members } => Box::new(MemberScale::new(*members, from)),
+        recipe::Layer::MemberHead { units } => {
+            Box::new(MemberHead { init, ..MemberHead::new(planned.input[0], from, count(*units, to)) })
+        }
         recipe::Layer::Residual { .. } => Box::new(Residual {
             shortcut: (!planned.shortcut.is_empty()).then(|| inside(&planned.shortcut)),
             // What follows the sum stands in the list itself.
             activation: Box::new(Identity::default()),
             ..Residual::new(inside(&planned.inside))
         }),
+    }
+}
+
+fn count(units: Units, planned: usize) -> usize {
+    match units {
+        Units::Count(units) => units,
+        Units::Classes => planned,
     }
 }
 
@@ -121,6 +138,56 @@ pub fn schedule(schedule: &recipe::Schedule, steps_per_epoch: usize) -> Box<dyn 
     }
 }
 
+/// How training images are varied.
+pub fn augment(augment: &recipe::Augment) -> Augment {
+    let recipe::Augment {
+        preset: _,
+        flip,
+        flip_vertical,
+        rotate,
+        shear,
+        shift,
+        zoom,
+        crop,
+        fill,
+        brightness,
+        contrast,
+        saturation,
+        noise,
+        erase,
+        cutout,
+        random_operations,
+        random_magnitude,
+        mixup,
+        cutmix,
+    } = *augment;
+    let fill = match fill {
+        recipe::Fill::Black => Fill::Black,
+        recipe::Fill::Edge => Fill::Edge,
+        recipe::Fill::Reflect => Fill::Reflect,
+    };
+    Augment {
+        flip,
+        flip_vertical,
+        rotate,
+        shear,
+        shift,
+        zoom,
+        crop,
+        fill,
+        brightness,
+        contrast,
+        saturation,
+        noise,
+        erase,
+        cutout,
+        random_operations,
+        random_magnitude,
+        mixup,
+        cutmix,
+    }
+}
+
 /// The type of the weights and of all arithmetic.
 pub fn precision(precision: recipe::Precision) -> DType {
     match precision {
@@ -142,6 +209,8 @@ mod tests {
         for (model_line, input) in [
             ("model.hidden = [9, 5]", vec![4]),
             ("model = { batch_norm = true, dropout = 0.2 }", vec![28, 28, 1]),
+            ("model = { name = \"tabular\", hidden = [6, 5], members = 3 }", vec![4]),
+            ("model = { name = \"tabular\", hidden = [], embedding = 1 }", vec![4]),
             ("model = \"lenet\"", vec![28, 28, 1]),
             ("model = \"cnn\"", vec![28, 28, 1]),
             ("model = { name = \"resnet18\", width = 4 }", vec![16, 16, 3]),
@@ -151,7 +220,7 @@ mod tests {
                 vec![9, 9, 2],
             ),
         ] {
-            let recipe = Recipe::from_toml(&format!("data.source = 'd'\n{model_line}"), "r").unwrap();
+            let recipe = Recipe::from_toml(&format!("data.source = 'digits'\n{model_line}"), "r").unwrap();
             let planned = plan(&recipe.model, &input, 10).unwrap();
             let network = model(&planned, recipe.model.init());
             let summary = summary(&network, [&[3], &input[..]].concat(), DType::F32).unwrap();

@@ -102,6 +102,8 @@ pub struct Start<'a> {
     pub valid_rows: usize,
     /// By which figure the best epoch is chosen.
     pub best_by: BestBy,
+    /// What was decided about the data, for people.
+    pub notes: &'a [String],
     /// The run folder, where there is one.
     pub run: Option<&'a Path>,
     /// Where a resumed run goes on; none where it begins.

@@ -98,6 +98,7 @@ impl Callback for Dashboard {
         self.steps_before = done.0 * event.steps_per_epoch + done.1;
         (self.losses, self.first, self.shown) = (Thinned::default(), None, Duration::ZERO);
         let mut messages = std::mem::take(&mut self.messages);
+        messages.extend(event.notes.iter().map(|note| format!("note: {note}")));
         if let Some(resumed) = event.resumed {
             messages.extend(resumed.notes.iter().map(|note| format!("note: {note}")));
             messages.push(resumed_text(resumed));

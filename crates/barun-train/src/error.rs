@@ -52,6 +52,14 @@ pub enum Error {
         /// What should be there.
         expected: String,
     },
+    /// A picture of images where there are none.
+    #[error(
+        "'{name}' has rows of numbers, and a gallery shows images; name a set of images, such as `digits`"
+    )]
+    NoImages {
+        /// The data.
+        name: String,
+    },
     /// A value of the right type that cannot be meant.
     #[error("{place}: `{path}` is {value}; it must be {allowed}")]
     BadValue {
@@ -216,6 +224,16 @@ pub enum Error {
     /// The engine refuses.
     #[error(transparent)]
     Engine(#[from] barun_engine::Error),
+    /// A gap that the model cannot fill.
+    #[error(
+        "row {row}, column '{column}': there is no value, and the model has not learned what to do then; fill it in or remove the row"
+    )]
+    MissingValue {
+        /// The row, from 1.
+        row: usize,
+        /// The column.
+        column: String,
+    },
     /// A loss that does not suit the target.
     #[error("the loss {loss} needs {needs}, but the target '{target}' has {has}; {fix}")]
     Loss {

@@ -24,7 +24,9 @@ pub enum ImageLayout {
 impl<M: Module + Forward> Predictor<M> {
     /// The network as the bytes of an `.onnx` file, preprocessing and probabilities included.
     ///
-    /// Input: `image`, bytes 0 to 255 in `layout`, or `features`, `[batch, columns]`, the raw columns in their order, f32.
+    /// Input: `image`, bytes 0 to 255 in `layout`, or `features`, `[batch, columns]`, f32: the columns of the metadata's
+    /// `columns` in their order, numbers as they stand in the table, flags such as `port=C` as 0 or 1. What was done to
+    /// categories, dates and gaps is in the metadata's `encoding`.
     /// Output: `logits` and `probabilities`, `[batch, classes]`, or `prediction`, `[batch, 1]`, in the target's unit. The
     /// batch is free. Columns, classes and the target's name are in the metadata.
     ///
@@ -40,7 +42,10 @@ impl<M: Module + Forward> Predictor<M> {
             ImageLayout::Nchw => "bytes from 0 to 255: batch, channels, height, width",
         };
         let input = match is_table {
-            true => ("features", "the raw columns, in the order of the metadata's `columns`"),
+            true => (
+                "features",
+                "numbers as in the table and flags of 0 or 1, in the order of the metadata's `columns`",
+            ),
             false => ("image", image),
         };
         let source = Source {
@@ -84,6 +89,7 @@ fn metadata(preparation: &Preparation) -> Vec<(&'static str, String)> {
         ("target", Some(preparation.target.clone())),
         ("classes", list(&preparation.classes)),
         ("columns", list(&preparation.columns)),
+        ("encoding", preparation.encoding.as_ref().and_then(|encoding| serde_json::to_string(encoding).ok())),
     ];
     texts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }

@@ -1,42 +1,35 @@
 //! From gathered rows to the buffers a step takes, in memory that is used again.
 
-use barun_data::{BatchFeatures, BatchTargets, Features, FeaturesRef, Target, Targets};
+use barun_data::{BatchFeatures, BatchTargets, Features, Targets};
 use barun_engine::{Buffer, DType, Element};
 use barun_nn::Batch;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::objective::Objective;
 
 /// A batch whose buffers are filled again and again.
 pub(crate) struct Feed {
     objective: Objective,
     pub batch: Batch,
-    pixels: Vec<u8>,
-    values: Vec<f32>,
-    labels: Vec<i64>,
-    numbers: Vec<f32>,
+    features: BatchFeatures,
+    targets: BatchTargets,
+    /// Of two classes mixed, the share of the second.
+    second: Vec<f32>,
 }
 
 impl Feed {
     pub fn new(objective: Objective) -> Feed {
         let empty = || Buffer::zeros([0], DType::U8);
         let batch = Batch { x: empty(), y: empty() };
-        let (pixels, values, labels, numbers) = Default::default();
-        Feed { objective, batch, pixels, values, labels, numbers }
+        let (features, targets) = (BatchFeatures::Rows(Vec::new()), BatchTargets::Classes(Vec::new()));
+        Feed { objective, batch, features, targets, second: Vec::new() }
     }
 
     /// Takes what a loader has gathered.
     pub fn fill(&mut self, gathered: &barun_data::Batch) -> &Batch {
-        let (shape, rows) = (gathered.shape(), gathered.len());
-        match &gathered.features {
-            BatchFeatures::Images(pixels) => refill(&mut self.batch.x, pixels, &shape),
-            BatchFeatures::Rows(values) => refill(&mut self.batch.x, values, &shape),
-        }
-        let shape = self.objective.target_shape(rows);
-        match &gathered.targets {
-            BatchTargets::Classes(labels) => refill(&mut self.batch.y, labels, &shape),
-            BatchTargets::Values(values) => refill(&mut self.batch.y, values, &shape),
-        }
+        refill_features(&mut self.batch.x, &gathered.features, &gathered.shape());
+        let to = (self.objective, gathered.len());
+        refill_targets(&mut self.batch.y, &gathered.targets, to, &mut self.second);
         &self.batch
     }
 
@@ -47,34 +40,43 @@ impl Feed {
         targets: Option<&Targets>,
         indices: &[usize],
     ) -> Result<&Batch> {
-        let missing = |index| Error::Data(barun_data::Error::OutOfRange { index, len: features.len() });
-        self.pixels.clear();
-        self.values.clear();
-        self.labels.clear();
-        self.numbers.clear();
-        for &index in indices {
-            match features.get(index).ok_or_else(|| missing(index))? {
-                FeaturesRef::Image(pixels) => self.pixels.extend_from_slice(pixels),
-                FeaturesRef::Row(values) => self.values.extend_from_slice(values),
-            }
-            let Some(targets) = targets else { continue };
-            match targets.get(index).ok_or_else(|| missing(index))? {
-                Target::Class(label) => self.labels.push(label),
-                Target::Value(value) => self.numbers.push(value),
-            }
-        }
+        features.gather(indices, &mut self.features)?;
         let shape = [&[indices.len()], &features.sample_shape()[..]].concat();
-        match features {
-            Features::Images { .. } => refill(&mut self.batch.x, &self.pixels, &shape),
-            Features::Rows { .. } => refill(&mut self.batch.x, &self.values, &shape),
-        }
-        let shape = self.objective.target_shape(indices.len());
-        match targets {
-            Some(Targets::Classes { .. }) => refill(&mut self.batch.y, &self.labels, &shape),
-            Some(Targets::Values { .. }) => refill(&mut self.batch.y, &self.numbers, &shape),
-            None => {}
+        refill_features(&mut self.batch.x, &self.features, &shape);
+        if let Some(targets) = targets {
+            targets.gather(indices, &mut self.targets)?;
+            let to = (self.objective, indices.len());
+            refill_targets(&mut self.batch.y, &self.targets, to, &mut self.second);
         }
         Ok(&self.batch)
+    }
+}
+
+fn refill_features(buffer: &mut Buffer, features: &BatchFeatures, shape: &[usize]) {
+    match features {
+        BatchFeatures::Images(pixels) => refill(buffer, pixels, shape),
+        BatchFeatures::Rows(values) => refill(buffer, values, shape),
+    }
+}
+
+/// `second` is room for the shares of the second of two classes.
+fn refill_targets(
+    buffer: &mut Buffer,
+    targets: &BatchTargets,
+    (objective, rows): (Objective, usize),
+    second: &mut Vec<f32>,
+) {
+    let shape = objective.target_shape(rows);
+    match targets {
+        BatchTargets::Classes(labels) => refill(buffer, labels, &shape),
+        BatchTargets::Values(values) => refill(buffer, values, &shape),
+        BatchTargets::Shares(shares) if objective == Objective::Binary => {
+            // One output says how much of the second class there is.
+            second.clear();
+            second.extend(shares.chunks_exact(2).map(|shares| shares[1]));
+            refill(buffer, second, &shape);
+        }
+        BatchTargets::Shares(shares) => refill(buffer, shares, &[rows, shares.len() / rows.max(1)]),
     }
 }
 

@@ -49,11 +49,17 @@ pub(crate) fn remove_left_overs(folder: &Path) -> Result<()> {
 /// Whether `path` is the half of a file.
 pub(crate) fn is_left_over(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with('.') && name.ends_with(LEFT_OVER)
+    let by_safetensors = name.strip_prefix(SAFETENSORS_BEGIN).is_some_and(|random| {
+        random.len() == SAFETENSORS_RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    by_safetensors || name.starts_with('.') && name.ends_with(LEFT_OVER)
 }
 
 /// How the names of files end that are not yet whole.
 const LEFT_OVER: &str = ".barun-tmp";
+/// The crate `safetensors` writes a checkpoint into a file of its own first, `.tmp` and six random letters.
+const SAFETENSORS_BEGIN: &str = ".tmp";
+const SAFETENSORS_RANDOM: usize = 6;
 
 fn written(path: &Path, source: std::io::Error) -> Error {
     io_error("write", path, source)
@@ -116,11 +122,13 @@ mod tests {
     fn what_killed_processes_left_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let left = beside(&folder.path().join("last.safetensors"));
-        for path in [&left, &folder.path().join(".hidden.tmp"), &folder.path().join("a.barun-tmp")] {
+        let of_safetensors = folder.path().join(".tmpPHzaQd");
+        let own = [".hidden.tmp", "a.barun-tmp"].map(|name| folder.path().join(name));
+        for path in [&left, &of_safetensors, &own[0], &own[1]] {
             fs::write(path, "half").unwrap();
         }
         remove_left_overs(folder.path()).unwrap();
-        assert!(!left.exists());
+        assert!(!left.exists() && !of_safetensors.exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 

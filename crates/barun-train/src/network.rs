@@ -34,6 +34,7 @@ pub fn plan(model: &Model, input: &[usize], outputs: usize) -> Result<Vec<Planne
     };
     let fix = match got.len() {
         1 => "end the list with { type = \"linear\", units = \"classes\" }",
+        2 => "end the list with \"member_head\"",
         _ => "end the list with \"flatten\", { type = \"linear\", units = \"classes\" }",
     };
     Err(Error::Shape {
@@ -64,9 +65,18 @@ impl PlannedLayer {
                 kernel * kernel * (from / groups) * to + if *bias { to } else { 0 }
             }
             Layer::BatchNorm => 2 * from,
+            Layer::Periodic { size, frequencies, .. } => from * periodic_parameters(*size, *frequencies),
+            Layer::MemberScale { .. } => self.output.iter().product(),
+            Layer::MemberHead { .. } => self.input[0] * (from + 1) * to,
             _ => parameters(&self.inside) + parameters(&self.shortcut),
         }
     }
+}
+
+/// Of one column: frequencies and phases, and the weights and biases of the mixtures.
+fn periodic_parameters(size: usize, frequencies: usize) -> usize {
+    let mixtures = size - 1;
+    if mixtures == 0 { 0 } else { 2 * frequencies + mixtures * (frequencies + 1) }
 }
 
 /// The layers that a model by name stands for.
@@ -81,6 +91,19 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
             for units in hidden {
                 layers.extend(hidden_layer(*units, *activation, *batch_norm, *dropout));
             }
+        }
+        Model::Tabular { hidden, members, embedding, activation, dropout, .. } => {
+            needs_row(model, input)?;
+            layers.push(Layer::SmoothClip { bound: 3.0 });
+            if *embedding > 1 {
+                layers.push(Layer::Periodic { size: *embedding, frequencies: 16, sigma: 0.1 });
+            }
+            layers.push(Layer::MemberScale { members: *members });
+            for units in hidden {
+                layers.extend(hidden_layer(*units, *activation, false, *dropout));
+            }
+            layers.push(Layer::MemberHead { units: Units::Classes });
+            return Ok(layers);
         }
         Model::LeNet { activation, .. } => {
             needs_image(model, input)?;
@@ -98,13 +121,15 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
         }
         Model::Cnn { channels, hidden, activation, batch_norm, dropout, .. } => {
             needs_image(model, input)?;
-            for channels in channels {
-                layers.push(conv(*channels, 3, 1, 0, !batch_norm));
-                layers.extend(batch_norm.then_some(Layer::BatchNorm));
-                layers.extend(activation.layer());
+            for pair in channels.chunks(2) {
+                for channels in pair {
+                    layers.push(conv(*channels, 3, 1, 0, !batch_norm));
+                    layers.extend(batch_norm.then_some(Layer::BatchNorm));
+                    layers.extend(activation.layer());
+                }
+                layers.push(Layer::MaxPool { size: 2, stride: None });
+                layers.extend(dropout_layer(*dropout));
             }
-            layers.push(Layer::MaxPool { size: 2, stride: None });
-            layers.extend(dropout_layer(*dropout));
             layers.push(Layer::Flatten);
             for units in hidden {
                 layers.extend(hidden_layer(*units, *activation, *batch_norm, (2.0 * dropout).min(0.5)));
@@ -168,7 +193,20 @@ fn needs_image(model: &Model, input: &[usize]) -> Result<()> {
         layer: model.name(),
         requires: "takes images [height, width, channels]".into(),
         got: format!("gets rows of shape {}", shape_text(input)),
-        fix: "use the model mlp for a table".into(),
+        fix: "use the model tabular for a table".into(),
+    })
+}
+
+fn needs_row(model: &Model, input: &[usize]) -> Result<()> {
+    if input.len() == 1 {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        path: "model".into(),
+        layer: model.name(),
+        requires: "takes rows of columns [columns]".into(),
+        got: format!("gets samples of shape {}", shape_text(input)),
+        fix: "use the model mlp or cnn for images".into(),
     })
 }
 
@@ -187,13 +225,15 @@ fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> R
     let mut layer = layer.clone();
     let output = match &mut layer {
         Layer::Linear { units, .. } => {
-            at.vector()?;
-            let count = match *units {
-                Units::Count(count) => count,
-                Units::Classes => outputs,
-            };
-            *units = Units::Count(count);
-            vec![count]
+            let members = at.features()?;
+            let count = settle(units, outputs);
+            members.iter().copied().chain([count]).collect()
+        }
+        Layer::Periodic { size, .. } => vec![at.vector()? * *size],
+        Layer::MemberScale { members } => vec![*members, at.vector()?],
+        Layer::MemberHead { units } => {
+            at.members()?;
+            vec![settle(units, outputs)]
         }
         Layer::Conv { channels, kernel, stride, padding, dilation, groups, .. } => {
             let [height, width, from] = at.image()?;
@@ -228,10 +268,21 @@ fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> R
         | Layer::LeakyRelu
         | Layer::Sigmoid
         | Layer::Tanh
+        | Layer::SmoothClip { .. }
         | Layer::BatchNorm
         | Layer::Dropout { .. } => input.to_vec(),
     };
     Ok(PlannedLayer { path, layer, input: input.to_vec(), output, inside, shortcut })
+}
+
+/// How many units are meant, also from now on.
+fn settle(units: &mut Units, outputs: usize) -> usize {
+    let count = match *units {
+        Units::Count(count) => count,
+        Units::Classes => outputs,
+    };
+    *units = Units::Count(count);
+    count
 }
 
 /// Nothing where the shapes agree; else the smallest layer that makes them agree, and batch normalisation.
@@ -283,6 +334,24 @@ impl Site<'_> {
         }
     }
 
+    /// The axes before the last, of a row of numbers or of one for each member.
+    fn features(&self) -> Result<&[usize]> {
+        match self.input {
+            [members @ .., _] if members.len() < 2 => Ok(members),
+            _ => self.vector().map(|_| &[][..]),
+        }
+    }
+
+    fn members(&self) -> Result<[usize; 2]> {
+        self.input.try_into().map_err(|_| {
+            self.misfit(
+                "takes a row for each member [members, features]".into(),
+                &shape_text(self.input),
+                "put \"member_scale\" before the layers that the members share".into(),
+            )
+        })
+    }
+
     fn image(&self) -> Result<[usize; 3]> {
         self.input.try_into().map_err(|_| {
             let fix =
@@ -317,7 +386,7 @@ mod tests {
     use crate::recipe::Recipe;
 
     fn model(lines: &str) -> Model {
-        Recipe::from_toml(&format!("data.source = \"d\"\n{lines}"), "r.toml").unwrap().model
+        Recipe::from_toml(&format!("data.source = \"digits\"\n{lines}"), "r.toml").unwrap().model
     }
 
     fn size_of(lines: &str, input: &[usize]) -> usize {
@@ -335,8 +404,26 @@ mod tests {
         assert_eq!(size_of("model.hidden = [50]", &[784]), 784 * 50 + 50 + 50 * 10 + 10);
         assert_eq!(size_of("model.hidden = []", &[784]), 7_850);
         assert_eq!(size_of("model = \"lenet\"", &image), 61_706);
-        assert_eq!(size_of("model = \"cnn\"", &image), 1_199_882);
+        assert_eq!(size_of("model = { name = \"cnn\", batch_norm = false }", &image), 1_199_882);
+        // Batch normalisation has two numbers a channel or unit, and the bias before it goes.
+        assert_eq!(size_of("model = \"cnn\"", &image), 1_199_882 + 32 + 64 + 128);
+        assert_eq!(size_of("model = { name = \"cnn\", channels = [32, 32, 64, 64] }", &image), 197_802);
         assert_eq!(size_of("model = \"resnet18\"", &[32, 32, 3]), 11_173_962);
+    }
+
+    #[test]
+    fn the_model_for_tables_has_members_between_its_columns_and_its_answer() {
+        let lines = "model = {name = \"tabular\", hidden = [6, 5], members = 3}";
+        let planned = plan(&model(lines), &[4], 2).unwrap();
+        let names: Vec<_> = planned.iter().map(|planned| planned.layer.name()).collect();
+        let hidden = ["linear", "relu", "dropout", "linear", "relu", "dropout"];
+        let expected = [&["smooth_clip", "periodic", "member_scale"], &hidden[..], &["member_head"]].concat();
+        assert_eq!(names, expected);
+        let outputs: Vec<_> = planned.iter().map(|planned| planned.output.clone()).collect();
+        assert_eq!(outputs[1..4], [vec![16], vec![3, 16], vec![3, 6]]);
+        assert_eq!(outputs.last(), Some(&vec![2]));
+        let embedding = 4 * (2 * 16 + 3 * 16 + 3);
+        assert_eq!(parameters(&planned), embedding + 3 * 16 + 16 * 6 + 6 + 6 * 5 + 5 + 3 * (5 * 2 + 2));
     }
 
     #[test]
@@ -411,7 +498,22 @@ mod tests {
         assert_eq!(
             refusal("model = \"lenet\"", &[13]),
             "`model` (lenet) takes images [height, width, channels], but gets rows of shape [13]; \
-             use the model mlp for a table"
+             use the model tabular for a table"
+        );
+        assert_eq!(
+            refusal("model = \"tabular\"", &[28, 28, 1]),
+            "`model` (tabular) takes rows of columns [columns], but gets samples of shape [28, 28, 1]; \
+             use the model mlp or cnn for images"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = [{type = "linear", units = 7}, "member_head"]"#, &[5]),
+            "`model.layers[1]` (member_head) takes a row for each member [members, features], but gets [7]; \
+             put \"member_scale\" before the layers that the members share"
+        );
+        assert_eq!(
+            refusal(r#"model.layers = ["member_scale", {type = "linear", units = "classes"}]"#, &[5]),
+            "`model.layers[1]` (linear) is last and must give [10], one number for each thing to predict, \
+             but gives [8, 10]; end the list with \"member_head\""
         );
         assert_eq!(
             refusal("model.layers = []", &[5]),

@@ -76,6 +76,14 @@ impl Objective {
         }
     }
 
+    /// The shape and type of the targets of `rows` mixed rows: shares of `classes` in place of labels.
+    pub(crate) fn mixed_target(self, rows: usize, classes: usize) -> (Vec<usize>, DType) {
+        match self {
+            Objective::Classes => (vec![rows, classes], DType::F32),
+            Objective::Binary | Objective::Numbers { .. } => (self.target_shape(rows), DType::F32),
+        }
+    }
+
     /// What the compiled step sums up beside the loss; [`Tally::add`] reads it.
     pub(crate) fn metrics(self) -> Vec<Arc<dyn Metric>> {
         match self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use barun_data::{Dataset, Features, Targets};
+use barun_data::{Dataset, Features, Schema, Targets};
 use barun_engine::{DType, Device, Options, State};
 use barun_nn::layers::Sequential;
 use barun_nn::{Forward, Module, Step, StepOptions};
@@ -24,6 +24,9 @@ use crate::report::Answer;
 pub(crate) const RECIPE: &str = "recipe";
 pub(crate) const DATA: &str = "data";
 pub(crate) const POSITION: &str = "position";
+
+/// Rows that are answered at once, where the recipe does not say how many are learned from at once.
+const ANSWERED_AT_ONCE: usize = 256;
 
 /// A network, its weights, and what its data must look like.
 pub struct Predictor<M> {
@@ -212,7 +215,7 @@ impl ModelFile {
         let step = Arc::new(Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?);
         let mut state = State::zeros(step.layout());
         write_weights_into(&mut state, &step.inventory().names(), &file, path)?;
-        let batch_size = recipe.train.batch_size;
+        let batch_size = recipe.train.batch_size.unwrap_or(ANSWERED_AT_ONCE);
         let predictor = Predictor { step, state, preparation, objective, batch_size };
         let texts = [RECIPE, DATA].iter().filter_map(|name| file.metadata.get_key_value(*name));
         let texts = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
@@ -220,9 +223,10 @@ impl ModelFile {
     }
 }
 
-/// Raw features with the columns of `wanted` in their order; others are left aside. Images stay as they are.
-pub(crate) fn columns_in_order(features: &Features, wanted: &[String], place: &str) -> Result<Features> {
+/// Raw rows of numbers with the columns of `wanted` in their order; others are left aside. Images stay as they are.
+pub(crate) fn columns_in_order(features: &Features, wanted: &Schema, place: &str) -> Result<Features> {
     let Features::Rows { values, names } = features else { return Ok(features.clone()) };
+    let wanted: Vec<String> = wanted.columns.iter().map(|column| column.name.clone()).collect();
     let position = |name: &String| {
         names.iter().position(|known| known == name).ok_or_else(|| Error::OtherFeatures {
             found: format!("{place} with the columns {}", names.join(", ")),
@@ -232,5 +236,5 @@ pub(crate) fn columns_in_order(features: &Features, wanted: &[String], place: &s
     let positions = wanted.iter().map(position).collect::<Result<Vec<usize>>>()?;
     let rows = values.chunks_exact(names.len().max(1));
     let values = rows.flat_map(|row| positions.iter().map(|&at| row[at])).collect();
-    Ok(Features::Rows { values, names: wanted.to_vec() })
+    Ok(Features::Rows { values, names: wanted })
 }

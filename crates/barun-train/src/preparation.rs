@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use barun_data::{Features, Fitted, PreparedData, ScalingKind, Schema, Targets};
+use barun_data::table::SchemaColumn;
+use barun_data::{Encoding, Features, Fitted, PreparedData, ScalingKind, Schema, Table, Targets};
 #[cfg(feature = "onnx")]
 use barun_engine::Tensor;
 use barun_nn::InputTransform;
@@ -15,8 +16,10 @@ use crate::error::{Error, Result};
 pub struct Preparation {
     /// The shape of a row: `[columns]` or `[height, width, channels]`.
     pub input: Vec<usize>,
-    /// The names of a table's columns, in the order the network takes them; none for images.
+    /// What the numbers of a row are called, in the order the network takes them; none for images.
     pub columns: Option<Vec<String>>,
+    /// How the columns of a table become those numbers; none for images and for rows of numbers.
+    pub encoding: Option<Encoding>,
     /// What the target is called.
     pub target: String,
     /// The class names in the order of the network's outputs; none where the target is a number.
@@ -43,10 +46,8 @@ impl Preparation {
             return Err(Error::ScalingOfPixels { numbers, channels });
         }
         Ok(Preparation {
-            columns: match features {
-                Features::Rows { names, .. } => Some(names.clone()),
-                Features::Images { .. } => None,
-            },
+            columns: features.names(),
+            encoding: data.encoding().cloned(),
             target: targets.name().to_string(),
             classes: targets.classes().map(<[String]>::to_vec),
             target_scaling: data.target_scaling().cloned(),
@@ -72,24 +73,59 @@ impl Preparation {
     }
 
     /// What [`transform`](Preparation::transform) leaves to be done to raw inputs, as a formula: the scaling of a table's
-    /// columns.
+    /// numbers.
     #[cfg(feature = "onnx")]
     pub(crate) fn scaled(&self, x: &Tensor) -> Tensor {
         if self.columns.is_none() {
             return x.clone();
         }
-        let constant = |values: &[f32]| Tensor::from_slice(values, [values.len()]);
-        (x - constant(&self.scaling.shift)) * constant(&self.scaling.scale)
+        let (shift, scale) = match &self.encoding {
+            Some(encoding) => encoding.lines().into_iter().unzip(),
+            None => (self.scaling.shift.clone(), self.scaling.scale.clone()),
+        };
+        let constant = |values: Vec<f32>| Tensor::from_slice(&values, [values.len()]);
+        (x - constant(shift)) * constant(scale)
     }
 
-    /// Raw features as the network takes them. They must have the network's shape and, in a table, its columns in order.
+    /// Raw features as the network takes them. Images must have the network's shape, rows its columns in order; of a table
+    /// the columns are found by name.
     pub fn features(&self, raw: &Features) -> Result<Features> {
+        match (raw, &self.encoding) {
+            (Features::Table(table), Some(encoding)) => return Ok(encoding.apply(table)?.0),
+            (Features::Rows { values, names }, Some(encoding)) => {
+                return Ok(encoding.apply(&Table::of_numbers(names, values.clone()))?.0);
+            }
+            (Features::Table(table), None) => return self.rows_of(table),
+            _ => {}
+        }
         self.check(raw)?;
         let mut features = raw.clone();
         if let Features::Rows { values, .. } = &mut features {
             self.scaling.apply(values)?;
         }
         Ok(features)
+    }
+
+    /// What is to be said of raw features: values of categories that training did not have.
+    pub fn notes(&self, raw: &Features) -> Result<Vec<String>> {
+        match (raw, &self.encoding) {
+            (Features::Table(table), Some(encoding)) => Ok(encoding.bind(table.columns())?.notes().to_vec()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The numbers of a table as rows, for a network that was trained on such.
+    fn rows_of(&self, table: &Table) -> Result<Features> {
+        let Some(columns) = &self.columns else {
+            return Err(self.mismatch(&Features::Table(table.clone())));
+        };
+        let mut values = table.numbers(columns)?;
+        if let Some(at) = values.iter().position(|value| value.is_nan()) {
+            let (row, column) = (at / columns.len() + 1, columns[at % columns.len()].clone());
+            return Err(Error::MissingValue { row, column });
+        }
+        self.scaling.apply(&mut values)?;
+        Ok(Features::Rows { values, names: columns.clone() })
     }
 
     /// Raw targets as the network learned them.
@@ -121,7 +157,14 @@ impl Preparation {
     /// The columns by which a table is read; none for images.
     pub fn schema(&self) -> Option<Schema> {
         let (target, classes) = (self.target.clone(), self.classes.clone());
-        self.columns.clone().map(|features| Schema { features, target, classes })
+        match (&self.encoding, &self.columns) {
+            (Some(encoding), _) => Some(encoding.schema(&target, classes)),
+            (None, Some(columns)) => {
+                let columns = columns.iter().map(SchemaColumn::number).collect();
+                Some(Schema { columns, unused: Vec::new(), target, classes })
+            }
+            (None, None) => None,
+        }
     }
 
     /// As text for a model file.
@@ -142,23 +185,22 @@ impl Preparation {
     fn check(&self, raw: &Features) -> Result<()> {
         let fits = match (raw, &self.columns) {
             (Features::Rows { names, .. }, Some(columns)) => names == columns,
-            (Features::Images { .. }, None) => raw.sample_shape() == self.input,
+            (Features::Images { .. } | Features::Lazy(_), None) => raw.sample_shape() == self.input,
             _ => false,
         };
-        if fits {
-            return Ok(());
-        }
-        let told = |columns: Option<&[String]>, shape: &[usize]| match columns {
+        if fits { Ok(()) } else { Err(self.mismatch(raw)) }
+    }
+
+    fn mismatch(&self, raw: &Features) -> Error {
+        let told = |columns: Option<Vec<String>>, shape: &[usize]| match columns {
             Some(columns) => format!("the columns {}", columns.join(", ")),
             None => format!("images of {shape:?}"),
         };
-        let names = match raw {
-            Features::Rows { names, .. } => Some(&names[..]),
-            Features::Images { .. } => None,
-        };
-        Err(Error::OtherFeatures {
-            found: told(names, &raw.sample_shape()),
-            expected: told(self.columns.as_deref(), &self.input),
-        })
+        let expected =
+            self.schema().map(|schema| schema.columns.into_iter().map(|column| column.name).collect());
+        Error::OtherFeatures {
+            found: told(raw.names(), &raw.sample_shape()),
+            expected: told(expected, &self.input),
+        }
     }
 }

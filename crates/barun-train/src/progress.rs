@@ -189,9 +189,10 @@ fn check_lines(report: &Report) -> Vec<String> {
     grave.map(ToString::to_string).collect()
 }
 
-/// What is trained; of a resumed run also where it goes on and what it found.
+/// What was decided about the data, then what is trained on it; of a resumed run also where it goes on and what it found.
 fn start_lines(event: &Start<'_>) -> Vec<String> {
-    let mut lines = vec![start_line(event)];
+    let mut lines: Vec<String> = event.notes.iter().map(|note| format!("note: {note}")).collect();
+    lines.push(start_line(event));
     if let Some(resumed) = event.resumed {
         lines.extend(resumed.notes.iter().map(|note| format!("note: {note}")));
         lines.push(resumed_text(resumed));
@@ -302,14 +303,16 @@ mod tests {
             best_by: BestBy::Auto,
             run: None,
             resumed: Some(&Resumed { epochs: 2, batches: 3, notes: vec!["a byte has changed".into()] }),
+            notes: &["column 'id' is left out: it is empty".to_string()],
         };
         let mut lines = Lines::new(Vec::new());
         lines.on_start(&start).unwrap();
         lines.on_epoch_end(&EpochEnd { record: &record() }).unwrap();
         assert_eq!(
             String::from_utf8(lines.out).unwrap(),
-            "mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
-             note: a byte has changed\nresumed in epoch 3 after step 3\n\
+            "note: column 'id' is left out: it is empty\n\
+              mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
+              note: a byte has changed\nresumed in epoch 3 after step 3\n\
              epoch  3/10  train loss 0.1234  accuracy 0.9712 | valid loss 0.2000  accuracy 0.9500 | \
              123,457 samples/s  1:10 left  (best)\n"
         );

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use barun_data::integrity::{self, Finding, columns::Column};
+use barun_data::integrity::columns::Numbers;
+use barun_data::integrity::{self, Finding};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::judgement::Judgement;
@@ -60,6 +61,9 @@ pub struct TrainReport {
     /// Whether it was stopped because its time was up; with more it goes on.
     #[serde(default)]
     pub is_out_of_time: bool,
+    /// What was decided about the data: columns and rows that were left out, what the target was taken for.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What `barun train --seeds` has done.
@@ -124,7 +128,11 @@ pub struct CheckReport {
     /// The data in a line: rows, columns, target.
     pub about: String,
     /// The columns of a table; none of images.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ColumnReport>,
+    /// How many numbers of a row the network takes.
+    pub features: usize,
+    /// What was decided when the data was read: rows that were left out, what the target was taken for.
+    pub notes: Vec<String>,
     /// The classes of the target with their rows; none of numbers.
     pub classes: Vec<(String, usize)>,
     /// How often the test part of this data has been looked at; null where nobody could count.
@@ -132,6 +140,25 @@ pub struct CheckReport {
     /// What the checks have found.
     #[serde(flatten)]
     pub report: integrity::Report,
+}
+
+/// A column of a table, before and after it is prepared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnReport {
+    /// Its name.
+    pub name: String,
+    /// What its cells were taken for.
+    pub holds: String,
+    /// Why, as the end of a sentence; empty where nothing else was possible.
+    pub why: String,
+    /// How many rows have no value.
+    pub missing: usize,
+    /// How many different values there are; 0 where they were not kept.
+    pub distinct: usize,
+    /// Of numbers and dates (days since 1970-01-01): their range and middle; null for categories.
+    pub numbers: Option<Numbers>,
+    /// What the network takes of it.
+    pub becomes: String,
 }
 
 /// What `barun eval` has found.
@@ -171,6 +198,9 @@ pub struct PredictReport {
     pub classes: Option<Vec<String>>,
     /// Columns of the input that the model does not know; they were left aside.
     pub ignored_columns: Vec<String>,
+    /// What was decided about the input, such as values of categories that training did not have.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// One for each row, in the order of the input.
     pub predictions: Vec<Prediction>,
 }
@@ -272,10 +302,11 @@ mod tests {
             interrupted: false,
             stopped: None,
             is_out_of_time: false,
+            notes: Vec::new(),
         };
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false}"#
+            r#"{"run":"runs/digits-mlp-1","params":10,"epochs":2,"best_epoch":2,"train":{"loss":0.25,"accuracy":0.97},"valid":{"loss":0.25,"accuracy":0.97},"test":null,"gap":0.0,"findings":[],"judgement":null,"seconds":1.0,"samples_per_second":100.0,"seed":7,"interrupted":false,"stopped":null,"is_out_of_time":false,"notes":[]}"#
         );
     }
 

@@ -125,7 +125,8 @@ pub fn summary(path: &Path) -> Result<RunSummary> {
         seed: recipe.train.seed,
         status,
         epochs: last.map_or(0, |record| record.epoch),
-        epochs_planned: recipe.train.epochs,
+        // What was left to the rows is written as a number.
+        epochs_planned: recipe.train.epochs.unwrap_or_default(),
         best_epoch: best.map(|record| record.epoch),
         valid: best.and_then(|record| record.valid),
         test: report.as_ref().and_then(|report| report.test),
@@ -212,7 +213,7 @@ mod tests {
         let mut draft = Draft::for_source("moons");
         settings.iter().for_each(|setting| draft.set(setting).unwrap());
         let run = RunFolder::create(path, false).unwrap();
-        run.write_recipe(&draft.resolve().unwrap()).unwrap();
+        run.write_recipe(&draft.resolve().unwrap().for_rows(700)).unwrap();
         run
     }
 
@@ -253,8 +254,8 @@ mod tests {
         drop(run_at(&paths[2], &["train.optimizer=sgd"]));
         let differences = compare(&paths).unwrap().differences;
         let of = |path: &str| differences.iter().find(|key| key.path == path).unwrap().values.clone();
-        assert_eq!(of("train.optimizer.lr"), ["0.003", "0.5", "0.1"]);
-        assert_eq!(of("train.optimizer.name"), ["adam", "adam", "sgd"]);
+        assert_eq!(of("train.optimizer.lr"), ["0.002", "0.5", "0.1"]);
+        assert_eq!(of("train.optimizer.name"), ["adamw", "adamw", "sgd"]);
         assert_eq!(of("train.optimizer.beta1"), ["0.9", "0.9", "-"]);
         assert!(differences.iter().all(|key| !key.path.starts_with("data")));
     }

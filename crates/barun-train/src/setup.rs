@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use barun_data::{LastBatch, Loader, LoaderOptions, Part, PreparedData};
+use barun_data::{Augment, LastBatch, Loader, LoaderOptions, Part, PreparedData};
 use barun_engine::{DType, Device, MemoryPlan, Options};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::AnyOptimizer;
@@ -21,6 +21,7 @@ pub(crate) struct Setup<'a, M> {
     pub objective: Objective,
     pub data: &'a PreparedData,
     pub seed: u64,
+    pub augment: Augment,
 }
 
 impl<'a, M: Module + Forward> Setup<'a, M> {
@@ -45,13 +46,24 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
             ..StepOptions::default()
         };
         let step = Arc::new(Step::with(model, optimizer, loss, options)?);
-        Ok(Setup { step, preparation, objective, data, seed })
+        Ok(Setup { step, preparation, objective, data, seed, augment: Augment::NONE })
+    }
+
+    /// Training images are varied.
+    pub fn augment(self, augment: Augment) -> Self {
+        Setup { augment, ..self }
     }
 
     /// The training part in batches. Under batch normalisation a single last row joins the batch before.
     pub fn loader(&self, batch_size: usize) -> Result<Loader> {
         let last = if self.has_statistics() { LastBatch::JoinSingle } else { LastBatch::Keep };
-        let options = LoaderOptions { batch: batch_size, seed: self.seed, last, ..LoaderOptions::default() };
+        let options = LoaderOptions {
+            batch: batch_size,
+            seed: self.seed,
+            last,
+            augment: self.augment,
+            ..LoaderOptions::default()
+        };
         Ok(self.data.train().loader(options)?)
     }
 
@@ -110,8 +122,13 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
     fn plan(&self, mode: Mode, rows: usize) -> Result<MemoryPlan> {
         let x = Shape::from([&[rows], &self.preparation.input[..]].concat());
         let x_type = if self.preparation.columns.is_some() { DType::F32 } else { DType::U8 };
-        let y = Shape::from(self.objective.target_shape(rows));
-        let program = self.step.program(mode, (&x, x_type), (&y, self.objective.target_dtype()))?;
+        let (y, y_type) = match mode {
+            Mode::Train if self.augment.mixes() => {
+                self.objective.mixed_target(rows, self.preparation.classes.as_ref().map_or(1, Vec::len))
+            }
+            _ => (self.objective.target_shape(rows), self.objective.target_dtype()),
+        };
+        let program = self.step.program(mode, (&x, x_type), (&Shape::from(y), y_type))?;
         Ok(program.memory())
     }
 }

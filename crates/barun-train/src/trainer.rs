@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use barun_data::{Part, PreparedData, Targets};
+use barun_data::{Augment, Part, PreparedData, Targets};
 use barun_engine::{DType, Device};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
@@ -58,6 +58,7 @@ pub struct Trainer<M> {
     loss: Box<dyn Loss>,
     optimizer: AnyOptimizer,
     seed: u64,
+    augment: Augment,
     precision: DType,
     device: Option<Device>,
     memory_limit: Option<Limit>,
@@ -85,6 +86,7 @@ impl<M: Module + Forward> Trainer<M> {
             loss: Box::new(loss),
             optimizer: Adam::default().into(),
             seed: 0,
+            augment: Augment::NONE,
             precision: DType::F32,
             device: None,
             memory_limit: None,
@@ -126,7 +128,12 @@ impl<M: Module + Forward> Trainer<M> {
         self
     }
 
-    /// The seed of everything random: first weights, shuffles, dropout.
+    /// How training images are varied each time they are met; what is measured is never varied. [DATA-14]
+    pub fn augment(self, augment: Augment) -> Self {
+        Trainer { augment, ..self }
+    }
+
+    /// The seed of everything random: first weights, shuffles, augmentation, dropout.
     pub fn seed(self, seed: u64) -> Self {
         Trainer { seed, ..self }
     }
@@ -207,8 +214,8 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// What stands before the first step.
     pub(crate) fn set_up(self, data: &PreparedData) -> Result<Setup<'_, M>> {
-        let Trainer { model, loss, optimizer, precision, device, seed, .. } = self;
-        Setup::new(model, &loss, &optimizer, precision, device, data, seed)
+        let Trainer { model, loss, optimizer, precision, device, seed, augment, .. } = self;
+        Ok(Setup::new(model, &loss, &optimizer, precision, device, data, seed)?.augment(augment))
     }
 
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
@@ -219,9 +226,9 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// A training that may begin: all that can be refused has been.
     fn ready(self, data: &PreparedData) -> Result<(Setup<'_, M>, Settings, Option<RunPlan>)> {
-        let Trainer { model, loss, optimizer, precision, device, seed, memory_limit, settings, plan, .. } =
-            self;
-        let setup = Setup::new(model, &loss, &optimizer, precision, device, data, seed)?;
+        let Trainer { model, loss, optimizer, precision, device, seed, augment, .. } = self;
+        let Trainer { memory_limit, settings, plan, .. } = self;
+        let setup = Setup::new(model, &loss, &optimizer, precision, device, data, seed)?.augment(augment);
         check_target(&data.train(), &setup.preparation)?;
         settings.best_by.check(setup.objective)?;
         // Every shape is compiled now: a mistake shows before anything is written.
@@ -241,7 +248,7 @@ impl Settings {
         plan: Option<RunPlan>,
         callback: &mut dyn Callback,
     ) -> Result<Trained<M>> {
-        let Setup { step, preparation, objective, data, seed } = setup;
+        let Setup { step, preparation, objective, data, seed, .. } = setup;
         let opened = plan.map(|plan| plan.open(preparation, step.layout())).transpose()?;
         let Opened { keeper, point } = opened.unwrap_or_default();
         let Point { position, state, best, seconds, resumed } = point;
@@ -265,7 +272,8 @@ impl Settings {
             epoch_began: (0.0, 0),
         };
         let targets = data.dataset().targets();
-        let names = Names { model: &self.name, data: data.dataset().name(), targets };
+        let notes = data.notes();
+        let names = Names { model: &self.name, data: data.dataset().name(), targets, notes: &notes };
         let (state, report) = course.go(names, *seed, resumed.as_ref())?;
         let predictor = Predictor {
             step: Arc::clone(step),

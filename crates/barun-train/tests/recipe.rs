@@ -1,5 +1,6 @@
 //! The recipe as a user meets it: defaults, changes, and the exact words of every refusal. [TRAIN-07]
 
+use barun_data::Augment;
 use barun_train::recipe::{Activation, Kind, Layer, Model, Optimizer, Schedule, Units};
 use barun_train::{Draft, Recipe};
 
@@ -22,17 +23,40 @@ fn set(assignments: &[&str]) -> Result<Recipe, barun_train::Error> {
 fn images_and_tables_have_defaults_of_their_own() {
     let images = Recipe::for_source("digits").unwrap();
     let table = Recipe::for_source("houses.CSV").unwrap();
-    assert_eq!((images.train.epochs, images.train.batch_size), (10, 128));
-    assert_eq!((table.train.epochs, table.train.batch_size), (100, 32));
-    let hidden = |recipe: &Recipe| match &recipe.model {
-        Model::Mlp { hidden, .. } => hidden.clone(),
-        other => panic!("the default model is mlp, not {}", other.name()),
-    };
-    assert_eq!(hidden(&images), [512, 256]);
-    assert_eq!(hidden(&table), [64, 64]);
+    assert_eq!((images.train.epochs, images.batch_size(9_600)), (Some(10), 128));
+    assert_eq!((table.train.epochs, table.train.batch_size), (None, None));
+    let models = [&images, &table].map(|recipe| match &recipe.model {
+        Model::Mlp { hidden, .. } => ("mlp", hidden.clone()),
+        Model::Tabular { hidden, .. } => ("tabular", hidden.clone()),
+        other => (other.name(), Vec::new()),
+    });
+    assert_eq!(models, [("mlp", vec![512, 256]), ("tabular", vec![256, 256])]);
     assert_eq!((images.train.optimizer.name(), images.train.optimizer.lr()), ("adam", 1e-3));
-    assert_eq!((table.train.optimizer.name(), table.train.optimizer.lr()), ("adam", 3e-3));
+    assert_eq!((table.train.optimizer.name(), table.train.optimizer.lr()), ("adamw", 2e-3));
     assert_eq!(Kind::of("moons"), Kind::Table);
+}
+
+#[test]
+fn an_augmentation_is_a_preset_and_what_is_set_over_it() {
+    let read =
+        |augment: &str| Recipe::from_toml(&format!("data.source = 'mnist'\n{augment}"), "r.toml").unwrap();
+    let settings = |recipe: &Recipe| barun_train::build::augment(&recipe.data.augment);
+    assert_eq!(settings(&read("")), Augment::NONE);
+    assert_eq!(settings(&read("data.augment = 'digits'")), Augment::DIGITS);
+    let turned = read("[data.augment]\npreset = 'natural'\nrotate = 5\nflip = 0.0");
+    assert_eq!(settings(&turned), Augment { rotate: 5.0, flip: 0.0, ..Augment::NATURAL });
+    for recipe in [turned, read("data.augment = 'digits'"), read("data.augment.mixup = 0.2")] {
+        assert_eq!(Recipe::from_toml(&recipe.to_toml(), "r.toml").unwrap(), recipe);
+    }
+    assert_eq!(
+        refused("data.augment = \"digit\""),
+        "r.toml:2: `data.augment.preset` is \"digit\", which is not an augmentation; did you mean \"digits\"? \
+         Known: none, digits, natural"
+    );
+    assert_eq!(
+        refused("data.augment.flip = 2"),
+        "r.toml:2: `data.augment.flip` is 2; it must be a chance from 0 to 1"
+    );
 }
 
 #[test]
@@ -42,8 +66,24 @@ fn the_resolved_recipe_writes_every_default_out() {
         text,
         r#"[data]
 source = "digits"
+task = "auto"
 ignore = []
 normalize = "auto"
+
+[data.table]
+categorical = []
+numeric = []
+header = "auto"
+encoding = "utf-8"
+one_hot_most = 32
+in_memory_mib = 1024
+
+[data.augment]
+preset = "none"
+
+[data.images]
+colour = "auto"
+skip_unreadable = false
 
 [data.split]
 train = 0.8
@@ -65,7 +105,6 @@ dropout = 0.0
 
 [train]
 epochs = 10
-batch_size = 128
 loss = "auto"
 seed = 0
 precision = "f32"
@@ -148,7 +187,7 @@ fn set_takes_toml_values_and_bare_words() {
     ])
     .unwrap();
     assert_eq!(recipe.train.optimizer.lr(), 3e-4);
-    assert_eq!(recipe.train.epochs, 3);
+    assert_eq!(recipe.train.epochs, Some(3));
     assert_eq!(recipe.data.target.as_deref(), Some("sale price"));
     assert_eq!(recipe.train.schedule, Schedule::Cosine { min_lr: 0.0, warmup_epochs: 1, warmup_steps: 0 });
     let Model::Mlp { hidden, activation, batch_norm, dropout, .. } = recipe.model else { panic!("an mlp") };
@@ -195,10 +234,12 @@ fn every_recipe_key_is_documented() {
         |path: &str| keys.iter().find(|key| key.path == path).unwrap_or_else(|| panic!("{path} is listed"));
     assert_eq!(key("data.source").default, "required");
     assert_eq!(key("data.target").default, "not given");
-    assert_eq!(key("train.epochs").default, "10 (tables: 100)");
+    assert_eq!(key("train.epochs").default, "10 (tables: not given)");
     assert_eq!(key("train.epochs").expects, "a whole number: 1 or more");
     assert_eq!(key("train.optimizer.name").expects, "one of sgd, momentum, nesterov, adam, adamw");
     assert_eq!(key("train.optimizer.beta1").only_for.as_deref(), Some("adam"));
+    assert_eq!(key("model.name").default, "\"mlp\" (tables: \"tabular\")");
+    assert_eq!(key("train.best_by").default, "\"auto\" (tables: \"loss\")");
     assert_eq!(key("model.hidden").default, "[512, 256] (tables: [64, 64])");
     assert_eq!(key("model.layers[].kernel").default, "3");
 }
@@ -239,8 +280,8 @@ fn an_unknown_key_gets_the_nearest_one() {
     assert_eq!(refused("lr = 0.1"), "r.toml:2: unknown key `lr`; did you mean `train.lr`?");
     assert_eq!(
         refused("data.zebra = 1"),
-        "r.toml:2: unknown key `data.zebra`; known here: source, target, ignore, valid_source, test_source, \
-         normalize, split"
+        "r.toml:2: unknown key `data.zebra`; known here: source, target, task, ignore, valid_source, test_source, \
+         normalize, table, augment, images, split"
     );
 }
 
@@ -265,7 +306,7 @@ fn a_key_of_another_optimizer_or_layer_is_told_apart_from_a_slip() {
     );
     assert_eq!(
         refused("model.layers = [{ type = \"conv\", channels = 3, units = 1 }]"),
-        "r.toml:2: unknown key `model.layers[0].units`; \"conv\" has no `units`, it belongs to linear; \
+        "r.toml:2: unknown key `model.layers[0].units`; \"conv\" has no `units`, it belongs to linear, member_head; \
          \"conv\" has channels, kernel, stride, padding, dilation, groups, bias"
     );
     assert_eq!(
@@ -296,7 +337,7 @@ fn an_unknown_name_gets_the_nearest_one() {
         refused("model.layers = [\"flaten\"]"),
         "r.toml:2: `model.layers[0]` is \"flaten\", which is not a layer; did you mean \"flatten\"? \
          Known: conv, linear, relu, leaky_relu, sigmoid, tanh, maxpool, avgpool, globalavgpool, flatten, batchnorm, \
-         dropout, residual"
+         dropout, smooth_clip, periodic, member_scale, member_head, residual"
     );
     assert_eq!(
         refused("train.precision = \"f16\""),
@@ -309,8 +350,9 @@ fn an_unknown_name_gets_the_nearest_one() {
 fn a_missing_key_says_what_it_takes() {
     assert_eq!(
         refusal("train.epochs = 1"),
-        "r.toml: `data.source` is missing; it takes text (the data: `digits`, `mnist`, `fashion-mnist`, `moons`, \
-         `rings`, `xor`, `sine`, `outliers`, or a `.csv` or `.tsv` file)"
+        "r.toml: `data.source` is missing; it takes text (the data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, \
+         `omniglot`, `omniglot-small`, `moons`, `rings`, `xor`, `sine`, `outliers`, a table (`.csv`, `.tsv`, `.parquet`), \
+         NumPy arrays (`.npy`, `.npz`), a folder of class folders of images, or a `.zip` of one)"
     );
     assert_eq!(
         refused("model.layers = [{ type = \"conv\" }]"),
@@ -319,7 +361,8 @@ fn a_missing_key_says_what_it_takes() {
     assert_eq!(
         refused("model.layers = [{ size = 2 }]"),
         "r.toml:2: `model.layers[0].type` is missing; it takes one of conv, linear, relu, leaky_relu, sigmoid, tanh, \
-         maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, residual"
+         maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, smooth_clip, periodic, \
+         member_scale, member_head, residual"
     );
 }
 
@@ -352,7 +395,7 @@ fn a_value_of_another_type_is_named_with_what_was_expected() {
         ),
         (
             "model.layers = \"relu\"",
-            "`model.layers` is the text \"relu\"; expected a list, each item one of conv, linear, relu, leaky_relu, sigmoid, tanh, maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, residual",
+            "`model.layers` is the text \"relu\"; expected a list, each item one of conv, linear, relu, leaky_relu, sigmoid, tanh, maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, smooth_clip, periodic, member_scale, member_head, residual",
         ),
     ];
     for (line, message) in cases {

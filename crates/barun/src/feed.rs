@@ -5,8 +5,8 @@ use barun_nn::{Batch, Buffer, InputTransform};
 
 /// What a loader gives, as what a step takes.
 pub trait ToStep {
-    /// Images stay bytes `[batch, height, width, channels]`, rows are `[batch, columns]`; labels are `[batch]`, numbers
-    /// to predict `[batch, 1]`, as a network with one output gives them.
+    /// Images stay bytes `[batch, height, width, channels]`, rows are `[batch, columns]`; labels are `[batch]`, shares of
+    /// classes `[batch, classes]`, numbers to predict `[batch, 1]`, as a network with one output gives them.
     fn to_step(&self) -> Batch;
 }
 
@@ -18,6 +18,7 @@ impl ToStep for barun_data::Batch {
         };
         let y = match &self.targets {
             BatchTargets::Classes(labels) => Buffer::new(labels, [self.len()]),
+            BatchTargets::Shares(shares) => Buffer::new(shares, [self.len(), shares.len() / self.len()]),
             BatchTargets::Values(values) => Buffer::new(values, [self.len(), 1]),
         };
         Batch { x, y }

@@ -62,7 +62,7 @@
 //! | [`prelude`] | what most programs need | |
 //! | [`engine`] | tensors, gradients, the compiler, sessions | `barun-engine` |
 //! | [`nn`] | layers, activations, initialisers, losses, optimisers, schedules, the compiled step | `barun-nn` |
-//! | `data` | reading, splitting, checks of integrity, scaling, loading (feature `data`) | `barun-data` |
+//! | `data` | reading, splitting, checks of integrity, scaling, augmenting, loading (feature `data`; `parquet` and `npz` read more files, `images` folders of images, `download` fetches known sets) | `barun-data` |
 //! | `train` | recipes, the trainer, metrics, run folders (feature `train`) | `barun-train` |
 //! | `view` | charts, reports, event files, a terminal view (features `report`, `tensorboard`, `terminal`) | `barun-view` |
 //!
@@ -117,7 +117,8 @@ pub mod prelude {
     pub use crate::feed::{InStep, ToStep};
     #[cfg(feature = "data")]
     pub use barun_data::{
-        Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Split, Standardize, Targets,
+        Augment, Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Preprocess, Quantile,
+        Robust, Split, Standardize, TableOptions, Targets,
     };
 
     #[cfg(feature = "train")]

@@ -123,7 +123,8 @@ fn train_18_gradients_by_hand_equal_the_librarys() {
 
 #[test]
 fn without_its_data_an_example_says_where_to_put_it() {
-    let options = OpenOptions { data_dir: Some("no/such/folder".into()), ..OpenOptions::default() };
+    let options =
+        OpenOptions { data_dir: Some("no/such/folder".into()), offline: true, ..OpenOptions::default() };
     let error = barun::Error::from(Dataset::open_with("mnist", &options).unwrap_err());
     // What `main` prints.
     let message = format!("{error:?}");

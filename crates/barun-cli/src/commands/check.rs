@@ -1,7 +1,6 @@
 //! `barun check`: is the data what it seems?
 
-use barun_data::integrity::columns::Column;
-use barun_train::report::CheckReport;
+use barun_train::report::{CheckReport, ColumnReport};
 use barun_train::request::CheckRequest;
 use clap::Args;
 
@@ -16,16 +15,21 @@ use crate::{Outcome, output};
 /// with two labels, groups and times on the wrong side, columns that give the target away alone or added up, identifiers,
 /// parts that are distributed otherwise. Nothing is trained and nothing is removed. Rows are numbered from 1; of a table, the
 /// line after the header is row 1.
+///
+/// Of a table it is told what each column was taken for, why, and what the network takes of it. Where a column is taken for
+/// something that it is not, data.table.categorical, data.table.numeric, data.table.missing and --drop say better.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   barun check houses.csv --target price
   barun check visits.csv --target ill --group patient
+  barun check houses.csv --set 'data.table.categorical=[\"zip\"]' --set 'data.table.missing=[\"-999\"]'
   barun check mnist --data-dir ~/data --json
 
-With --json: about, columns[] (name, min, mean, median, max, deviation, distinct), classes[] with their rows, looks (how
-often the test part has been looked at), data, parts (rows of train, valid, test), findings[] (kind, severity, message,
-advice, count, of, columns[], examples[] of row numbers), sampled[] (what was looked at only in part).")]
+With --json: about, columns[] (name, holds, why, missing, distinct, numbers with min, mean, median, max and deviation,
+becomes), features (how many numbers the network takes of a row), notes[], classes[] with their rows, looks (how often the
+test part has been looked at), data, parts (rows of train, valid, test), findings[] (kind, severity, message, advice,
+count, of, columns[], examples[] of row numbers), sampled[] (what was looked at only in part).")]
 pub struct Check {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -60,7 +64,13 @@ fn text(report: &CheckReport) -> String {
         text.push_str(&format!("rows of each class: {}{more}\n", classes.join(", ")));
     }
     text.push_str(&columns(&report.columns));
+    if !report.columns.is_empty() {
+        text.push_str(&format!("The network takes {} numbers of a row.\n", report.features));
+    }
     text.push('\n');
+    for note in &report.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
     for finding in &report.report.findings {
         text.push_str(&format!("{finding}\n"));
     }
@@ -77,26 +87,50 @@ fn text(report: &CheckReport) -> String {
     text
 }
 
-fn columns(columns: &[Column]) -> String {
-    const SHOWN: usize = 40;
+fn columns(columns: &[ColumnReport]) -> String {
+    const SHOWN: usize = 60;
     if columns.is_empty() {
         return String::new();
     }
-    let width =
-        columns.iter().take(SHOWN).map(|column| column.name.chars().count()).max().unwrap_or(0).max(6);
-    let mut text = format!(
-        "\n  {:<width$}{:>12}{:>12}{:>12}{:>12}{:>12}{:>10}\n",
-        "column", "min", "mean", "median", "max", "deviation", "distinct"
-    );
+    let titles = ["column", "holds", "missing", "distinct", "min", "mean", "median", "max", "becomes"];
+    let mut rows = vec![titles.map(str::to_string)];
     for column in columns.iter().take(SHOWN) {
-        let numbers = [column.min, column.mean, column.median, column.max, column.deviation];
-        let numbers: String = numbers.iter().map(|number| format!("{:>12}", short(*number))).collect();
-        text.push_str(&format!("  {:<width$}{numbers}{:>10}\n", column.name, column.distinct));
+        let numbers = column.numbers.filter(|_| column.holds == "numbers");
+        let [min, mean, median, max] =
+            numbers.map_or([const { String::new() }; 4], |n| [n.min, n.mean, n.median, n.max].map(short));
+        let (name, holds, becomes) = (column.name.clone(), column.holds.clone(), column.becomes.clone());
+        let [missing, distinct] = [column.missing, column.distinct].map(count);
+        rows.push([name, holds, missing, distinct, min, mean, median, max, becomes]);
     }
+    let mut text = format!("\n{}", aligned(&rows));
     if columns.len() > SHOWN {
         text.push_str(&format!("  and {} more columns\n", columns.len() - SHOWN));
     }
+    let reasons = columns.iter().take(SHOWN).filter(|column| !column.why.is_empty());
+    for ColumnReport { name, holds, why, .. } in reasons {
+        text.push_str(&format!("  {name}: {holds}, because {why}\n"));
+    }
     text
+}
+
+fn count(count: usize) -> String {
+    if count == 0 { String::new() } else { count.to_string() }
+}
+
+/// Two columns of words, numbers to the right, the last as it is.
+fn aligned(rows: &[[String; 9]]) -> String {
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..9).map(width).collect();
+    let line = |row: &[String; 9]| {
+        let cell = |(at, cell): (usize, &String)| match at {
+            0 | 1 => format!("  {cell:<width$}", width = widths[at]),
+            8 => format!("  {cell}"),
+            _ => format!("  {cell:>width$}", width = widths[at]),
+        };
+        let line: String = row.iter().enumerate().map(cell).collect();
+        format!("{}\n", line.trim_end())
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Five digits that count.

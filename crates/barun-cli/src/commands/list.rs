@@ -6,7 +6,7 @@ use barun_data::{SOURCES, about};
 use barun_nn::registry::catalog;
 use barun_train::Recipe;
 use barun_train::recipe::{
-    Activation, Init, Key, Layer, Loss, Model, Normalize, Optimizer, Precision, Schedule,
+    Activation, Init, Key, Layer, Loss, Model, Normalize, Optimizer, Precision, Preset, Schedule,
 };
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -46,6 +46,7 @@ enum Topic {
     Optimizers,
     Schedules,
     Normalize,
+    Augmentations,
     Precisions,
     /// Everything a recipe can say, with defaults
     Keys,
@@ -100,6 +101,7 @@ impl Topic {
             Topic::Optimizers => of_pairs(Optimizer::choices()),
             Topic::Schedules => of_pairs(Schedule::choices()),
             Topic::Normalize => of_names!(Normalize),
+            Topic::Augmentations => augmentations(),
             Topic::Precisions => of_names!(Precision),
             Topic::Keys => Vec::new(),
             Topic::Library => {
@@ -146,9 +148,22 @@ fn library_doc(item: &barun_nn::registry::Item) -> String {
     }
 }
 
+/// The presets, then the single settings.
+fn augmentations() -> Vec<Item> {
+    let presets = Preset::ALL.iter().map(|preset| Item { name: preset.name().into(), doc: preset.doc() });
+    let settings = Recipe::keys().into_iter().filter_map(|key| {
+        let setting = key.path.strip_prefix("data.augment.").filter(|setting| *setting != "preset")?;
+        Some(Item { name: format!("augment.{setting}"), doc: key.doc })
+    });
+    presets.chain(settings).collect()
+}
+
 /// The sources by name, and the files that are data.
 fn data_sets() -> Vec<(&'static str, String)> {
     let sources = SOURCES.map(|source| (source, about(source).unwrap_or_default().to_string()));
-    let files = ("FILE.csv", "A table with a header line; also .tsv.".to_string());
-    sources.into_iter().chain([files]).collect()
+    let files = [
+        ("FILE.csv", "A table with a header line; also .tsv."),
+        ("FOLDER", "Images: a folder for each class, with PNG, JPEG or WebP files; also a .zip of one."),
+    ];
+    sources.into_iter().chain(files.map(|(name, about)| (name, about.to_string()))).collect()
 }

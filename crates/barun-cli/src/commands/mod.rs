@@ -4,6 +4,7 @@ pub mod bench;
 pub mod check;
 pub mod eval;
 pub mod export;
+pub mod gallery;
 pub mod list;
 pub mod memory;
 pub mod predict;

@@ -16,31 +16,35 @@ use crate::{Outcome, output};
 /// MODEL is a run folder or a .safetensors file of one. It carries the preprocessing, the column names and the class names.
 ///
 /// INPUT, by what the model was trained on:
-///   a table: a .csv or .tsv file with the model's columns by name, in any order. A missing column is an error; columns that
-///   the model does not know are left aside, which is said on standard error; the target column may be there or not;
-///   images: an IDX file of images of the model's size, plain or with .gz;
+///   a table: a .csv, .tsv, .parquet, .npy or .npz file with the model's columns by name, in any order. A missing column is
+///   an error; columns that the model does not know are left aside, and a value that a column of categories did not have
+///   in training is none of those it had; both are said on standard error. The target column may be there or not;
+///   images: PNG, JPEG and WebP files, or folders of them, which are brought to the model's size; or an IDX file or NumPy
+///   array of images of the model's size, plain or with .gz;
 ///   both: a name of `barun list data`, which is taken whole; or `-`, the same bytes from standard input.
 ///
 /// The answer is CSV on standard output, one line for each row in the order of the input, under a header:
 ///   classes: input, prediction, probability; with --probabilities that of every class too, under `p(CLASS)`;
 ///   numbers: input, prediction, in the target's own unit.
-/// `input` is the row's number, from 1; with several INPUTs it follows the input's name and a colon.
+/// `input` is the row's number, from 1; with several INPUTs it follows the input's name and a colon. Of an image file it
+/// is the path.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "\
 Examples:
   barun predict runs/houses-mlp-1 new-houses.csv
   barun predict runs/mnist-cnn-1 t10k-images-idx3-ubyte.gz --json
+  barun predict runs/pets-cnn-1 rex.jpg holidays/
   barun predict runs/houses-mlp-1 a.csv b.csv --out answers.csv
   head -3 new-flowers.csv | barun predict runs/flowers-mlp-1 - --probabilities
 
-With --json: model, classes[], ignored_columns[], predictions[] with input, prediction and, for classes, probability and
+With --json: model, classes[], ignored_columns[], notes[], predictions[] with input, prediction and, for classes, probability and
 probabilities[] in the order of classes[].")]
 pub struct Predict {
     /// A run folder or a model file
     model: PathBuf,
 
-    /// Tables, IDX files of images, names of data sets, or - for standard input
+    /// Tables, image files, folders of them, IDX files, names of data sets, or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
@@ -69,6 +73,9 @@ impl Predict {
         let machine = self.common.machine()?;
         let request = PredictRequest { model: self.model, inputs: self.inputs, machine };
         let report = barun_train::predict(&request)?;
+        for note in &report.notes {
+            eprintln!("note: {note}");
+        }
         if !report.ignored_columns.is_empty() {
             let ignored = report.ignored_columns.join(", ");
             output::note(&format!("columns that the model does not know were left aside: {ignored}"));
@@ -120,6 +127,7 @@ mod tests {
             model: "m".into(),
             classes: classes.map(|classes| classes.iter().map(|class| class.to_string()).collect()),
             ignored_columns: Vec::new(),
+            notes: Vec::new(),
             predictions: answers.into_iter().map(row).collect(),
         };
         String::from_utf8(as_csv(&report, all).unwrap()).unwrap()

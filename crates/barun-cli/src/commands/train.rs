@@ -18,8 +18,10 @@ use crate::{Outcome, output};
 
 /// Train a network
 ///
-/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, or a .csv or
-/// .tsv file with a header. `barun list keys` shows everything a recipe can say.
+/// What to train on is a recipe (a .toml file) or data: `digits`, `mnist` or another name of `barun list data`, a table (.csv,
+/// .tsv, .parquet), NumPy arrays (.npy, .npz), or a folder (or its .zip) with a folder of images for each class. `barun list
+/// keys` shows everything a recipe can say. What is decided about the data - columns and rows that are left out, what the
+/// target is taken for, the size of images - is said on standard error.
 ///
 /// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
@@ -32,14 +34,15 @@ Examples:
   barun train digits
   barun train houses.csv --target price --epochs 100
   barun train mnist --model cnn --epochs 3 --data-dir ~/data --out runs/digits-by-cnn
+  barun train pets --model cnn --augment natural --image-size 64
   barun train recipe.toml --set train.lr=3e-4 --set model.hidden=[256,128]
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
 loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, judgement (all figures on the test part
-with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, interrupted, stopped. With
---seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed, runs[] with a
-document each. With --folds: run, judged (likewise), folds[] with a document each.")]
+with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, notes[], interrupted,
+stopped. With --seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed,
+runs[] with a document each. With --folds: run, judged (likewise), folds[] with a document each.")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -228,6 +231,7 @@ mod tests {
             interrupted: false,
             stopped: None,
             is_out_of_time: false,
+            notes: Vec::new(),
         };
         assert_eq!(
             summary(&report),

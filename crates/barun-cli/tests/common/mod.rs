@@ -53,9 +53,13 @@ impl Scratch {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barun"));
         command.current_dir(self.0.path()).args(arguments);
-        command.env_remove("BARUN_DATA").env_remove("BARUN_THREADS").env("NO_COLOR", "1");
-        // Looks at test parts are counted for this folder alone.
-        command.env("BARUN_STATE", self.0.path().join(".state"));
+        command
+            .env_remove("BARUN_DATA")
+            .env_remove("BARUN_THREADS")
+            .env("NO_COLOR", "1")
+            .env("BARUN_OFFLINE", "1")
+            // Looks at test parts are counted for this folder alone.
+            .env("BARUN_STATE", self.0.path().join(".state"));
         command
     }
 

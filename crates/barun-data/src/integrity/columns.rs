@@ -2,16 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cells::{self, CaredFor, Head, Holds};
 use super::finding::{Finding, Kind, Severity, drop_flags};
 use super::sample::Sampled;
-use crate::dataset::{Dataset, Features};
+use crate::dataset::Dataset;
+use crate::error::Result;
 use crate::split::SplitData;
 
-/// A column in numbers.
+/// What the cells of a column are like.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name.
     pub name: String,
+    /// How many different values there are; 0 where they were not kept.
+    pub distinct: usize,
+    /// Of numbers and dates (days since 1970-01-01): their range and middle; null for categories.
+    pub numbers: Option<Numbers>,
+}
+
+/// Numbers in short, those that are missing aside.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Numbers {
     /// The smallest value.
     pub min: f64,
     /// The mean.
@@ -20,48 +31,47 @@ pub struct Column {
     pub median: f64,
     /// The largest value.
     pub max: f64,
-    /// The standard deviation, dividing by the number of rows.
+    /// The standard deviation, dividing by the number of values.
     pub deviation: f64,
-    /// How many different values there are.
-    pub distinct: usize,
 }
 
-/// Every column of a table; none for images.
-pub fn describe(dataset: &Dataset) -> Vec<Column> {
-    let Features::Rows { names, .. } = dataset.features() else { return Vec::new() };
+/// Every column of a table as it was read; none for images.
+///
+/// # Errors
+/// Rows on disk that cannot be read.
+pub fn describe(dataset: &Dataset) -> Result<Vec<Column>> {
+    let heads = cells::heads(dataset.features());
     let rows: Vec<usize> = (0..dataset.len()).collect();
-    names
-        .iter()
-        .enumerate()
-        .map(|(at, name)| Column::of(name, &values(dataset.features(), at, &rows)))
-        .collect()
-}
-
-/// The values of column `at` in `rows`.
-pub(super) fn values(features: &Features, at: usize, rows: &[usize]) -> Vec<f64> {
-    match features {
-        Features::Rows { values, names } => {
-            rows.iter().map(|&row| f64::from(values[row * names.len() + at])).collect()
-        }
-        Features::Images { .. } => Vec::new(),
+    let mut columns = Vec::with_capacity(heads.len());
+    for which in cells::ranges(heads.len(), rows.len()) {
+        let gathered = cells::gather(dataset.features(), which.clone(), &rows)?;
+        columns.extend(heads[which].iter().zip(gathered).map(|(head, values)| Column::of(head, values)));
     }
+    Ok(columns)
 }
 
 impl Column {
-    fn of(name: &str, values: &[f64]) -> Column {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let n = sorted.len().max(1) as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let scatter: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Column {
-            name: name.to_string(),
-            min: sorted.first().copied().unwrap_or(f64::NAN),
+    fn of(head: &Head, values: Vec<f64>) -> Column {
+        let mut there: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
+        there.sort_by(f64::total_cmp);
+        let distinct = there.chunk_by(|a, b| a == b).count();
+        let numbers = (head.holds == Holds::Numbers && distinct > 0).then(|| Numbers::of(&there));
+        let distinct = if head.holds == Holds::Nothing { 0 } else { distinct };
+        Column { name: head.name.clone(), distinct, numbers }
+    }
+}
+
+impl Numbers {
+    fn of(ascending: &[f64]) -> Numbers {
+        let n = ascending.len() as f64;
+        let mean = ascending.iter().sum::<f64>() / n;
+        let scatter: f64 = ascending.iter().map(|value| (value - mean).powi(2)).sum();
+        Numbers {
+            min: ascending[0],
             mean,
-            median: quantile(&sorted, 0.5),
-            max: sorted.last().copied().unwrap_or(f64::NAN),
+            median: quantile(ascending, 0.5),
+            max: ascending[ascending.len() - 1],
             deviation: (scatter / n).sqrt(),
-            distinct: sorted.chunk_by(|a, b| a == b).count(),
         }
     }
 }
@@ -82,18 +92,29 @@ const FAR_OUT: f64 = 50.0;
 /// Rows that are looked at.
 const MOST_ROWS: usize = 200_000;
 
-pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Vec<Finding> {
-    let Features::Rows { names, .. } = split.dataset().features() else { return Vec::new() };
+pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Finding>> {
+    let features = split.dataset().features();
+    let heads = cells::heads(features);
     let mut findings = Vec::new();
     let all: Vec<usize> = (0..split.dataset().len()).collect();
     let rows = sampled.rows(&all, MOST_ROWS, "columns");
-    for (at, name) in names.iter().enumerate() {
-        let column = values(split.dataset().features(), at, &rows);
-        findings.extend(constant(name, &column));
-        findings.extend(identifier(name, &column));
-        findings.extend(extremes(name, &column, &rows));
+    for which in cells::ranges(heads.len(), rows.len()) {
+        let gathered = cells::gather(features, which.clone(), &rows)?;
+        for (head, cells) in heads[which].iter().zip(gathered) {
+            let there = |value: &f64| !value.is_nan();
+            let place = rows.iter().zip(&cells).filter(|(_, value)| there(value)).map(|(&row, _)| row);
+            let place: Vec<usize> = place.collect();
+            let column: Vec<f64> = cells.into_iter().filter(there).collect();
+            if head.holds == Holds::Numbers && !column.is_empty() {
+                let CaredFor { constant: no_constant, identifier: no_identifier } = head.cared_for;
+                let is_full = column.len() == rows.len();
+                findings.extend(constant(&head.name, &column).filter(|_| is_full && !no_constant));
+                findings.extend(identifier(&head.name, &column).filter(|_| !no_identifier));
+                findings.extend(extremes(&head.name, &column, &place));
+            }
+        }
     }
-    findings
+    Ok(findings)
 }
 
 fn constant(name: &str, column: &[f64]) -> Option<Finding> {
@@ -164,9 +185,14 @@ mod tests {
 
     #[test]
     fn a_column_is_described_by_its_numbers() {
-        let column = Column::of("x", &[1.0, 2.0, 2.0, 5.0]);
-        assert_eq!((column.min, column.mean, column.median, column.max), (1.0, 2.5, 2.0, 5.0));
-        assert_eq!((column.deviation, column.distinct), (2.25_f64.sqrt(), 3));
+        let head = |holds| Head { name: "x".into(), holds, cared_for: CaredFor::default() };
+        let column = Column::of(&head(Holds::Numbers), vec![1.0, 2.0, f64::NAN, 2.0, 5.0]);
+        let numbers = column.numbers.unwrap();
+        assert_eq!((numbers.min, numbers.mean, numbers.median, numbers.max), (1.0, 2.5, 2.0, 5.0));
+        assert_eq!((numbers.deviation, column.distinct), (2.25_f64.sqrt(), 3));
+        let column = Column::of(&head(Holds::Categories), vec![1.0, 0.0, 1.0]);
+        assert_eq!((column.distinct, column.numbers), (2, None));
+        assert_eq!(Column::of(&head(Holds::Numbers), vec![f64::NAN]).numbers, None);
     }
 
     #[test]

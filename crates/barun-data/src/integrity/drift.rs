@@ -7,17 +7,21 @@
 //!
 //! Of images the columns are the 16 numbers of their coarse shape, the first of which is their brightness.
 
-use super::columns::values;
+use super::cells::{self, Holds};
+use super::copies::is_affordable;
 use super::finding::{Finding, Kind, Severity};
 use super::linear::Moments;
 use super::pictures::Waves;
 use super::sample::Sampled;
 use super::statistics::{Difference, area_under_roc, chi_squared, kolmogorov_smirnov};
 use crate::dataset::{Dataset, Features, Targets};
+use crate::error::Result;
 use crate::split::SplitData;
 
 /// Rows of a part that are compared.
 const MOST_ROWS: usize = 20_000;
+/// Rows of a part of images that would be decoded for this alone.
+const MOST_DECODED: usize = 1_000;
 /// Parts smaller than this show nothing.
 const LEAST_ROWS: usize = 20;
 /// Columns that are compared.
@@ -31,19 +35,24 @@ const CHANCE: f64 = 0.001;
 /// Smaller differences do not matter.
 const SMALL: f64 = 0.1;
 
-pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Vec<Finding> {
+pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     if split.train().len() < LEAST_ROWS {
-        return findings;
+        return Ok(findings);
     }
-    let train = sampled.rows(split.train(), MOST_ROWS, "drift, training part");
-    let before = Columns::of(split.dataset(), &train, sampled);
+    let features = split.dataset().features();
+    let most = match is_affordable(features) {
+        true => cells::most_rows(MOST_ROWS, cells::heads(features).len()),
+        false => MOST_DECODED,
+    };
+    let train = sampled.rows(split.train(), most, "drift, training part");
+    let before = Columns::of(split.dataset(), &train, sampled)?;
     for (rows, name) in [(split.valid(), "valid"), (split.test(), "test")] {
         if rows.len() < LEAST_ROWS {
             continue;
         }
-        let rows = sampled.rows(rows, MOST_ROWS, &format!("drift, {name} part"));
-        let after = Columns::of(split.dataset(), &rows, sampled);
+        let rows = sampled.rows(rows, most, &format!("drift, {name} part"));
+        let after = Columns::of(split.dataset(), &rows, sampled)?;
         let drifted = columns(&before, &after, name);
         match drifted.is_some() {
             true => findings.extend(drifted),
@@ -51,40 +60,46 @@ pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Vec<Finding> {
         }
         findings.extend(target(split.dataset().targets(), &train, &rows, name));
     }
-    findings
+    Ok(findings)
 }
 
 /// Some rows, column by column.
 struct Columns {
     names: Vec<String>,
+    is_number: Vec<bool>,
+    /// No value is the smallest.
     values: Vec<Vec<f64>>,
 }
 
 impl Columns {
-    fn of(dataset: &Dataset, rows: &[usize], sampled: &mut Sampled) -> Columns {
+    fn of(dataset: &Dataset, rows: &[usize], sampled: &mut Sampled) -> Result<Columns> {
         match dataset.features() {
-            Features::Rows { names, .. } => {
-                if names.len() > MOST_COLUMNS {
-                    sampled.note(format!("drift: the first {MOST_COLUMNS} of {} columns", names.len()));
+            features @ (Features::Rows { .. } | Features::Table(_)) => {
+                let mut heads = cells::heads(features);
+                if heads.len() > MOST_COLUMNS {
+                    sampled.note(format!("drift: the first {MOST_COLUMNS} of {} columns", heads.len()));
+                    heads.truncate(MOST_COLUMNS);
                 }
-                let names: Vec<String> = names.iter().take(MOST_COLUMNS).cloned().collect();
-                let values = (0..names.len()).map(|at| values(dataset.features(), at, rows)).collect();
-                Columns { names, values }
+                let mut values = cells::gather(features, 0..heads.len(), rows)?;
+                values.iter_mut().for_each(|column| cells::gaps_apart(column));
+                let is_number = heads.iter().map(|head| head.holds == Holds::Numbers).collect();
+                let names = heads.into_iter().map(|head| head.name).collect();
+                Ok(Columns { names, is_number, values })
             }
-            Features::Images { pixels, shape } => {
-                let size = shape.iter().product::<usize>();
-                let waves = Waves::over(*shape);
-                let numbers: Vec<_> =
-                    rows.iter().map(|&row| waves.numbers(&pixels[row * size..][..size])).collect();
+            features @ (Features::Images { .. } | Features::Lazy(_)) => {
+                let waves = Waves::over(features.image_shape().unwrap_or_default());
+                let numbers_of = |&row: &usize| Ok(waves.numbers(&features.image(row)?));
+                let numbers = rows.iter().map(numbers_of).collect::<Result<Vec<_>>>()?;
                 let names = (0..super::pictures::NUMBERS).map(|at| match at {
                     0 => "brightness".to_string(),
                     at => format!("coarse shape {at}"),
                 });
                 let column = |at: usize| numbers.iter().map(|numbers| numbers[at]).collect();
-                Columns {
+                Ok(Columns {
                     names: names.collect(),
+                    is_number: vec![true; super::pictures::NUMBERS],
                     values: (0..super::pictures::NUMBERS).map(column).collect(),
-                }
+                })
             }
         }
     }
@@ -135,13 +150,23 @@ fn columns(before: &Columns, after: &Columns, name: &str) -> Option<Finding> {
 /// Each half is judged by a formula from the other. By chance the area is 0.5 with a standard error of
 /// `sqrt((m + n + 1) / (12 m n))` (Mann and Whitney).
 fn together(before: &Columns, after: &Columns, name: &str) -> Option<Finding> {
-    let width = before.names.len();
+    let numbers: Vec<usize> = (0..before.names.len()).filter(|&at| before.is_number[at]).collect();
+    let width = numbers.len();
+    if width == 0 {
+        return None;
+    }
     let (m, n) = (before.values.first()?.len(), after.values.first()?.len());
     if width > MOST_TOGETHER || 4 * width > m.min(n) {
         return None;
     }
     let half = |columns: &Columns, first: usize| -> Vec<Vec<f64>> {
-        columns.values.iter().map(|column| column.iter().skip(first).step_by(2).copied().collect()).collect()
+        let column = |&at: &usize| -> Vec<f64> {
+            let known = before.values[at].iter().filter(|value| value.is_finite());
+            let usual = known.clone().sum::<f64>() / known.count().max(1) as f64;
+            let there = |&value: &f64| if value.is_finite() { value } else { usual };
+            columns.values[at].iter().skip(first).step_by(2).map(there).collect()
+        };
+        numbers.iter().map(column).collect()
     };
     let area = |fit: usize, test: usize| {
         let (a, b) = (half(before, fit), half(after, fit));

@@ -5,10 +5,11 @@
 use super::copies::{self, Copies};
 use super::finding::{Finding, Kind, Severity, so_many};
 use crate::dataset::Targets;
+use crate::error::Result;
 use crate::split::SplitData;
 
-pub(super) fn find(split: &SplitData) -> Vec<Finding> {
-    let copies = copies::find(split.dataset().features());
+pub(super) fn find(split: &SplitData) -> Result<Vec<Finding>> {
+    let copies = copies::find(split.dataset().features())?;
     let sets = copies.sets();
     let part_of = parts(split);
     let mut findings = Vec::new();
@@ -19,7 +20,7 @@ pub(super) fn find(split: &SplitData) -> Vec<Finding> {
     }
     findings.extend(within(&sets, &copies, &part_of));
     findings.extend(conflicts(split, &sets, &copies, &part_of));
-    findings
+    Ok(findings)
 }
 
 /// The part of each row: 0 train, 1 valid, 2 test; none for those left out.

@@ -5,10 +5,10 @@ use barun_engine::random::{combine, hash_name};
 use crate::dataset::{Dataset, Features, Targets};
 
 /// A number that is the same for the same data, whatever it is divided into, and whichever columns of a table are left
-/// out: of a table its name and targets, of images the pixels too.
+/// out: of a table and of image files the name and targets, of images in one array the pixels too.
 pub fn fingerprint(dataset: &Dataset) -> u64 {
     let name = match dataset.features() {
-        Features::Rows { .. } => dataset.name(),
+        Features::Rows { .. } | Features::Table(_) | Features::Lazy(_) => dataset.name(),
         Features::Images { .. } => "",
     };
     let begin = combine(hash_name(name), hash_name(dataset.targets().name()));
@@ -21,7 +21,7 @@ pub fn fingerprint(dataset: &Dataset) -> u64 {
         }
     };
     match dataset.features() {
-        Features::Rows { .. } => targets,
+        Features::Rows { .. } | Features::Table(_) | Features::Lazy(_) => targets,
         Features::Images { pixels, .. } => super::copies::hash_bytes(targets, pixels),
     }
 }

@@ -11,11 +11,12 @@
 //!   sought that do. Classes count as found when the formula gives their 0 or 1 itself, not when a line merely divides
 //!   them - many honest problems can be divided by a line.
 
-use super::columns::values;
+use super::cells::{self, Head, Holds};
 use super::finding::{Finding, Kind, Severity, drop_flags};
 use super::linear::{Formula, Moments};
 use super::sample::Sampled;
-use crate::dataset::{Features, Targets};
+use crate::dataset::Targets;
+use crate::error::Result;
 use crate::split::SplitData;
 
 /// Rows from which rules are found and tested, half and half.
@@ -35,28 +36,32 @@ const NEARLY_ALL: f64 = 0.985;
 const NEARLY_ALL_RANKS: f64 = 0.995;
 const NEARLY_ALL_TOGETHER: f64 = 0.999;
 
-pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Vec<Finding> {
-    let Features::Rows { names, .. } = split.dataset().features() else { return Vec::new() };
-    let rows = sampled.rows(split.train(), MOST_ROWS, "leaks");
-    if rows.len() < LEAST_ROWS {
-        return Vec::new();
+pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Finding>> {
+    let heads = cells::heads(split.dataset().features());
+    let rows = sampled.rows(split.train(), cells::most_rows(MOST_ROWS, heads.len()), "leaks");
+    if heads.is_empty() || rows.len() < LEAST_ROWS {
+        return Ok(Vec::new());
     }
-    let halves = Halves::of(split, &rows);
+    let halves = Halves::of(split, &heads, &rows)?;
     let mut alone: Vec<(usize, f64)> =
-        (0..names.len()).filter_map(|at| Some((at, halves.given_away_by(at)?))).collect();
+        (0..heads.len()).filter_map(|at| Some((at, halves.given_away_by(at)?))).collect();
     alone.sort_by(|a, b| b.1.total_cmp(&a.1));
     let target = split.dataset().targets().name();
+    let name = |at: usize| heads[at].name.as_str();
     if !alone.is_empty() {
-        return alone.iter().map(|&(at, share)| one(&names[at], target, share, rows.len(), split)).collect();
+        let found = alone.iter().map(|&(at, share)| one(name(at), target, share, rows.len(), split));
+        return Ok(found.collect());
     }
-    if names.len() > MOST_COLUMNS {
+    let numbers: Vec<usize> = (0..heads.len()).filter(|&at| halves.holds[at] == Holds::Numbers).collect();
+    if numbers.len() > MOST_COLUMNS {
         sampled.note(format!(
             "leaks by several columns together: not looked for among {} columns, more than {MOST_COLUMNS}",
-            names.len()
+            numbers.len()
         ));
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    halves.together().map(|found| several(names, target, &found, rows.len())).into_iter().collect()
+    let together = halves.together(&numbers);
+    Ok(together.map(|found| several(&name, target, &found, rows.len())).into_iter().collect())
 }
 
 fn one(name: &str, target: &str, share: f64, rows: usize, split: &SplitData) -> Finding {
@@ -76,9 +81,9 @@ fn one(name: &str, target: &str, share: f64, rows: usize, split: &SplitData) -> 
     finding.says(message, advice).columns(vec![name.to_string()])
 }
 
-fn several(names: &[String], target: &str, found: &Formula, rows: usize) -> Finding {
-    let columns: Vec<String> = found.terms.iter().map(|&(at, _)| names[at].clone()).collect();
-    let formula = formula_text(names, found);
+fn several<'a>(name: &impl Fn(usize) -> &'a str, target: &str, found: &Formula, rows: usize) -> Finding {
+    let columns: Vec<String> = found.terms.iter().map(|&(at, _)| name(at).to_string()).collect();
+    let formula = formula_text(name, found);
     let message =
         format!("{} columns together give the target '{target}' away: {target} = {formula}", columns.len());
     let advice = format!(
@@ -90,7 +95,7 @@ fn several(names: &[String], target: &str, found: &Formula, rows: usize) -> Find
 }
 
 /// `casual + registered`, `2 a - 0.5 b + 3`.
-fn formula_text(names: &[String], formula: &Formula) -> String {
+fn formula_text<'a>(name: &impl Fn(usize) -> &'a str, formula: &Formula) -> String {
     let rounded = |number: f64| format!("{}", (number.abs() * 1e3).round() / 1e3);
     let mut text = String::new();
     for &(at, weight) in &formula.terms {
@@ -101,7 +106,7 @@ fn formula_text(names: &[String], formula: &Formula) -> String {
             (false, false) => " + ",
         };
         let factor = if rounded(weight) == "1" { String::new() } else { format!("{} ", rounded(weight)) };
-        text.push_str(&format!("{sign}{factor}{}", names[at]));
+        text.push_str(&format!("{sign}{factor}{}", name(at)));
     }
     if rounded(formula.intercept) != "0" {
         let sign = if formula.intercept < 0.0 { "-" } else { "+" };
@@ -110,9 +115,10 @@ fn formula_text(names: &[String], formula: &Formula) -> String {
     text
 }
 
-/// A target as one or more columns of numbers: itself, or 0 and 1 for each class.
+/// Rows in two halves, with their target.
 struct Halves {
-    /// Features by column, of the rows that make rules and of those that test them.
+    holds: Vec<Holds>,
+    /// Cells by column, of the rows that make rules and of those that test them; NaN where there is none.
     fit: Vec<Vec<f64>>,
     test: Vec<Vec<f64>>,
     target: Target,
@@ -124,13 +130,12 @@ enum Target {
 }
 
 impl Halves {
-    fn of(split: &SplitData, rows: &[usize]) -> Halves {
+    fn of(split: &SplitData, heads: &[Head], rows: &[usize]) -> Result<Halves> {
         let (dataset, features) = (split.dataset(), split.dataset().features());
         // Every other row, so that both halves see the whole table.
         let half = |first: usize| rows.iter().copied().skip(first).step_by(2).collect::<Vec<_>>();
         let (fit, test) = (half(0), half(1));
-        let columns =
-            |rows: &[usize]| (0..features.width()).map(|at| values(features, at, rows)).collect::<Vec<_>>();
+        let columns = |rows: &[usize]| cells::gather(features, 0..heads.len(), rows);
         let target = match dataset.targets() {
             Targets::Values { values, .. } => {
                 let of = |rows: &[usize]| rows.iter().map(|&row| f64::from(values[row])).collect();
@@ -141,21 +146,33 @@ impl Halves {
                 Target::Classes { fit: of(&fit), test: of(&test), classes: classes.len() }
             }
         };
-        Halves { fit: columns(&fit), test: columns(&test), target }
+        let holds = heads.iter().map(|head| head.holds).collect();
+        Ok(Halves { holds, fit: columns(&fit)?, test: columns(&test)?, target })
     }
 
     /// The share of the target that follows from column `at`, where it is nearly all.
     fn given_away_by(&self, at: usize) -> Option<f64> {
-        let (fit, test) = (&self.fit[at], &self.test[at]);
-        let edges = edges(fit);
-        if edges.is_empty() {
+        let (mut fit, mut test) = (self.fit[at].clone(), self.test[at].clone());
+        let usual = cells::mean(&fit);
+        // That there is no value may give the target away as well.
+        cells::gaps_apart(&mut fit);
+        cells::gaps_apart(&mut test);
+        let (edges, is_each) = edges(&fit);
+        let is_category = self.holds[at] == Holds::Categories;
+        // Numbers of categories mean nothing in ranges.
+        if edges.is_empty() || (is_category && !is_each) {
             return None;
         }
         let bin_of = |value: f64| edges.partition_point(|&edge| edge <= value);
         match &self.target {
             Target::Numbers { fit: y, test: wanted } => {
-                let line = Moments::of(std::slice::from_ref(fit), y).fit(&[0]).0;
-                let by_line = line.r2(std::slice::from_ref(test), wanted);
+                let by_line = if is_category {
+                    0.0
+                } else {
+                    let column = |cells: &[f64]| [cells::filled(cells, usual)];
+                    let line = Moments::of(&column(&self.fit[at]), y).fit(&[0]).0;
+                    line.r2(&column(&self.test[at]), wanted)
+                };
                 let (ranks, wanted) = (ranks(y, y), ranks(wanted, y));
                 let means = bin_means(fit.iter().map(|&value| bin_of(value)), &ranks, edges.len() + 1);
                 let by_bins = r2(test.iter().map(|&value| means[bin_of(value)]), &wanted);
@@ -187,29 +204,34 @@ impl Halves {
     }
 
     /// The fewest columns from which the target follows as a sum.
-    fn together(&self) -> Option<Formula> {
+    fn together(&self, numbers: &[usize]) -> Option<Formula> {
         match &self.target {
-            Target::Numbers { fit, test } => self.sum_of_few(fit, test),
+            Target::Numbers { fit, test } => self.sum_of_few(numbers, fit, test),
             Target::Classes { fit, test, classes } => {
                 // With two classes one formula says both.
                 let wanted: Vec<usize> = if *classes == 2 { vec![1] } else { (0..*classes).collect() };
                 let is = |rows: &[usize], class: usize| -> Vec<f64> {
                     rows.iter().map(|&other| f64::from(u8::from(other == class))).collect()
                 };
-                let found: Option<Vec<Formula>> =
-                    wanted.iter().map(|&class| self.sum_of_few(&is(fit, class), &is(test, class))).collect();
+                let sum = |&class: &usize| self.sum_of_few(numbers, &is(fit, class), &is(test, class));
+                let found: Option<Vec<Formula>> = wanted.iter().map(sum).collect();
                 found?.into_iter().max_by_key(|formula| formula.terms.len())
             }
         }
     }
 
-    fn sum_of_few(&self, fit: &[f64], test: &[f64]) -> Option<Formula> {
-        let moments = Moments::of(&self.fit, fit);
-        let all: Vec<usize> = (0..self.fit.len()).collect();
+    fn sum_of_few(&self, numbers: &[usize], fit: &[f64], test: &[f64]) -> Option<Formula> {
+        let usual: Vec<f64> = numbers.iter().map(|&at| cells::mean(&self.fit[at])).collect();
+        let columns = |half: &[Vec<f64>]| -> Vec<Vec<f64>> {
+            numbers.iter().zip(&usual).map(|(&at, &usual)| cells::filled(&half[at], usual)).collect()
+        };
+        let (known, unseen) = (columns(&self.fit), columns(&self.test));
+        let moments = Moments::of(&known, fit);
+        let all: Vec<usize> = (0..numbers.len()).collect();
         if !moments.target_varies() || 2 * all.len() > fit.len() {
             return None;
         }
-        let explains = |formula: &Formula| formula.r2(&self.test, test) >= NEARLY_ALL_TOGETHER;
+        let explains = |formula: &Formula| formula.r2(&unseen, test) >= NEARLY_ALL_TOGETHER;
         let (whole, weights) = moments.fit(&all);
         if !explains(&whole) {
             return None;
@@ -225,25 +247,30 @@ impl Halves {
                 chosen = without;
             }
         }
-        (chosen.len() <= FEW).then(|| moments.fit(&chosen).0)
+        (chosen.len() <= FEW).then(|| {
+            let Formula { terms, intercept } = moments.fit(&chosen).0;
+            Formula {
+                terms: terms.into_iter().map(|(at, weight)| (numbers[at], weight)).collect(),
+                intercept,
+            }
+        })
     }
 }
 
-/// Values between which the bins of a column lie; none where the column is constant.
-fn edges(column: &[f64]) -> Vec<f64> {
+/// Values between which the bins of a column lie, none where the column is constant; and whether each value has its own.
+fn edges(column: &[f64]) -> (Vec<f64>, bool) {
     let mut sorted = column.to_vec();
     sorted.sort_by(f64::total_cmp);
     let distinct = sorted.chunk_by(|a, b| a == b).count();
     let bins = MOST_BINS.min(sorted.len() / ROWS_PER_BIN);
-    let mut edges: Vec<f64> = match distinct <= bins {
+    let is_each = distinct <= bins;
+    let mut edges: Vec<f64> = match is_each {
         true => sorted.chunk_by(|a, b| a == b).map(|run| run[0]).collect(),
         false => (0..bins).map(|bin| sorted[bin * sorted.len() / bins]).collect(),
     };
     edges.dedup();
-    if edges.is_empty() {
-        return edges;
-    }
-    edges.split_off(1)
+    let above_first = if edges.is_empty() { edges } else { edges.split_off(1) };
+    (above_first, is_each)
 }
 
 /// The place of each value among `all`, from 0 to 1; equal values share the middle of their places.

@@ -18,11 +18,12 @@
 //! use barun_data::{Dataset, Split, integrity};
 //!
 //! let parts = Dataset::open("moons")?.split(Split::default())?;
-//! let report = integrity::inspect(&parts);
+//! let report = integrity::inspect(&parts)?;
 //! assert!(report.is_clean(), "{:?}", report.findings);
 //! # Ok::<(), barun_data::Error>(())
 //! ```
 
+mod cells;
 mod classes;
 pub mod columns;
 pub(crate) mod copies;
@@ -41,22 +42,26 @@ mod statistics;
 pub use finding::{Examples, Finding, Kind, Report, Severity};
 pub use fingerprint::fingerprint;
 
+use crate::error::Result;
 use crate::split::SplitData;
 use sample::Sampled;
 
 /// Runs every check on a split. See the [module](self).
-pub fn inspect(split: &SplitData) -> Report {
+///
+/// # Errors
+/// Rows of a table on disk that cannot be read.
+pub fn inspect(split: &SplitData) -> Result<Report> {
     let mut report = Report::of(split);
     let mut sampled = Sampled::default();
-    let mut findings = duplicates::find(split);
-    findings.extend(near::find(split, &mut sampled));
+    let mut findings = duplicates::find(split)?;
+    findings.extend(near::find(split, &mut sampled)?);
     findings.extend(overlap::find(split));
-    findings.extend(leaks::find(split, &mut sampled));
-    findings.extend(columns::find(split, &mut sampled));
+    findings.extend(leaks::find(split, &mut sampled)?);
+    findings.extend(columns::find(split, &mut sampled)?);
     findings.extend(classes::find(split));
-    findings.extend(drift::find(split, &mut sampled));
+    findings.extend(drift::find(split, &mut sampled)?);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.findings = findings;
     report.sampled = sampled.notes;
-    report
+    Ok(report)
 }

@@ -11,11 +11,13 @@
 
 use std::collections::HashMap;
 
+use super::copies::is_affordable;
 use super::duplicates::parts;
 use super::finding::{Finding, Kind, Severity, so_many};
 use super::pictures::{NUMBERS, Waves};
 use super::sample::Sampled;
 use crate::dataset::Features;
+use crate::error::Result;
 use crate::split::SplitData;
 
 /// The largest remainder of a copy.
@@ -29,24 +31,30 @@ const OFFSET: f64 = 0.03;
 /// Comparisons of 16 numbers, after which an image that has not had its turn is not looked at: some seconds.
 const MOST_COMPARISONS: usize = 1_000_000_000;
 
-pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Vec<Finding> {
-    let Features::Images { pixels, shape } = split.dataset().features() else { return Vec::new() };
-    let waves = Waves::over(*shape);
-    let images = Images { pixels, size: shape.iter().product(), waves };
+pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Finding>> {
+    let features = split.dataset().features();
+    let Some(shape) = features.image_shape() else { return Ok(Vec::new()) };
+    if !is_affordable(features) {
+        sampled.note("copies: not looked for, as the images do not all fit in memory".to_string());
+        return Ok(Vec::new());
+    }
+    let images = Images { features, size: shape.iter().product(), waves: Waves::over(shape) };
     let part_of = parts(split);
     let rows = |parts: &[usize]| -> Vec<usize> {
         (0..part_of.len()).filter(|&row| part_of[row].is_some_and(|part| parts.contains(&part))).collect()
     };
-    let numbers: Vec<[f64; NUMBERS]> = (0..part_of.len())
-        .map(|row| if part_of[row].is_some() { images.numbers(row) } else { [0.0; NUMBERS] })
-        .collect();
+    let numbers_of = |row: usize| match part_of[row] {
+        Some(_) => images.numbers(row),
+        None => Ok([0.0; NUMBERS]),
+    };
+    let numbers = (0..part_of.len()).map(numbers_of).collect::<Result<Vec<[f64; NUMBERS]>>>()?;
     let mut findings = Vec::new();
     for (earlier, later, name) in [(&[0, 1][..], 2, "test"), (&[0], 1, "valid")] {
         let (earlier, later) = (rows(earlier), rows(&[later]));
-        let pairs = images.pairs(&numbers, &earlier, &later, sampled);
+        let pairs = images.pairs(&numbers, &earlier, &later, sampled)?;
         findings.extend(finding(pairs, (name, later.len())));
     }
-    findings
+    Ok(findings)
 }
 
 fn finding(pairs: Vec<Vec<usize>>, (name, of): (&str, usize)) -> Option<Finding> {
@@ -67,18 +75,14 @@ fn finding(pairs: Vec<Vec<usize>>, (name, of): (&str, usize)) -> Option<Finding>
 }
 
 struct Images<'a> {
-    pixels: &'a [u8],
+    features: &'a Features,
     size: usize,
     waves: Waves,
 }
 
 impl Images<'_> {
-    fn pixels(&self, row: usize) -> &[u8] {
-        &self.pixels[row * self.size..][..self.size]
-    }
-
-    fn numbers(&self, row: usize) -> [f64; NUMBERS] {
-        self.waves.numbers(self.pixels(row))
+    fn numbers(&self, row: usize) -> Result<[f64; NUMBERS]> {
+        Ok(self.waves.numbers(&self.features.image(row)?))
     }
 
     /// Each of `later` that is nearly, but not exactly, one of `earlier`, with that one.
@@ -88,7 +92,7 @@ impl Images<'_> {
         earlier: &[usize],
         later: &[usize],
         sampled: &mut Sampled,
-    ) -> Vec<Vec<usize>> {
+    ) -> Result<Vec<Vec<usize>>> {
         let windows = Windows { root: (self.size as f64).sqrt() };
         let grid = Grid::of(numbers, earlier, &windows);
         let mut comparisons = 0;
@@ -99,19 +103,21 @@ impl Images<'_> {
                 sampled.note(format!("near copies: the first {looked_at} of {of} images of a part"));
                 break;
             }
-            let mut candidates = grid.around(&numbers[row]).inspect(|_| comparisons += 1);
-            let copy = candidates.find(|&other| {
-                windows.hold(&numbers[row], &numbers[other]) && self.are_nearly_equal(other, row)
-            });
-            pairs.extend(copy.map(|other| vec![row, other]));
+            for other in grid.around(&numbers[row]) {
+                comparisons += 1;
+                if windows.hold(&numbers[row], &numbers[other]) && self.are_nearly_equal(other, row)? {
+                    pairs.push(vec![row, other]);
+                    break;
+                }
+            }
         }
-        pairs
+        Ok(pairs)
     }
 
-    fn are_nearly_equal(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (self.pixels(a), self.pixels(b));
+    fn are_nearly_equal(&self, a: usize, b: usize) -> Result<bool> {
+        let (a, b) = (self.features.image(a)?, self.features.image(b)?);
         let [mut sum_a, mut sum_b, mut squares_a, mut squares_b, mut products] = [0u64; 5];
-        for (&a, &b) in a.iter().zip(b) {
+        for (&a, &b) in a.iter().zip(&*b) {
             let (a, b) = (u64::from(a), u64::from(b));
             sum_a += a;
             sum_b += b;
@@ -125,16 +131,16 @@ impl Images<'_> {
         let (mean_a, mean_b) = (mean(sum_a), mean(sum_b));
         let (variance_a, variance_b) = (moment(squares_a, mean_a, mean_a), moment(squares_b, mean_b, mean_b));
         if variance_a <= 0.0 {
-            return false;
+            return Ok(false);
         }
         let gain = moment(products, mean_a, mean_b) / variance_a;
         let offset = mean_b - gain * mean_a;
         let remainder = (variance_b - gain * gain * variance_a).max(0.0).sqrt();
         let is_copy = a == b;
-        !is_copy
+        Ok(!is_copy
             && (gain - 1.0).abs() <= GAIN
             && offset.abs() <= OFFSET
-            && remainder <= REMAINDER.min(REMAINDER_OF_CONTRAST * variance_a.sqrt())
+            && remainder <= REMAINDER.min(REMAINDER_OF_CONTRAST * variance_a.sqrt()))
     }
 }
 

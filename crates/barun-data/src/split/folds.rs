@@ -27,7 +27,7 @@ pub(super) fn folds(dataset: Dataset, k: usize, split: Split) -> Result<Vec<Spli
         return Err(Error::FoldCount { folds: k, samples: rows.len(), most });
     }
     let strata = split.strata(&dataset, &rows, k)?;
-    let bundles = split.bundles(&dataset);
+    let bundles = split.bundles(&dataset)?;
     let divided = Rows {
         rows: rows.clone(),
         strata: strata.count,

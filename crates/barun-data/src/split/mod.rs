@@ -25,9 +25,9 @@ mod folds;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Targets};
+use crate::encode::Preprocess;
 use crate::error::{Error, Result};
 use crate::integrity::copies;
-use crate::normalize::Scaling;
 use crate::prepared::PreparedData;
 use assign::{Rows, assign, assign_by_time};
 
@@ -153,15 +153,15 @@ impl Split {
     }
 
     /// Which samples must stay together: the bundle of each.
-    fn bundles(&self, dataset: &Dataset) -> Option<Vec<u32>> {
-        match (dataset.groups(), self.copies) {
+    fn bundles(&self, dataset: &Dataset) -> Result<Option<Vec<u32>>> {
+        Ok(match (dataset.groups(), self.copies) {
             (Some(groups), _) => Some(groups.of.clone()),
             (None, Copies::Apart) => None,
             (None, Copies::Together) => {
-                let found = copies::find(dataset.features());
+                let found = copies::find(dataset.features())?;
                 found.are_exceptions().then_some(found.first_of)
             }
-        }
+        })
     }
 }
 
@@ -256,11 +256,13 @@ impl SplitData {
         &self.parts[2]
     }
 
-    /// Fits `scaling` on the training part and prepares all parts with it. [DATA-08]
+    /// Fits a scaling - of tables, what becomes of all their columns - on the training part and prepares all parts with
+    /// it. [DATA-08]
     ///
-    /// Takes [`Standardize`](crate::Standardize), [`MinMax`](crate::MinMax) or a [`Scaling`].
-    pub fn fit(self, scaling: impl Into<Scaling>) -> Result<PreparedData> {
-        PreparedData::fit(self.dataset, self.parts, scaling.into())
+    /// Takes [`Standardize`](crate::Standardize), [`MinMax`](crate::MinMax), [`Robust`](crate::Robust),
+    /// [`Quantile`](crate::Quantile), a [`Scaling`](crate::Scaling) or a [`Preprocess`].
+    pub fn fit(self, preprocess: impl Into<Preprocess>) -> Result<PreparedData> {
+        PreparedData::fit(self.dataset, self.parts, &preprocess.into())
     }
 }
 
@@ -278,7 +280,7 @@ impl Split {
         }
         let wanted = fractions.iter().filter(|&&fraction| fraction > 0.0).count();
         let strata = self.strata(dataset, &rows, wanted)?;
-        let bundles = self.bundles(dataset);
+        let bundles = self.bundles(dataset)?;
         let stratum_of = |row| strata.of(row);
         let divided =
             Rows { rows, strata: strata.count, stratum_of: &stratum_of, bundles: bundles.as_deref() };
@@ -479,7 +481,7 @@ pub(super) mod tests {
         assert_eq!(parts.train().len() + parts.valid().len() + parts.test().len(), 50);
         // Of half of the samples the oldest are left out.
         let half = data.split(Split::by_time(0.3, 0.1, 0.1)).unwrap();
-        assert!(earliest(half.train()) > "2024-01-12".to_string());
+        assert!(earliest(half.train()).as_str() > "2024-01-12");
     }
 
     #[test]

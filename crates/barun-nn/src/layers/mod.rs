@@ -5,9 +5,13 @@ mod conv2d;
 mod dropout;
 mod flatten;
 mod linear;
+mod member_head;
+mod member_scale;
+mod periodic_embedding;
 mod pool;
 mod residual;
 mod sequential;
+mod smooth_clip;
 
 pub use crate::activations::kinds::*;
 pub use batch_norm::BatchNorm;
@@ -15,9 +19,13 @@ pub use conv2d::Conv2d;
 pub use dropout::{Dropout, DropoutScaling};
 pub use flatten::Flatten;
 pub use linear::Linear;
+pub use member_head::MemberHead;
+pub use member_scale::MemberScale;
+pub use periodic_embedding::PeriodicEmbedding;
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
 pub use residual::Residual;
 pub use sequential::Sequential;
+pub use smooth_clip::SmoothClip;
 
 use crate::Hyper;
 
@@ -53,6 +61,10 @@ pub fn examples() -> Vec<Box<dyn Hyper>> {
         Box::new(Flatten::default()),
         Box::new(BatchNorm::new(50)),
         Box::new(Dropout::default()),
+        Box::new(SmoothClip::default()),
+        Box::new(PeriodicEmbedding::new(8)),
+        Box::new(MemberScale::new(8, 32)),
+        Box::new(MemberHead::new(8, 256, 2)),
         Box::new(Sequential::default()),
         Box::new(Residual::new(Sequential::default())),
     ]

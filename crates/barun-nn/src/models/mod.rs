@@ -28,6 +28,7 @@ models! {
     cnn: Cnn,
     notes_cnn: NotesCnn,
     resnet18: Resnet18,
+    tabular: Tabular,
 }
 pub use mlp::NormPlace;
 

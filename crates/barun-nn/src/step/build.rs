@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Key, Purpose, Step, slot_name};
+use crate::metrics::{Aggregate, Metric};
 use crate::optimizers::Context;
 use crate::pass::position;
 use crate::state::STEP;
@@ -42,16 +43,16 @@ impl<M: Module + Forward> Step<M> {
             (Purpose::Train, Some(y)) => {
                 let lr = Tensor::placeholder("lr", [], DType::F64);
                 inputs.push(lr.clone());
-                self.training(&prediction, &self.options.prepare_target(&y), &lr, &pass)?
+                self.training(&prediction, &self.target(&y, &pass), &lr, &pass)?
             }
             (Purpose::Evaluate, Some(y)) => {
-                let y = self.options.prepare_target(&y);
+                let y = self.target(&y, &pass);
                 let mut outputs = vec![self.loss.loss(&prediction, &y)?];
-                outputs.extend(self.metrics(&prediction, &y)?);
+                outputs.extend(self.metrics(&prediction, &y, &pass)?);
                 Outcome { outputs, ..Outcome::default() }
             }
             (Purpose::Gradients, Some(y)) => {
-                let loss = self.loss.loss(&prediction, &self.options.prepare_target(&y))?;
+                let loss = self.loss.loss(&prediction, &self.target(&y, &pass))?;
                 let trained = self.trained(&pass);
                 let names = trained.iter().map(|(entry, _)| entry.path.clone()).collect();
                 Outcome { names, outputs: gradients(&loss, &trained)?, ..Outcome::default() }
@@ -128,7 +129,7 @@ impl<M: Module + Forward> Step<M> {
         }
         update(STEP, &step)?;
         let mut outputs = vec![loss, norm, applied];
-        outputs.extend(self.metrics(prediction, y)?);
+        outputs.extend(self.metrics(prediction, y, pass)?);
         Ok(Outcome { names: Vec::new(), outputs, updates })
     }
 
@@ -137,8 +138,26 @@ impl<M: Module + Forward> Step<M> {
         trained.map(|(entry, value)| (entry.clone(), value.clone())).collect()
     }
 
-    fn metrics(&self, prediction: &Tensor, y: &Tensor) -> Result<Vec<Tensor>> {
-        self.options.metrics.iter().map(|metric| metric.metric(prediction, y)).collect()
+    /// The target as the loss gets it: one for each answer.
+    fn target(&self, y: &Tensor, pass: &Pass) -> Tensor {
+        let y = self.options.prepare_target(y);
+        let Some(members) = pass.members() else { return y };
+        let y = y.unsqueeze(1);
+        let mut sizes = y.shape().map(|shape| shape.to_vec()).unwrap_or_default();
+        sizes.iter_mut().skip(1).take(1).for_each(|size| *size = members);
+        y.broadcast_to(sizes)
+    }
+
+    /// Figures over rows: where members answer, the mean of theirs.
+    fn metrics(&self, prediction: &Tensor, y: &Tensor, pass: &Pass) -> Result<Vec<Tensor>> {
+        let by_member = |metric: &Arc<dyn Metric>| {
+            let value = metric.metric(prediction, y)?;
+            Ok(match (metric.aggregate(), pass.members()) {
+                (Aggregate::Sum, Some(members)) => value / members as f64,
+                _ => value,
+            })
+        };
+        self.options.metrics.iter().map(by_member).collect()
     }
 }
 

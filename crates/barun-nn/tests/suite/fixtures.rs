@@ -188,6 +188,38 @@ fn global_avg_pool_matches_pytorch() {
 }
 
 #[test]
+fn smooth_clip_matches_its_formula_in_pytorch() {
+    check_layer("smooth_clip", |case| SmoothClip { bound: case.number("bound"), ..SmoothClip::default() });
+}
+
+#[test]
+fn periodic_embedding_matches_its_formula_in_pytorch() {
+    check_layer("periodic_embedding", |case| PeriodicEmbedding {
+        frequencies: case.size("frequencies"),
+        size: case.size("size"),
+        ..PeriodicEmbedding::new(case.size("columns"))
+    });
+}
+
+#[test]
+fn members_of_an_ensemble_match_their_formula_in_pytorch() {
+    for case in cases("members") {
+        let [members, features, hidden, outputs] =
+            ["members", "features", "hidden", "outputs"].map(|key| case.size(key));
+        let mode = if case.name.ends_with("train") { Mode::Train } else { Mode::Eval };
+        both_precisions(|dtype, tolerance| {
+            let network = sequential![
+                MemberScale::new(members, features),
+                Linear::new(features, hidden),
+                Tanh::default(),
+                MemberHead::new(members, hidden, outputs),
+            ];
+            check_model(&case, &network, mode, &case.below("param."), dtype, tolerance);
+        });
+    }
+}
+
+#[test]
 fn batch_norm_matches_pytorch() {
     for case in cases("batch_norm") {
         let layer = BatchNorm {

@@ -60,6 +60,13 @@ fn example(name: &str, [n, a, b, c]: [usize; 4], seed: u64) -> (Box<dyn Layer>, 
         "sequential" => {
             (Box::new(sequential![Linear::new(a, b), Tanh::default(), Linear::new(b, c)]), rows())
         }
+        "smooth_clip" => (Box::new(SmoothClip::default()), rows()),
+        "periodic_embedding" => {
+            let size = 1 + seed as usize % 4;
+            (Box::new(PeriodicEmbedding { size, frequencies: b, ..PeriodicEmbedding::new(a) }), rows())
+        }
+        "member_scale" => (Box::new(MemberScale::new(b, a)), rows()),
+        "member_head" => (Box::new(MemberHead::new(b, a, c)), noise(&[n, b, a], seed)),
         "residual" => {
             let body = sequential![Linear::new(a, b), BatchNorm::new(b)];
             let shortcut = Some(sequential![Linear::new(a, b)]);

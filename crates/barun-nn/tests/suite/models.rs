@@ -78,3 +78,16 @@ fn models_are_built_from_settings_by_name() {
     let error = Cnn::default().build(&[3, 3, 1].into(), 2).unwrap_err().to_string();
     assert!(error.contains("larger images"), "{error}");
 }
+
+#[test]
+fn the_network_for_tables_takes_rows_and_has_its_numbers_of_parameters() {
+    let tabular = models::by_name("tabular").unwrap();
+    let embedding = 10 * (2 * 16 + 3 * 16 + 3);
+    let hidden = 40 * 256 + 256 + 256 * 256 + 256;
+    let expected = embedding + 8 * 40 + hidden + 8 * (256 * 3 + 3);
+    let model = tabular.build(&[10].into(), 3).unwrap();
+    let inventory = barun_nn::Inventory::of(&model).unwrap();
+    assert_eq!(inventory.trainable(), expected);
+    let refusal = tabular.build(&[28, 28, 1].into(), 3).unwrap_err().to_string();
+    assert!(refusal.contains("rows of columns"), "{refusal}");
+}

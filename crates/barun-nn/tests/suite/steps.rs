@@ -365,3 +365,65 @@ fn cnn_21_the_head_takes_any_number_of_labels() {
         assert_eq!(step.predict(&state, &x).unwrap().shape()[..], [2, classes]);
     }
 }
+
+/// Two members that answer 2 and 4 to a row of 1.
+fn two_members() -> (Sequential, [(&'static str, Buffer); 3]) {
+    let model = sequential![MemberScale::new(2, 1), MemberHead::new(2, 1, 1)];
+    let values = [
+        ("0.scale", f64s(&[2.0, 1.0], [2, 1])),
+        ("1.weight", f64s(&[1.0, 4.0], [1, 2])),
+        ("1.bias", f64s(&[0.0, 0.0], [2, 1])),
+    ];
+    (model, values)
+}
+
+#[test]
+fn ens_01_each_member_is_compared_with_the_target_and_the_answer_is_their_mean() {
+    let (model, values) = two_members();
+    let options = StepOptions {
+        precision: DType::F64,
+        metrics: vec![Arc::new(Monitor(Box::new(Mse::default())))],
+        ..StepOptions::default()
+    };
+    let step = Step::with(&model, &Sgd::default(), &Mse::default(), options).unwrap();
+    let mut state = step.init(1).unwrap();
+    for (path, value) in &values {
+        state.set(path, value).unwrap();
+    }
+    let batch = Batch { x: f64s(&[1.0], [1, 1]), y: f64s(&[3.0], [1, 1]) };
+    assert_eq!(step.predict(&state, &batch.x).unwrap().to_f64(), [3.0]);
+    assert_eq!(step.evaluate(&state, &batch).unwrap().loss, 0.0);
+    let trained = step.run(&mut state, &batch, 0.01).unwrap();
+    assert_eq!((trained.loss, trained.metrics[0].1), (1.0, 1.0));
+    let answers = step.predict(&state, &batch.x).unwrap().to_f64()[0];
+    assert!((answers - 3.0).abs() < 0.5 && answers != 3.0, "each moved towards 3 by itself: {answers}");
+}
+
+#[test]
+fn ens_01_what_is_counted_in_training_is_the_mean_of_the_members() {
+    let model =
+        sequential![MemberScale::new(4, 2), Linear::new(2, 8), Tanh::default(), MemberHead::new(4, 8, 2)];
+    let options = StepOptions { metrics: vec![Arc::new(Correct)], ..StepOptions::default() };
+    let step = Step::with(&model, &Adam::default(), &CrossEntropy::default(), options).unwrap();
+    let mut state = step.init(3).unwrap();
+    let steps: Vec<_> = (0..300).map(|_| step.run(&mut state, &xor(), 0.02).unwrap()).collect();
+    assert!(steps.iter().all(|step| (0.0..=4.0).contains(&step.metrics[0].1)));
+    assert_eq!(steps[299].metrics[0].1, 4.0, "all members are right about all four rows");
+    let evaluation = step.evaluate(&state, &xor()).unwrap();
+    assert_eq!(evaluation.metrics[0].1, 4.0);
+    let shares = Buffer::clone(&step.predict(&state, &xor().x).unwrap());
+    for row in shares.to_f64().chunks(2) {
+        assert!((row[0].exp() + row[1].exp() - 1.0).abs() < 1e-5, "what is given are logarithms of shares");
+    }
+}
+
+#[test]
+fn members_that_are_sure_of_the_wrong_class_leave_the_loss_finite() {
+    let model = sequential![MemberHead::new(2, 1, 2)];
+    let step = Step::compile(&model, &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let mut state = step.init(1).unwrap();
+    let weight = Buffer::new(&[1000.0f32, -1000.0, 1000.0, -1000.0], [1, 4]);
+    state.set("0.weight", &weight).unwrap();
+    let batch = Batch { x: Buffer::new(&[1.0f32, 1.0], [1, 2, 1]), y: Buffer::new(&[1i64], [1]) };
+    assert_eq!(step.evaluate(&state, &batch).unwrap().loss, 2000.0);
+}

@@ -1,6 +1,8 @@
 //! Where a network is wrong: its worst mistakes, and of numbers how predictions lie beside targets.
 
-use barun_data::{Features, FeaturesRef, PreparedData};
+use std::time::{Duration, UNIX_EPOCH};
+
+use barun_data::{Column, ColumnKind, Features, FeaturesRef};
 use barun_view::report::Picture;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,7 @@ const PICTURES: usize = 24;
 const ROWS: usize = 12;
 /// The longer side of a kept picture at most.
 const SIDE: usize = 128;
-/// Rows with more columns than this are told by the most unusual of them.
+/// Of rows with more columns than this, the first are shown.
 const COLUMNS: usize = 12;
 /// So many pairs of target and prediction are kept.
 const PAIRS: usize = 1500;
@@ -54,24 +56,24 @@ pub struct Mistake {
 pub enum Input {
     /// A picture.
     Picture(Picture),
-    /// Columns with their values; of many columns those furthest from what is usual.
-    Row(Vec<(String, f64)>),
+    /// Columns with what stands in them; of many columns the first.
+    Row(Vec<(String, String)>),
 }
 
 impl Mistakes {
-    /// Of prepared data and what was said of its rows `rows`.
-    pub(super) fn of(data: &PreparedData, rows: &[usize], said: &Predictions) -> Mistakes {
+    /// Of features as they were read and what was said of their rows `rows`.
+    pub(super) fn of(raw: &Features, rows: &[usize], said: &Predictions) -> Mistakes {
         match said {
             Predictions::Classes { probabilities, labels, classes } => {
-                of_classes(data, rows, (probabilities, labels, classes))
+                of_classes(raw, rows, (probabilities, labels, classes))
             }
-            Predictions::Numbers { predictions, targets } => of_numbers(data, rows, predictions, targets),
+            Predictions::Numbers { predictions, targets } => of_numbers(raw, rows, predictions, targets),
         }
     }
 }
 
 fn of_classes(
-    data: &PreparedData,
+    raw: &Features,
     rows: &[usize],
     (probabilities, labels, classes): (&[f64], &[usize], &[String]),
 ) -> Mistakes {
@@ -89,14 +91,14 @@ fn of_classes(
             predicted: taken_for.map_or("no class".to_string(), |class| classes[class].clone()),
             sure: taken_for.map(|class| (answers[at][class], answers[at][labels[at]])),
             error: None,
-            input: input(data, rows[at])?,
+            input: input(raw, rows[at])?,
         })
     };
-    let worst = wrong.iter().take(most(data)).filter_map(mistake).collect();
+    let worst = wrong.iter().take(most(raw)).filter_map(mistake).collect();
     Mistakes { rows: rows.len(), wrong: Some(count), worst, pairs: Vec::new() }
 }
 
-fn of_numbers(data: &PreparedData, rows: &[usize], predictions: &[f64], targets: &[f64]) -> Mistakes {
+fn of_numbers(raw: &Features, rows: &[usize], predictions: &[f64], targets: &[f64]) -> Mistakes {
     let error = |at: usize| predictions[at] - targets[at];
     let mut order: Vec<usize> = (0..rows.len()).collect();
     // What is no number is worst of all.
@@ -108,10 +110,10 @@ fn of_numbers(data: &PreparedData, rows: &[usize], predictions: &[f64], targets:
             predicted: number_text(predictions[at]),
             sure: None,
             error: Some(error(at)).filter(|error| error.is_finite()),
-            input: input(data, rows[at])?,
+            input: input(raw, rows[at])?,
         })
     };
-    let worst = order.iter().take(most(data)).filter_map(mistake).collect();
+    let worst = order.iter().take(most(raw)).filter_map(mistake).collect();
     let every = rows.len().div_ceil(PAIRS).max(1);
     let pair = |at: usize| (targets[at], Some(predictions[at]).filter(|number| number.is_finite()));
     let pairs = (0..rows.len()).step_by(every).map(pair).collect();
@@ -123,81 +125,64 @@ fn number_text(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < 1e9 { format!("{number:.0}") } else { figure_text(number) }
 }
 
-fn most(data: &PreparedData) -> usize {
-    match data.dataset().features() {
-        Features::Images { .. } => PICTURES,
-        Features::Rows { .. } => ROWS,
+fn most(raw: &Features) -> usize {
+    if raw.image_shape().is_some() { PICTURES } else { ROWS }
+}
+
+/// What stands in the row `row` of the data, as it was read. None where it can no longer be read: a report is no reason to
+/// lose a run.
+fn input(raw: &Features, row: usize) -> Option<Input> {
+    if let Features::Table(table) = raw {
+        let mut cells = None;
+        table
+            .each(&[row], |read| {
+                let columns = table.columns().iter().zip(read).take(COLUMNS);
+                cells = Some(
+                    columns.map(|(column, cell)| (column.name.clone(), cell_text(column, *cell))).collect(),
+                );
+                Ok(())
+            })
+            .ok()?;
+        return cells.map(Input::Row);
+    }
+    match raw.get(row).ok()? {
+        FeaturesRef::Image(pixels) => {
+            Picture::of_at_most(SIDE, raw.image_shape()?, &pixels).map(Input::Picture)
+        }
+        FeaturesRef::Row(values) => {
+            let cells = raw.names()?.into_iter().zip(values.iter()).take(COLUMNS);
+            Some(Input::Row(cells.map(|(name, value)| (name, value.to_string())).collect()))
+        }
     }
 }
 
-/// What stands in a row of the data, as it was read.
-fn input(data: &PreparedData, row: usize) -> Option<Input> {
-    match (data.dataset().features(), data.dataset().features().get(row)?) {
-        (Features::Images { shape, .. }, FeaturesRef::Image(pixels)) => {
-            Picture::of_at_most(SIDE, *shape, pixels).map(Input::Picture)
+/// A cell as people write it.
+fn cell_text(column: &Column, cell: f32) -> String {
+    let is_missing = cell.is_nan();
+    match &column.kind {
+        _ if is_missing => "–".to_string(),
+        ColumnKind::Category { categories } => categories.get(cell as usize).cloned().unwrap_or_default(),
+        ColumnKind::Date { .. } if cell >= 0.0 => {
+            let day = UNIX_EPOCH + Duration::from_secs(cell as u64 * 86_400);
+            humantime::format_rfc3339_seconds(day).to_string().chars().take(10).collect()
         }
-        (Features::Rows { names, .. }, FeaturesRef::Row(scaled)) => {
-            let mut values = scaled.to_vec();
-            data.scaling().inverse(&mut values).ok()?;
-            let mut shown: Vec<usize> = (0..names.len()).collect();
-            if shown.len() > COLUMNS {
-                shown.sort_by(|&a, &b| scaled[b].abs().total_cmp(&scaled[a].abs()));
-                shown.truncate(COLUMNS);
-            }
-            let usual = |numbers: &[f32], at: usize| {
-                numbers.get(at).or(numbers.first()).copied().filter(|number| *number != 0.0)
-            };
-            let number = |at: usize| {
-                let deviation = usual(&data.scaling().scale, at).map_or(0.0, |scale| 1.0 / scale);
-                let center = usual(&data.scaling().shift, at).unwrap_or(0.0);
-                as_read(values[at], deviation.abs().max(center.abs()))
-            };
-            Some(Input::Row(shown.into_iter().map(|at| (names[at].clone(), number(at))).collect()))
+        ColumnKind::Time { .. } if cell >= 0.0 => {
+            let seconds = cell as u64;
+            format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
         }
-        _ => None,
+        _ => cell.to_string(),
     }
-}
-
-/// `value` without what scaling and back have left of rounding, in a column whose numbers are of the order `usual`.
-fn as_read(value: f32, usual: f32) -> f64 {
-    let order = f64::from(value.abs().max(usual)).log10().floor();
-    if !order.is_finite() {
-        return f64::from(value);
-    }
-    let places = (5.0 - order).clamp(0.0, 12.0) as usize;
-    format!("{value:.places$}").parse().unwrap_or(f64::from(value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use barun_data::{Dataset, Scaling, Split, Standardize, Targets};
+    use barun_data::table::DateOrder;
 
-    fn prepared(targets: Targets, scaling: impl Into<Scaling>) -> PreparedData {
-        let rows = targets.len();
-        let values = (0..rows).flat_map(|row| [row as f32, 0.1 * row as f32]).collect();
-        let features = Features::Rows { values, names: vec!["a".into(), "b".into()] };
-        let data = Dataset::new("data", features, targets).unwrap();
-        data.split(Split::random(0.5, 0.2, 0.3)).unwrap().fit(scaling).unwrap()
-    }
-
-    fn classes() -> PreparedData {
-        let classes = vec!["cat".to_string(), "dog".to_string()];
-        let labels = (0..10).map(|row| row % 2).collect();
-        prepared(Targets::Classes { name: "kind".into(), labels, classes }, Standardize::default())
-    }
-
-    #[test]
-    fn numbers_are_shown_as_they_were_read() {
-        assert_eq!(
-            [as_read(0.019999996, 0.27), as_read(7.3e-9, 0.27), as_read(5.9999995, 15.0)],
-            [0.02, 0.0, 6.0]
-        );
-        assert_eq!(
-            [as_read(123456.7, 0.0), as_read(0.0, 0.0), as_read(1.25e-4, 1e-4)],
-            [123457.0, 0.0, 1.25e-4]
-        );
-        assert_eq!([number_text(3.0), number_text(0.5)], ["3", "0.5000"]);
+    /// Ten rows of two columns.
+    fn rows() -> Features {
+        let values = (0..10).flat_map(|row| [row as f32, 0.5 * row as f32]).collect();
+        Features::Rows { values, names: vec!["a".into(), "b".into()] }
     }
 
     #[test]
@@ -207,27 +192,42 @@ mod tests {
             labels: vec![0, 1, 1, 0],
             classes: vec!["cat".into(), "dog".into()],
         };
-        let found = Mistakes::of(&classes(), &[2, 3, 5, 8], &said);
+        let found = Mistakes::of(&rows(), &[2, 3, 5, 8], &said);
         assert_eq!((found.rows, found.wrong), (4, Some(3)));
         let told: Vec<_> = found.worst.iter().map(|worst| (worst.row, worst.predicted.as_str())).collect();
         assert_eq!(told, [(6, "cat"), (4, "cat"), (9, "no class")]);
         assert_eq!(found.worst[0].sure, Some((0.8, 0.2)));
-        // As it was read, not as it was scaled.
-        assert_eq!(found.worst[0].input, Input::Row(vec![("a".into(), 5.0), ("b".into(), 0.5)]));
+        let row = [("a", "5"), ("b", "2.5")].map(|(name, value)| (name.to_string(), value.to_string()));
+        assert_eq!(found.worst[0].input, Input::Row(row.to_vec()));
     }
 
     #[test]
     fn of_numbers_the_largest_error_comes_first_and_what_is_no_number_before_it() {
-        let targets =
-            Targets::Values { name: "price".into(), values: (0..10).map(|row| row as f32).collect() };
-        let data = prepared(targets, Standardize::default());
         let said =
             Predictions::Numbers { predictions: vec![1.5, 7.0, f64::NAN], targets: vec![1.0, 3.0, 2.0] };
-        let found = Mistakes::of(&data, &[1, 3, 2], &said);
+        let found = Mistakes::of(&rows(), &[1, 3, 2], &said);
         let told: Vec<_> = found.worst.iter().map(|worst| (worst.row, worst.error)).collect();
         assert_eq!(told, [(3, None), (4, Some(4.0)), (2, Some(0.5))]);
         assert_eq!(found.pairs, [(1.0, Some(1.5)), (3.0, Some(7.0)), (2.0, None)]);
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(serde_json::from_str::<Mistakes>(&text).unwrap(), found);
+    }
+
+    #[test]
+    fn cells_are_written_as_people_write_them() {
+        let of_kind = |kind| Column { kind, ..Column::number("a") };
+        let categories = ["cat".to_string(), "dog".to_string()].into();
+        let animals = of_kind(ColumnKind::Category { categories });
+        let days = of_kind(ColumnKind::Date { order: DateOrder::YearFirst });
+        let times = of_kind(ColumnKind::Time { order: DateOrder::YearFirst });
+        let told = [
+            cell_text(&animals, 1.0),
+            cell_text(&animals, f32::NAN),
+            cell_text(&Column::number("a"), 0.02),
+            cell_text(&days, 19_723.0),
+            cell_text(&days, -1.0),
+            cell_text(&times, 3_723.0),
+        ];
+        assert_eq!(told, ["dog", "–", "0.02", "2024-01-01", "-1", "1:02:03"]);
     }
 }

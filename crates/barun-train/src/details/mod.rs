@@ -10,7 +10,7 @@ mod recorder;
 
 use std::path::Path;
 
-use barun_data::{PreparedData, Targets};
+use barun_data::{Features, PreparedData, Targets};
 use barun_nn::{Forward, Module};
 use barun_view::Thinned;
 use serde::{Deserialize, Serialize};
@@ -72,11 +72,12 @@ pub struct DataDetails {
 }
 
 impl Details {
-    /// Of a trained network, what it said of the part it was judged on (rows and predictions), and the losses on the way.
+    /// Of a trained network, what it said of the part it was judged on - the features as they were read, their rows, the
+    /// predictions - and the losses on the way.
     pub(crate) fn of<M: Module + Forward>(
         model: &Predictor<M>,
         data: &PreparedData,
-        judged: Option<(&[usize], &Predictions)>,
+        judged: Option<(&Features, &[usize], &Predictions)>,
         losses: Thinned,
         seed: u64,
     ) -> Result<Details> {
@@ -85,7 +86,7 @@ impl Details {
             data: DataDetails::of(data),
             losses,
             layers: Layers::of(model, data, seed)?,
-            mistakes: judged.map(|(rows, said)| Mistakes::of(data, rows, said)),
+            mistakes: judged.map(|(raw, rows, said)| Mistakes::of(raw, rows, said)),
         })
     }
 

@@ -50,12 +50,7 @@ impl Probabilities {
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (row, &label) in probabilities.chunks_exact(classes.max(1)).zip(labels) {
             let of_label = row.get(label).copied().unwrap_or(f64::NAN);
-            // max and min would turn a NaN into a number.
-            log_losses.push(if of_label.is_nan() {
-                f64::NAN
-            } else {
-                -of_label.max(f64::EPSILON).min(1.0).ln()
-            });
+            log_losses.push(-of_label.clamp(f64::EPSILON, 1.0).ln());
             squares.push(square(row, label));
             let best = argmax(row);
             confidences.push(best.map_or(f64::NAN, |best| row[best]));

@@ -18,7 +18,7 @@ pub(super) fn data_name(recipe: &Recipe) -> String {
 
 pub(super) fn lead(run: &Run) -> String {
     let trained = run.records.last().map_or(0, |record| record.epoch);
-    let planned = run.recipe.train.epochs;
+    let planned = run.recipe.train.epochs.unwrap_or(trained);
     let seconds = match (&run.outcome, run.records.last()) {
         (Some(outcome), _) => outcome.seconds,
         (None, Some(record)) => record.seconds,

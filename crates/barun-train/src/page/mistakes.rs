@@ -85,7 +85,7 @@ fn card(mistake: &Mistake) -> Option<Card> {
 }
 
 fn table(mistakes: &Mistakes) -> Table {
-    let rows: Vec<(&Mistake, &Vec<(String, f64)>)> = mistakes
+    let rows: Vec<(&Mistake, &Vec<(String, String)>)> = mistakes
         .worst
         .iter()
         .filter_map(|mistake| match &mistake.input {
@@ -95,19 +95,12 @@ fn table(mistakes: &Mistakes) -> Table {
         .collect();
     let Some((first, columns)) = rows.first() else { return Table::default() };
     let of_class = first.error.is_none() && mistakes.wrong.is_some();
-    let names: Vec<&String> = columns.iter().map(|(name, _)| name).collect();
-    // Rows that are told by what is unusual in them differ in their columns.
-    let same = rows.iter().all(|(_, values)| values.iter().map(|(name, _)| name).eq(names.iter().copied()));
     let mut header: Vec<String> = ["row", "actual", "predicted"].map(str::to_string).to_vec();
-    header.extend(if of_class {
-        vec!["sure".into(), "of the truth".into()]
-    } else {
-        vec!["residual".to_string()]
+    header.extend(match of_class {
+        true => vec!["sure".to_string(), "of the truth".to_string()],
+        false => vec!["residual".to_string()],
     });
-    match same {
-        true => header.extend(names.iter().map(|name| name.to_string())),
-        false => header.push("most unusual in it".to_string()),
-    }
+    header.extend(columns.iter().map(|(name, _)| name.clone()));
     let mut table = Table::new(header);
     for (mistake, values) in &rows {
         let mut cells = vec![mistake.row.to_string(), mistake.actual.clone(), mistake.predicted.clone()];
@@ -116,12 +109,7 @@ fn table(mistakes: &Mistakes) -> Table {
             (true, None) => cells.extend(["–".to_string(), "–".to_string()]),
             (false, _) => cells.push(mistake.error.map_or("–".to_string(), figure_text)),
         }
-        match same {
-            true => cells.extend(values.iter().map(|(_, value)| value.to_string())),
-            false => cells.push(
-                values.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", "),
-            ),
-        }
+        cells.extend(values.iter().map(|(_, value)| value.clone()));
         table = table.row(cells);
     }
     Table { caption: "Rows are counted from 1; the line after a table's header is row 1.".into(), ..table }

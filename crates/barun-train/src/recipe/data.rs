@@ -1,17 +1,23 @@
 //! `[data]`: what to train on, and how it is divided and scaled.
 
+use super::augment::Augment;
 use super::declare::{names, section};
+use super::images::Images;
 use super::rules::{FOLDS, NOT_EMPTY, POSITIVE_SHARE, SHARE};
 use super::setting::Fallback::{Inside, Is, Required};
+use super::table::Table;
 
 section! {
     /// `[data]`: what to train on.
     pub struct Data {
-        /// The data: `digits`, `mnist`, `fashion-mnist`, `moons`, `rings`, `xor`, `sine`, `outliers`, or a `.csv` or
-        /// `.tsv` file. A relative path starts at the working folder.
+        /// The data: `digits`, `mnist`, `fashion-mnist`, `cifar10`, `omniglot`, `omniglot-small`, `moons`, `rings`, `xor`,
+        /// `sine`, `outliers`, a table (`.csv`, `.tsv`, `.parquet`), NumPy arrays (`.npy`, `.npz`), a folder of class folders
+        /// of images, or a `.zip` of one. A relative path starts at the working folder.
         source: String = Required, NOT_EMPTY;
         /// The column of a table to predict. Not given: the last one.
         target: Option<String> = Is(|_| None);
+        /// Whether the target of a table is classes or numbers.
+        task: Task = Is(|_| Task::Auto);
         /// Columns of a table to leave out, such as names and row numbers.
         ignore: Vec<String> = Is(|_| Vec::new());
         /// Data to choose by, with the same columns or images: all of it is the valid part.
@@ -20,6 +26,12 @@ section! {
         test_source: Option<String> = Is(|_| None);
         /// How inputs are scaled; fitted on the training part alone.
         normalize: Normalize = Is(|_| Normalize::Auto);
+        /// How a table is read.
+        table: Table = Inside;
+        /// How training images are varied.
+        augment: Augment = Inside;
+        /// How images are read.
+        images: Images = Inside;
         /// How the rows are divided.
         split: Split = Inside;
     }
@@ -88,9 +100,26 @@ names! {
         Auto = "auto",
         /// `(x - mean) / deviation`, each column on its own, images all pixels together; a constant column becomes 0.
         Standard = "standard",
+        /// `(x - median) / (third - first quartile)`, each column on its own, images all pixels together: outliers do not
+        /// decide the scale.
+        Robust = "robust",
+        /// Normally distributed: each value by its place among the training values. For tables.
+        Quantile = "quantile",
         /// `(x - min) / (max - min)`, each column on its own, images all pixels together; a constant column becomes 0.
         MinMax = "minmax",
         /// As they are (images: from 0 to 1).
         None = "none",
+    }
+}
+
+names! {
+    /// Whether the target of a table is classes or numbers.
+    pub enum Task, "a task" {
+        /// Classes where it is text that repeats, or at most 20 different whole numbers; else numbers.
+        Auto = "auto",
+        /// Classes, whatever it looks like.
+        Classification = "classification",
+        /// Numbers; text is an error.
+        Regression = "regression",
     }
 }

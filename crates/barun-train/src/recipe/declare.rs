@@ -6,6 +6,7 @@
 //! * `tagged!` - a table whose keys depend on its name: `[train.optimizer]`, a layer. `"adam"` is short for
 //!   `{ name = "adam" }`.
 
+use super::defaults::Defaults;
 use super::setting::{Fallback, Key, Rule, Setting, doc_text, join, refuse_unknown_keys, wrong_type};
 use super::tree::{Node, Value};
 use crate::error::{Error, Result};
@@ -117,7 +118,7 @@ macro_rules! section {
 macro_rules! tagged {
     (
         $(#[doc = $doc:literal])*
-        pub enum $Enum:ident, $noun:literal, $tag:literal $(or else $default:literal)? {
+        pub enum $Enum:ident, $noun:literal, $tag:literal $(or else ($default:expr))? {
             $(
                 $(#[doc = $choice_doc:literal])*
                 $name:literal => $Choice:ident $({
@@ -158,10 +159,11 @@ macro_rules! tagged {
                 defaults: &$crate::recipe::defaults::Defaults,
             ) -> $crate::error::Result<Self> {
                 #[allow(unused_imports)]
-                use $crate::recipe::declare::{refuse_keys_of_others, tag_of};
+                use $crate::recipe::declare::{DefaultName, refuse_keys_of_others, tag_of};
                 #[allow(unused_imports)]
                 use $crate::recipe::setting::{Rule, join, read_key, unknown_name};
-                let default = None::<&str> $( .or(Some($default)) )?;
+                let default = None::<DefaultName> $( .or(Some($default)) )?;
+                let default = default.map(|name| name(defaults));
                 let name = tag_of(node, path, $tag, default, Self::expects())?;
                 match name.as_str() {
                     $( $name => {
@@ -189,11 +191,11 @@ macro_rules! tagged {
             }
             fn list(key: $crate::recipe::setting::Key, keys: &mut Vec<$crate::recipe::setting::Key>) {
                 #[allow(unused_imports)]
-                use $crate::recipe::declare::list_key;
+                use $crate::recipe::declare::{DefaultName, list_key};
                 #[allow(unused_imports)]
-                use $crate::recipe::setting::{Key, Rule, join};
-                let default = None::<&str> $( .or(Some($default)) )?;
-                let default = default.map_or("required".to_string(), |name| format!("\"{name}\""));
+                use $crate::recipe::setting::{Key, Rule, by_kind, join};
+                let default = None::<DefaultName> $( .or(Some($default)) )?;
+                let default = default.map_or("required".to_string(), |name| by_kind(|d| format!("{:?}", name(d))));
                 keys.push(Key { path: join(&key.path, $tag), default, ..key.clone() });
                 $( {
                     #[allow(unused_variables)]
@@ -209,6 +211,9 @@ macro_rules! tagged {
 }
 
 pub(crate) use {names, section, tagged};
+
+/// Which name is meant where none is given.
+pub(crate) type DefaultName = fn(&Defaults) -> &'static str;
 
 /// The name that is chosen: under the key `tag`, or the name alone in place of the table.
 pub(crate) fn tag_of(

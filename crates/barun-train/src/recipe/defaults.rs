@@ -1,19 +1,29 @@
 //! The defaults that depend on the kind of data. The others stand at their key.
 
-/// What the data is made of, as far as its name tells.
+use std::path::Path;
+
+use barun_data::Augment;
+
+use super::augment::Preset;
+use super::running::BestBy;
+
+/// What the data is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Images.
     Images,
-    /// A table: a `.csv` or `.tsv` file, or drawn points.
+    /// A table, or drawn points.
     Table,
 }
 
 impl Kind {
-    /// The kind of the data called `source`. Looks at the name only.
+    /// The kind of the data called `source`, by its name; a folder is one of images.
     pub fn of(source: &str) -> Kind {
+        let path = Path::new(source);
+        let is_archive = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
         match source {
-            "digits" | "mnist" | "fashion-mnist" => Kind::Images,
+            "digits" | "mnist" | "fashion-mnist" | "cifar10" | "omniglot" | "omniglot-small" => Kind::Images,
+            _ if is_archive || path.is_dir() => Kind::Images,
             _ => Kind::Table,
         }
     }
@@ -27,32 +37,90 @@ impl Kind {
 }
 
 /// Defaults of one kind of data.
+#[derive(Clone, Debug)]
 pub(crate) struct Defaults {
+    pub model: &'static str,
     pub hidden: &'static [usize],
-    pub epochs: usize,
-    pub batch_size: usize,
+    pub epochs: Option<usize>,
+    pub largest_batch: usize,
+    pub optimizer: &'static str,
     pub adam_lr: f64,
+    pub adamw_decay: f64,
+    pub best_by: BestBy,
     pub train_share: f64,
     pub test_share: f64,
+    pub augment: Augment,
+}
+
+impl Defaults {
+    /// With the augmentation of a preset; an unknown one is refused where it is read.
+    pub fn varied_by(&self, preset: &str) -> Defaults {
+        let known = Preset::ALL.iter().find(|known| known.name() == preset);
+        Defaults { augment: known.map_or(Augment::NONE, |known| known.settings()), ..self.clone() }
+    }
+
+    /// The rows of a step, of so many training rows: a power of two, 16 at least, that makes at least four steps of an
+    /// epoch. With smaller batches a small table is learned by heart before the validation part has been looked at twice.
+    pub fn batch_size_for(&self, rows: usize) -> usize {
+        let wanted = (rows / 4).clamp(16, self.largest_batch);
+        let power = wanted.next_power_of_two();
+        if power > wanted { power / 2 } else { power }.min(rows.max(1))
+    }
 }
 
 /// Ten epochs of this train the drawn digits above 0.97 test accuracy well within a minute on two cores.
 pub(crate) const IMAGES: Defaults = Defaults {
+    model: "mlp",
     hidden: &[512, 256],
-    epochs: 10,
-    batch_size: 128,
+    epochs: Some(10),
+    largest_batch: 128,
+    optimizer: "adam",
     adam_lr: 1e-3,
+    adamw_decay: 0.01,
+    best_by: BestBy::Auto,
     train_share: 0.8,
     test_share: 0.1,
+    augment: Augment::NONE,
 };
 
-/// Tables are small: a larger test part, so that a number means something, a smaller network, more passes, more and longer steps. At 1e-3 a hundred rows are not learned in a
-/// hundred epochs.
+/// Tables are small: a larger test part, so that a number means something; weights that decay by a
+/// thousandth a step (rate times decay, about RealMLP's), since a few hundred rows hold little; and the best epoch by its
+/// loss, since of a few dozen rows the accuracy is a matter of luck.
 pub(crate) const TABLES: Defaults = Defaults {
+    model: "tabular",
     hidden: &[64, 64],
-    epochs: 100,
-    batch_size: 32,
-    adam_lr: 3e-3,
+    epochs: None,
+    largest_batch: 256,
+    optimizer: "adamw",
+    adam_lr: 2e-3,
+    adamw_decay: 0.5,
+    best_by: BestBy::Loss,
     train_share: 0.7,
     test_share: 0.2,
+    augment: Augment::NONE,
 };
+
+/// Rows that a table's training sees in all, as long as that is 10 epochs at least and 100 at most.
+const TABLE_SAMPLES: usize = 1_000_000;
+
+/// The epochs for a table of so many training rows: 100, and for large tables fewer, which then see as much.
+pub(crate) fn epochs_for(rows: usize) -> usize {
+    (TABLE_SAMPLES / rows.max(1)).clamp(10, 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_any_size_has_batches_that_fit_and_epochs_that_end() {
+        for rows in (1..2_000).chain([20_000, 1_000_000, 100_000_000]) {
+            let batch = TABLES.batch_size_for(rows);
+            assert!(batch >= 1 && batch <= rows.min(256), "{rows} rows in batches of {batch}");
+            assert!((10..=100).contains(&epochs_for(rows)), "{rows} rows");
+        }
+        assert_eq!([105, 600, 20_000].map(|rows| TABLES.batch_size_for(rows)), [16, 128, 256]);
+        assert_eq!([10, 100, 60_000].map(|rows| IMAGES.batch_size_for(rows)), [10, 16, 128]);
+        assert_eq!((epochs_for(10_000), epochs_for(20_000), epochs_for(1_000_000)), (100, 50, 10));
+    }
+}

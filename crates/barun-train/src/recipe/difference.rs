@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(told(&[], &[]), [""; 0]);
         assert_eq!(
             told(&["train.lr=0.5", "model.hidden=[8]"], &["model.hidden=[8, 8]", "train.epochs=7"]),
-            ["model.hidden: [8] [8,8]", "train.epochs: 100 7", "train.optimizer.lr: 0.5 0.003"]
+            ["model.hidden: [8] [8,8]", "train.epochs: - 7", "train.optimizer.lr: 0.5 0.002"]
         );
     }
 

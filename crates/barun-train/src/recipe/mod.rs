@@ -16,25 +16,31 @@
 //! A key that is left out has its default; [`Recipe::keys`] lists them all. [`Draft`] is what the user said, [`Recipe`]
 //! what it comes to: a draft takes changes (`--set`), resolving it checks everything and fills in the defaults.
 
+mod augment;
 mod data;
 mod declare;
 pub mod defaults;
 mod difference;
+mod images;
 mod model;
 mod rules;
 mod running;
 pub(crate) mod setting;
+mod table;
 mod training;
 pub(crate) mod tree;
 
 use std::path::Path;
 
-pub use data::{Copies, Data, Method, Normalize, Split};
+pub use augment::{Augment, Fill, Preset};
+pub use data::{Copies, Data, Method, Normalize, Split, Task};
 pub use defaults::Kind;
 pub use difference::{Difference, differences, values};
+pub use images::{Colour, ImageSize, Images};
 pub use model::{Activation, Init, Layer, Model, Units};
 pub use running::{BestBy, Checkpoint, EarlyStopping};
 pub use setting::Key;
+pub use table::{Encoding, Header, Table};
 pub use training::{Loss, Optimizer, Precision, Schedule, Train};
 pub use tree::Place;
 
@@ -68,14 +74,45 @@ impl Recipe {
         Draft::for_source(source).resolve()
     }
 
+    /// The recipe for so many training rows: what was left to them is a number.
+    pub fn for_rows(&self, rows: usize) -> Recipe {
+        let mut recipe = self.clone();
+        recipe.train.epochs = Some(self.epochs(rows));
+        recipe.train.batch_size = Some(self.batch_size(rows));
+        recipe
+    }
+
+    /// The epochs over so many training rows.
+    pub fn epochs(&self, rows: usize) -> usize {
+        self.train.epochs.unwrap_or_else(|| defaults::epochs_for(rows))
+    }
+
+    /// The rows of a step, of so many training rows.
+    pub fn batch_size(&self, rows: usize) -> usize {
+        self.train.batch_size.unwrap_or_else(|| Kind::of(&self.data.source).defaults().batch_size_for(rows))
+    }
+
     /// The recipe as TOML with every default written out. Reading it gives the same recipe.
     pub fn to_toml(&self) -> String {
-        self.write().map(|root| tree::to_toml(&root)).unwrap_or_default()
+        self.written().map(|root| tree::to_toml(&root)).unwrap_or_default()
     }
 
     /// The recipe as JSON with every default written out.
     pub fn to_json(&self) -> serde_json::Value {
-        self.write().map_or(serde_json::Value::Null, |root| root.to_json())
+        self.written().map_or(serde_json::Value::Null, |root| root.to_json())
+    }
+
+    /// Every key with its value; of augmentation that does nothing the preset alone, since most recipes have no use for it.
+    fn written(&self) -> Option<Node> {
+        let mut root = self.write()?;
+        if self.data.augment.is_off()
+            && let Some(data) = root.get_mut("data")
+        {
+            let mut preset = Node::default(Value::Table(Vec::new()));
+            preset.put("preset", Node::default(Value::Text(Preset::None.name().to_string())));
+            data.put("augment", preset);
+        }
+        Some(root)
     }
 
     /// `digits-mlp`: the data's name without folder and ending, and the model's.
@@ -215,15 +252,27 @@ impl Draft {
             Some(Value::Text(source)) => source.as_str(),
             _ => "",
         };
-        let recipe = Recipe::read(root, "", Kind::of(source).defaults())?;
+        let preset = root.find("data.augment.preset").map(|node| &node.value);
+        let defaults = match preset {
+            Some(Value::Text(preset)) => Kind::of(source).defaults().varied_by(preset),
+            _ => Kind::of(source).defaults().clone(),
+        };
+        let recipe = Recipe::read(root, "", &defaults)?;
         check_split(&recipe.data.split, root)?;
         check_schedule(&recipe.train, root)?;
         check_early_stopping(&recipe, root)?;
         Ok(recipe)
     }
 
-    /// `train.lr` is `train.optimizer.lr`; `model.layers` means the model `layers`.
+    /// `train.lr` is `train.optimizer.lr`; `model.layers` means the model `layers`; `data.augment = "digits"` names its
+    /// preset.
     fn spell_out_short_forms(&mut self) -> Result<()> {
+        if let Some(data) = self.root.get_mut("data")
+            && let Some(Node { value: Value::Text(_), .. }) = data.get("augment")
+            && let Some(entry) = data.remove("augment")
+        {
+            data.put("augment.preset", entry.node);
+        }
         if let Some(train) = self.root.get_mut("train") {
             if let (Some(short), Some(_)) = (train.get("lr"), train.find("optimizer.lr")) {
                 let place = short.place.clone();
@@ -315,8 +364,8 @@ fn check_schedule(train: &Train, root: &Node) -> Result<()> {
         let message = "`train.schedule.warmup_epochs` and `train.schedule.warmup_steps` say the same thing; keep one of them";
         return Err(Error::Contradiction { place, message: message.into() });
     }
-    if warmup_epochs >= train.epochs && warmup_epochs > 0 {
-        let allowed = format!("below `train.epochs` ({})", train.epochs);
+    if let Some(epochs) = train.epochs.filter(|&epochs| warmup_epochs >= epochs && warmup_epochs > 0) {
+        let allowed = format!("below `train.epochs` ({epochs})");
         return Err(bad_value(&at("warmup_epochs"), "train.schedule.warmup_epochs", &allowed));
     }
     let lr = train.optimizer.lr();

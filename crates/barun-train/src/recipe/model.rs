@@ -2,7 +2,7 @@
 
 use super::declare::{names, tagged};
 use super::defaults::Defaults;
-use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE};
+use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE, POSITIVE};
 use super::setting::Fallback::{Is, Required};
 use super::setting::{Setting, wrong_type};
 use super::tree::{Node, Value};
@@ -10,7 +10,7 @@ use crate::error::Result;
 
 tagged! {
     /// `[model]`: the network. A list of `layers` without a `name` is the model `layers`.
-    pub enum Model, "a model", "name" or else "mlp" {
+    pub enum Model, "a model", "name" or else (|d| d.model) {
         /// Fully connected layers, for tables and small images.
         "mlp" => Mlp {
             /// The width of each hidden layer; `[]` makes the model linear.
@@ -24,6 +24,22 @@ tagged! {
             /// The share of hidden units that is silenced in each training step.
             dropout: f64 = Is(|_| 0.0), BELOW_ONE;
         },
+        /// For tables: outliers bounded, numbers as periodic features, hidden layers that several members share, of which
+        /// each answers for itself. Holzmueller et al., 2024 (RealMLP), and Gorishniy et al., 2025 (TabM).
+        "tabular" => Tabular {
+            /// The width of each hidden layer; `[]` makes the model a sum of curves, one for each column.
+            hidden: Vec<usize> = Is(|_| vec![256, 256]), EACH_AT_LEAST_ONE;
+            /// How many members share the layers; the answer is their mean.
+            members: usize = Is(|_| 8), AT_LEAST_ONE;
+            /// Values that stand for each column: itself, and mixtures of cosines of it; 1 leaves columns as they are.
+            embedding: usize = Is(|_| 4), AT_LEAST_ONE;
+            /// What follows each hidden layer.
+            activation: Activation = Is(|_| Activation::Relu);
+            /// How the first weights are drawn.
+            init: Init = Is(|_| Init::Auto);
+            /// The share of hidden units that is silenced in each training step.
+            dropout: f64 = Is(|_| 0.1), BELOW_ONE;
+        },
         /// LeNet-5: two convolutions with average pooling, then 120 and 84 units. LeCun et al., 1998.
         "lenet" => LeNet {
             /// What follows each layer.
@@ -31,21 +47,21 @@ tagged! {
             /// How the first weights are drawn.
             init: Init = Is(|_| Init::Auto);
         },
-        /// A few 3x3 convolutions, one pooling, one hidden layer: the usual small network for small images.
+        /// 3x3 convolutions in pairs with a pooling after each, and a hidden layer: the usual small network for small images.
         "cnn" => Cnn {
-            /// The channels of each convolution.
+            /// The channels of each convolution; after every second one, and after the last, comes a pooling.
             channels: Vec<usize> = Is(|_| vec![32, 64]), EACH_AT_LEAST_ONE;
-            /// The width of each hidden layer after the pooling.
+            /// The width of each hidden layer after the last pooling.
             hidden: Vec<usize> = Is(|_| vec![128]), EACH_AT_LEAST_ONE;
             /// What follows each layer.
             activation: Activation = Is(|_| Activation::Relu);
-            /// How the first weights are drawn. `he_normal` starts this network too loud: the pooling keeps the largest of
-            /// four values, and dropout raises what it keeps.
+            /// How the first weights are drawn. Without batch normalisation `he_normal` starts this network too loud: the
+            /// pooling keeps the largest of four values, and dropout raises what it keeps.
             init: Init = Is(|_| Init::LecunUniform);
             /// Batch normalisation before each activation.
-            batch_norm: bool = Is(|_| false);
-            /// The share silenced in each training step after the pooling; after a hidden layer twice that, at most 0.5.
-            dropout: f64 = Is(|_| 0.25), BELOW_ONE;
+            batch_norm: bool = Is(|_| true);
+            /// The share silenced in each training step after a pooling; after a hidden layer twice that, at most 0.5.
+            dropout: f64 = Is(|_| 0.3), BELOW_ONE;
         },
         /// ResNet-18 as used for images of 32 by 32: a 3x3 stem without pooling. He et al., 2016.
         "resnet18" => ResNet18 {
@@ -123,6 +139,32 @@ tagged! {
         "dropout" => Dropout {
             /// The share.
             rate: f64 = Is(|_| 0.5), BELOW_ONE;
+        },
+        /// Bounds large values smoothly: `x / sqrt(1 + (x / bound)^2)`.
+        "smooth_clip" => SmoothClip {
+            /// What no value reaches.
+            bound: f64 = Is(|_| 3.0), POSITIVE;
+        },
+        /// Makes of each column itself and a few mixtures of cosines of it: `[columns]` to `[columns size]`.
+        "periodic" => Periodic {
+            /// Values for each column.
+            size: usize = Is(|_| 4), AT_LEAST_ONE;
+            /// Cosines for each column.
+            frequencies: usize = Is(|_| 16), AT_LEAST_ONE;
+            /// The deviation of their first frequencies.
+            sigma: f64 = Is(|_| 0.1), POSITIVE;
+        },
+        /// Makes of each row one for each member of an ensemble: `[features]` to `[members, features]`. The layers after
+        /// it are shared, up to a `member_head`.
+        "member_scale" => MemberScale {
+            /// How many.
+            members: usize = Is(|_| 8), AT_LEAST_ONE;
+        },
+        /// Fully connected, with weights for each member, whose mean is the answer: `[members, features]` to `[units]`.
+        /// In training each member is compared with the target.
+        "member_head" => MemberHead {
+            /// Features out: a number, or "classes" for as many as the data asks for.
+            units: Units = Is(|_| Units::Classes);
         },
         /// Adds its input to what the layers inside make of it; where the shapes differ the input passes a 1x1 convolution
         /// (or a linear layer) and batch normalisation first.
@@ -203,6 +245,7 @@ impl Model {
     pub fn init(&self) -> Init {
         match self {
             Model::Mlp { init, .. }
+            | Model::Tabular { init, .. }
             | Model::LeNet { init, .. }
             | Model::Cnn { init, .. }
             | Model::ResNet18 { init, .. }

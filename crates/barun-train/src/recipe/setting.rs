@@ -56,10 +56,14 @@ impl<T: Setting> Fallback<T> {
             Fallback::Required => return "required".to_string(),
             Fallback::Inside => return "its keys' defaults".to_string(),
         };
-        let show = |value: T| value.write().map_or("not given".to_string(), |node| node.inline());
-        let (images, tables) = (show(default(&IMAGES)), show(default(&TABLES)));
-        if images == tables { images } else { format!("{images} (tables: {tables})") }
+        by_kind(|defaults| default(defaults).write().map_or("not given".to_string(), |node| node.inline()))
     }
+}
+
+/// What is shown of a default, for images and for tables where they differ.
+pub(crate) fn by_kind(show: impl Fn(&Defaults) -> String) -> String {
+    let (images, tables) = (show(&IMAGES), show(&TABLES));
+    if images == tables { images } else { format!("{images} (tables: {tables})") }
 }
 
 /// Reads the key `key` of the table at `path`.

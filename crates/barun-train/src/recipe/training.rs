@@ -1,17 +1,19 @@
 //! `[train]`: how the network learns.
 
 use super::declare::{names, section, tagged};
-use super::rules::{AT_LEAST_ONE, BELOW_ONE, NOT_NEGATIVE, POSITIVE, POSITIVE_IF_GIVEN};
+use super::rules::{AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, NOT_NEGATIVE, POSITIVE, POSITIVE_IF_GIVEN};
 use super::running::{BestBy, Checkpoint, EarlyStopping};
 use super::setting::Fallback::{Inside, Is};
 
 section! {
     /// `[train]`: how the network learns. `train.lr` is short for `train.optimizer.lr`.
     pub struct Train {
-        /// How many times each training row is seen.
-        epochs: usize = Is(|d| d.epochs), AT_LEAST_ONE;
-        /// How many rows one step learns from.
-        batch_size: usize = Is(|d| d.batch_size), AT_LEAST_ONE;
+        /// How many times each training row is seen. Not given: as many as the rows of a table ask for, 100 for up to
+        /// 10,000, then fewer, down to 10.
+        epochs: Option<usize> = Is(|d| d.epochs), AT_LEAST_ONE_IF_GIVEN;
+        /// How many rows one step learns from. Not given: as many as the training rows ask for, from 16 to 128 images, or
+        /// to 256 rows of a table.
+        batch_size: Option<usize> = Is(|_| None), AT_LEAST_ONE_IF_GIVEN;
         /// What is minimised.
         loss: Loss = Is(|_| Loss::Auto);
         /// The seed of everything random in training: first weights, shuffles, dropout.
@@ -23,7 +25,7 @@ section! {
         /// How the learning rate changes over the run.
         schedule: Schedule = Inside;
         /// By which figure on the validation part the best epoch is chosen, whose weights are kept.
-        best_by: BestBy = Is(|_| BestBy::Auto);
+        best_by: BestBy = Is(|d| d.best_by);
         /// End after so many seconds of training in all, also in the middle of an epoch. Not given: train all epochs.
         max_seconds: Option<f64> = Is(|_| None), POSITIVE_IF_GIVEN;
         /// When to end before all epochs are over.
@@ -63,7 +65,7 @@ names! {
 
 tagged! {
     /// `[train.optimizer]`: how a gradient becomes a step. Formulas and defaults as in PyTorch.
-    pub enum Optimizer, "an optimizer", "name" or else "adam" {
+    pub enum Optimizer, "an optimizer", "name" or else (|d| d.optimizer) {
         /// Gradient descent: `p <- p - lr g`.
         "sgd" => Sgd {
             /// The learning rate.
@@ -113,7 +115,7 @@ tagged! {
             /// Keeps the division finite.
             eps: f64 = Is(|_| 1e-8), POSITIVE;
             /// Pulls the weights to 0 apart from the gradient: `p <- p - lr weight_decay p`.
-            weight_decay: f64 = Is(|_| 0.01), NOT_NEGATIVE;
+            weight_decay: f64 = Is(|d| d.adamw_decay), NOT_NEGATIVE;
         },
     }
 }
@@ -133,7 +135,7 @@ impl Optimizer {
 
 tagged! {
     /// `[train.schedule]`: how the learning rate changes over the run.
-    pub enum Schedule, "a schedule", "name" or else "cosine" {
+    pub enum Schedule, "a schedule", "name" or else (|_| "cosine") {
         /// The same learning rate throughout.
         "constant" => Constant,
         /// Half a cosine from the learning rate down to `min_lr` over the run, after a linear warm-up.

@@ -26,7 +26,7 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
         }
         None => {
             let source = recipe.data.source.clone();
-            let dataset = data::open(&recipe, &request.machine)?;
+            let dataset = data::open_for(predictor.preparation(), &recipe, &request.machine)?;
             let split = data::divide(&recipe, dataset.clone())?;
             let (part, rows) = match request.part {
                 Part::Train => ("train", split.train()),
@@ -39,6 +39,9 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
             (dataset, source, part, rows.to_vec())
         }
     };
+    if let Some(tell) = request.machine.tell {
+        dataset.notes().iter().for_each(|note| tell(&format!("note: {note}")));
+    }
     let begin = Instant::now();
     let metrics = predictor.measure(&dataset, &rows)?;
     let evaluation = predictor.evaluate(&dataset, &rows)?;
@@ -60,12 +63,12 @@ fn other_data(
 ) -> Result<Dataset> {
     let path = Path::new(source);
     match preparation.schema() {
-        Some(schema) if path.is_file() => data::read_table(&schema, path),
+        Some(schema) if path.is_file() => data::read_table(recipe, &schema, path),
         Some(schema) => {
             let dataset = data::open_source(recipe, source, machine)?;
-            let features = columns_in_order(dataset.features(), &schema.features, source)?;
+            let features = columns_in_order(dataset.features(), &schema, source)?;
             Ok(Dataset::new(dataset.name(), features, dataset.targets().clone())?)
         }
-        None => data::open_source(recipe, source, machine),
+        None => data::open_source_for(preparation, recipe, source, machine),
     }
 }

@@ -1,6 +1,6 @@
 //! `barun memory`.
 
-use barun_data::{Features, PreparedData, Targets};
+use barun_data::{PreparedData, Targets};
 
 use super::MemoryRequest;
 use super::train::{divided, prepare, trainer};
@@ -14,9 +14,9 @@ pub fn memory_of(request: &MemoryRequest) -> Result<MemoryReport> {
     let recipe = &request.recipe;
     let data = prepare(recipe, divided(recipe, &request.machine)?)?;
     let setup = trainer(recipe, &data, &request.machine)?.set_up(&data)?;
-    let batch_size = recipe.train.batch_size;
-    let memory = setup.memory(batch_size)?;
     let rows = data.train().len();
+    let batch_size = recipe.batch_size(rows);
+    let memory = setup.memory(batch_size)?;
     let batches = around(batch_size, rows)
         .into_iter()
         .map(|size| Ok(BatchMemory::of(&setup.memory(size)?)))
@@ -58,17 +58,13 @@ fn slope(batches: &[BatchMemory]) -> Option<f64> {
     Some((last.total_bytes as f64 - first.total_bytes as f64) / rows as f64)
 }
 
-/// Features and targets in memory.
+/// What features and targets come to take in memory.
 fn bytes_of(data: &PreparedData) -> usize {
-    let features = match data.dataset().features() {
-        Features::Images { pixels, .. } => size_of_val(&pixels[..]),
-        Features::Rows { values, .. } => size_of_val(&values[..]),
-    };
     let targets = match data.dataset().targets() {
         Targets::Classes { labels, .. } => size_of_val(&labels[..]),
         Targets::Values { values, .. } => size_of_val(&values[..]),
     };
-    features + targets
+    data.dataset().features().bytes() + targets
 }
 
 #[cfg(test)]

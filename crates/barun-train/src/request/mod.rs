@@ -5,6 +5,8 @@ mod data;
 mod evaluate;
 mod export;
 mod folds;
+#[cfg(feature = "images")]
+mod gallery;
 mod judge;
 mod memory;
 mod predict;
@@ -17,6 +19,8 @@ pub use check::check;
 pub use evaluate::evaluate;
 pub use export::export;
 pub use folds::cross_validate;
+#[cfg(feature = "images")]
+pub use gallery::{GalleryReport, GalleryRequest, gallery};
 pub use memory::memory_of;
 pub use predict::predict;
 pub use resume::resume;
@@ -27,6 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use barun_data::OpenOptions;
 use barun_engine::{Device, DeviceOptions};
 
 use crate::error::Result;
@@ -39,6 +44,10 @@ pub struct Machine {
     pub threads: Option<usize>,
     /// Where known data sets are looked for before they are downloaded.
     pub data_dir: Option<PathBuf>,
+    /// Nothing is fetched.
+    pub offline: bool,
+    /// Who is told what takes long, and what reading data has decided; not given: nobody.
+    pub tell: Option<fn(&str)>,
     /// Set to true when the user wants to stop: the command ends at the next step, its state saved.
     pub stop: Arc<AtomicBool>,
 }
@@ -127,7 +136,7 @@ pub enum Part {
 pub struct PredictRequest {
     /// A run folder or a model file.
     pub model: PathBuf,
-    /// Tables, IDX files of images, or names of data sets.
+    /// Tables, IDX files of images, image files or folders of them, or names of data sets.
     pub inputs: Vec<PathBuf>,
     /// With what.
     pub machine: Machine,
@@ -170,6 +179,16 @@ impl ExportFormat {
 }
 
 impl Machine {
+    /// How known data is opened here.
+    fn open_options(&self) -> OpenOptions {
+        OpenOptions {
+            data_dir: self.data_dir.clone(),
+            offline: self.offline,
+            tell: self.tell.unwrap_or(|_| ()),
+            ..OpenOptions::default()
+        }
+    }
+
     /// The device to compute on.
     fn device(&self) -> Result<Device> {
         match self.threads {

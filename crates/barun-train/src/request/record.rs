@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use barun_data::PreparedData;
 use barun_nn::{Forward, Module};
 
+use super::train::Checked;
 use crate::callback::Callback;
 use crate::error::Result;
 use crate::metrics::Predictions;
@@ -52,7 +52,7 @@ impl Record {
     pub fn write<M: Module + Forward>(
         self,
         run: &Path,
-        data: &PreparedData,
+        checked: &Checked,
         trained: &Trained<M>,
         said: Option<&Predictions>,
     ) -> Result<()> {
@@ -62,8 +62,10 @@ impl Record {
         #[cfg(feature = "report")]
         {
             if !trained.report().interrupted {
+                let data = &checked.data;
                 let part = super::judge::judged_part(data);
-                let judged = said.map(|said| (part.indices(), said));
+                let raw = checked.raw.as_ref().unwrap_or(data.dataset()).features();
+                let judged = said.map(|said| (raw, part.indices(), said));
                 let (losses, seed) = (self.recorder.losses, trained.report().seed);
                 crate::details::Details::of(trained, data, judged, losses, seed)?.write(run)?;
             }

@@ -21,7 +21,7 @@ pub fn resume(request: &ResumeRequest, callback: &mut dyn Callback) -> Result<Tr
     let path = &request.run;
     let folder = RunFolder::open(path)?;
     let mut recipe = recipe_of(path)?;
-    recipe.train.epochs = request.epochs.unwrap_or(recipe.train.epochs);
+    recipe.train.epochs = request.epochs.or(recipe.train.epochs);
     recipe.train.max_seconds = request.max_seconds.or(recipe.train.max_seconds);
     let report = report_of(path);
     if let Some(report) = report.as_ref().filter(|report| !report.interrupted) {
@@ -38,7 +38,7 @@ pub fn resume(request: &ResumeRequest, callback: &mut dyn Callback) -> Result<Tr
 fn refuse_complete(path: &Path, recipe: &Recipe, report: &TrainReport) -> Result<()> {
     let is_out_of_time = recipe.train.max_seconds.is_some_and(|most| report.seconds >= most);
     let (how, fix) = match &report.stopped {
-        _ if report.epochs >= recipe.train.epochs => {
+        _ if recipe.train.epochs.is_some_and(|epochs| report.epochs >= epochs) => {
             (format!("it has trained all {} epochs", report.epochs), "give it more with --epochs")
         }
         Some(reason) if is_out_of_time => (reason.clone(), "give it more in all with --max-time"),

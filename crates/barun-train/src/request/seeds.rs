@@ -25,8 +25,7 @@ pub fn train_seeds(
     seeds: usize,
     followers: &mut Followers<'_>,
 ) -> Result<SeedsReport> {
-    let recipe = &request.recipe;
-    let recipe::Split { folds, fold, .. } = recipe.data.split;
+    let recipe::Split { folds, fold, .. } = request.recipe.data.split;
     if folds > 0 && fold == 0 {
         return Err(Error::Setting {
             path: "data.split.folds",
@@ -38,7 +37,8 @@ pub fn train_seeds(
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let checked = Checked::open(recipe, &request.machine)?;
+    let checked = Checked::open(&request.recipe, &request.machine)?;
+    let recipe = &request.recipe.for_rows(checked.data.train().len());
     let first = recipe.train.seed;
     let seeds: Vec<u64> = (0..seeds as u64).map(|further| first.wrapping_add(further)).collect();
     let folder = match &request.out {
@@ -57,7 +57,7 @@ pub fn train_seeds(
 pub fn resume_seeds(request: &ResumeRequest, followers: &mut Followers<'_>) -> Result<SeedsReport> {
     let folder = SeedsFolder::open(&request.run)?;
     let (mut recipe, seeds) = folder.plan()?;
-    recipe.train.epochs = request.epochs.unwrap_or(recipe.train.epochs);
+    recipe.train.epochs = request.epochs.or(recipe.train.epochs);
     recipe.train.max_seconds = request.max_seconds.or(recipe.train.max_seconds);
     let checked = Checked::open(&recipe, &request.machine)?;
     folder.write_plan(&recipe, &seeds)?;
@@ -113,7 +113,9 @@ impl AllSeeds<'_> {
         let has_more = |report: &TrainReport| match (report.is_out_of_time, train.max_seconds) {
             (true, Some(most)) => report.seconds < most,
             (true, None) => true,
-            (false, _) => report.stopped.is_none() && report.epochs < train.epochs,
+            (false, _) => {
+                report.stopped.is_none() && train.epochs.is_none_or(|epochs| report.epochs < epochs)
+            }
         };
         let report = report_of(&path).filter(|report| !report.interrupted && !has_more(report))?;
         Some(TrainReport { run: Some(path), ..report })

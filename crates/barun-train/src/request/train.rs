@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barun_data::{PreparedData, SplitData, Targets, integrity};
+use barun_data::{Dataset, PreparedData, SplitData, Targets, integrity};
 use barun_nn::layers::Sequential;
 
 use super::judge::judge;
@@ -23,11 +23,11 @@ use crate::trainer::Trainer;
 
 /// Trains a network and leaves it in a run folder. Nothing is written before data, network and settings have been checked.
 pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<TrainReport> {
-    let recipe = &request.recipe;
     if let Some(out) = &request.out {
         RunFolder::check_free(out, request.force)?;
     }
-    let checked = Checked::open(recipe, &request.machine)?;
+    let checked = Checked::open(&request.recipe, &request.machine)?;
+    let recipe = &request.recipe.for_rows(checked.data.train().len());
     callback.on_check(&checked.report)?;
     let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
     run(recipe, &checked, plan, Terms::of(request), callback)
@@ -52,10 +52,15 @@ impl<'a> Terms<'a> {
     }
 }
 
+/// No more bytes of rows than this are kept beside the prepared ones.
+const MOST_KEPT_BYTES: usize = 1 << 28;
+
 /// The data of a recipe, ready for training, and what was found in it.
 pub(super) struct Checked {
     pub data: PreparedData,
     pub report: integrity::Report,
+    /// Rows as they were read, to show them to people; none where they are the prepared ones, or too many to be kept twice.
+    pub raw: Option<Dataset>,
     /// By which looks at the test part are counted; none where this one belongs to a look that was counted.
     pub fingerprint: Option<u64>,
 }
@@ -63,11 +68,14 @@ pub(super) struct Checked {
 impl Checked {
     pub fn open(recipe: &Recipe, machine: &Machine) -> Result<Checked> {
         let split = divided(recipe, machine)?;
-        let report = integrity::inspect(&split);
+        let report = integrity::inspect(&split)?;
         // All folds of a cross-validation are one look.
         let is_new = recipe.data.split.fold <= 1;
         let fingerprint = is_new.then(|| integrity::fingerprint(split.dataset()));
-        Ok(Checked { data: prepare(recipe, split)?, report, fingerprint })
+        let is_small = split.dataset().features().bytes() <= MOST_KEPT_BYTES;
+        let is_prepared = split.dataset().features().image_shape().is_some();
+        let raw = (is_small && !is_prepared).then(|| split.dataset().clone());
+        Ok(Checked { data: prepare(recipe, split)?, report, raw, fingerprint })
     }
 }
 
@@ -102,7 +110,7 @@ pub(super) fn run(
         (report.judgement, said) = judge(recipe, checked, &trained, &run, machine)?.unzip();
     }
     write_report(&run, &report)?;
-    record.write(&run, data, &trained, said.as_ref())?;
+    record.write(&run, checked, &trained, said.as_ref())?;
     Ok(report)
 }
 
@@ -111,9 +119,9 @@ pub(super) fn divided(recipe: &Recipe, machine: &Machine) -> Result<SplitData> {
     data::divide(recipe, data::open(recipe, machine)?)
 }
 
-/// The data of a recipe, scaled.
+/// The data of a recipe, as a network takes it.
 pub(super) fn prepare(recipe: &Recipe, split: SplitData) -> Result<PreparedData> {
-    let prepared = split.fit(data::scaling(recipe.data.normalize))?;
+    let prepared = split.fit(data::preprocess(&recipe.data))?;
     match prepared.dataset().targets() {
         Targets::Values { .. } => Ok(prepared.standardize_target()?),
         Targets::Classes { .. } => Ok(prepared),
@@ -131,14 +139,17 @@ pub(super) fn trainer(
     let objective = Objective::of(&*loss, targets, 1.0)?;
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
-    let steps_per_epoch = check_steps(recipe, data)?;
+    let rows = data.train().len();
+    let (epochs, batch_size) = (recipe.epochs(rows), recipe.batch_size(rows));
+    let steps_per_epoch = check_steps(recipe, rows)?;
     let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
         .optimizer(build::optimizer(&recipe.train.optimizer))
         .schedule(build::schedule(&recipe.train.schedule, steps_per_epoch))
-        .epochs(recipe.train.epochs)
-        .batch_size(recipe.train.batch_size)
+        .epochs(epochs)
+        .batch_size(batch_size)
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
+        .augment(build::augment(&recipe.data.augment))
         .precision(build::precision(recipe.train.precision))
         .device(machine.device()?)
         .name(recipe.model.name());
@@ -150,8 +161,8 @@ pub(super) fn trainer(
 }
 
 /// Steps of an epoch, where the settings leave any.
-fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<usize> {
-    let (rows, batch) = (data.train().len(), recipe.train.batch_size);
+fn check_steps(recipe: &Recipe, rows: usize) -> Result<usize> {
+    let batch = recipe.batch_size(rows);
     if batch > rows {
         return Err(Error::Setting {
             path: "train.batch_size",
@@ -161,7 +172,7 @@ fn check_steps(recipe: &Recipe, data: &PreparedData) -> Result<usize> {
         });
     }
     let steps_per_epoch = rows.div_ceil(batch);
-    let steps = recipe.train.epochs * steps_per_epoch;
+    let steps = recipe.epochs(rows) * steps_per_epoch;
     match recipe.train.schedule {
         Schedule::Cosine { warmup_steps, .. } if warmup_steps >= steps => Err(Error::Setting {
             path: "train.schedule.warmup_steps",

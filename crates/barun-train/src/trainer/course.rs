@@ -80,6 +80,8 @@ pub(super) struct Names<'a> {
     pub model: &'a str,
     pub data: &'a str,
     pub targets: &'a Targets,
+    /// What was decided about the data.
+    pub notes: &'a [String],
 }
 
 /// Why an epoch ended.
@@ -121,6 +123,7 @@ impl<M: Module + Forward> Course<'_, M> {
             samples_per_epoch: self.loader.part().len(),
             valid_rows: self.valid.len(),
             best_by: self.best_by,
+            notes: names.notes,
             run: self.keeper.as_ref().map(Keeper::path),
             resumed,
         })?;
@@ -156,6 +159,7 @@ impl<M: Module + Forward> Course<'_, M> {
             interrupted: end.interrupted,
             stopped: end.stopped,
             is_out_of_time: end.is_out_of_time,
+            notes: names.notes.to_vec(),
         };
         self.finish(report)
     }
