@@ -10,7 +10,7 @@
 //! |---|---|
 //! | all numbers, none such as `02134` | numbers |
 //! | all dates or times of one order | dates, times |
-//! | at least half of them numbers | numbers; the first cell that is not is an error |
+//! | numbers but for one cell, or for a tenth of them | numbers; the first cell that is not is an error |
 //! | others | categories |
 //!
 //! The first 256 KiB of a text file decide; where a later cell contradicts, the whole file does.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use barun_data::integrity::{Report, Severity};
+use barun_data::integrity::{Finding, Kind, Report, Severity};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start};
 use crate::error::Result;
@@ -183,10 +183,12 @@ impl Plan {
     }
 }
 
-/// What was found in the data, a line each; of what only was to be known, `barun check` tells.
+/// What was found in the data, a line each; of what only was to be known, `barun check` tells, but for what says how the
+/// figures are to be read.
 fn check_lines(report: &Report) -> Vec<String> {
-    let grave = report.findings.iter().filter(|finding| finding.severity > Severity::Note);
-    grave.map(ToString::to_string).collect()
+    let is_told =
+        |finding: &&Finding| finding.severity > Severity::Note || finding.kind == Kind::ClassImbalance;
+    report.findings.iter().filter(is_told).map(ToString::to_string).collect()
 }
 
 /// What was decided about the data, then what is trained on it; of a resumed run also where it goes on and what it found.

@@ -59,7 +59,11 @@ pub(super) fn heads(features: &Features) -> Vec<Head> {
                     ColumnKind::Category { .. } => Holds::Categories,
                     ColumnKind::Text | ColumnKind::Empty => Holds::Nothing,
                 },
-                cared_for: CaredFor { constant: true, identifier: !column.asked && is_id_name(&column.name) },
+                cared_for: CaredFor {
+                    constant: true,
+                    identifier: column.kind != ColumnKind::Number
+                        || !column.asked && is_id_name(&column.name),
+                },
             };
             table.columns().iter().map(head).collect()
         }

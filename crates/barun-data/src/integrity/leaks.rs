@@ -38,8 +38,11 @@ const NEARLY_ALL_TOGETHER: f64 = 0.999;
 
 pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Finding>> {
     let heads = cells::heads(split.dataset().features());
+    if heads.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = sampled.rows(split.train(), cells::most_rows(MOST_ROWS, heads.len()), "leaks");
-    if heads.is_empty() || rows.len() < LEAST_ROWS {
+    if rows.len() < LEAST_ROWS {
         return Ok(Vec::new());
     }
     let halves = Halves::of(split, &heads, &rows)?;

@@ -10,8 +10,6 @@ use crate::error::{Error, Place, Result};
 
 /// The most different whole numbers that are taken for classes.
 const MOST_INTEGER_CLASSES: usize = 20;
-/// Above this largest class over the smallest, classes are called uneven.
-const UNEVEN: usize = 20;
 
 /// The targets that a column holds, by the rule in the docs of [tables](super), and notes for people.
 pub(crate) fn targets(
@@ -54,7 +52,6 @@ pub(crate) fn targets(
             None => values(path, name, &cells.values)?,
         },
     };
-    notes.extend(uneven(&targets));
     Ok((targets, notes))
 }
 
@@ -143,24 +140,6 @@ fn values(path: &Path, name: &str, values: &[f64]) -> Result<Targets> {
     }
 }
 
-/// A note where some class has few rows beside the largest.
-fn uneven(targets: &Targets) -> Option<String> {
-    let Targets::Classes { name, labels, classes } = targets else { return None };
-    let mut counts = vec![0usize; classes.len()];
-    labels.iter().for_each(|&label| counts[label as usize] += 1);
-    let (most, least) = (counts.iter().max()?, counts.iter().min()?);
-    let at = |count: &usize| counts.iter().position(|other| other == count).map(|at| &classes[at]);
-    (*most >= UNEVEN * least.max(&1)).then(|| {
-        format!(
-            "the classes of '{name}' are uneven: '{}' has {} of {} rows, '{}' has {least}; accuracy alone says little",
-            at(most).map_or("", String::as_str),
-            most,
-            labels.len(),
-            at(least).map_or("", String::as_str),
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,14 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn uneven_classes_and_rows_without_a_target_are_noted() {
-        let mut values = vec![1.0; 99];
-        values.push(0.0);
-        let (_, notes) = of(&values, None, TargetKind::Classes).unwrap();
-        assert_eq!(
-            notes,
-            ["the classes of 'y' are uneven: '1' has 99 of 100 rows, '0' has 1; accuracy alone says little"]
-        );
+    fn rows_without_a_target_are_noted() {
         let cells = TargetCells { values: vec![0.5, 1.5], texts: None, unlabelled: 2, first_unlabelled: 7 };
         let (_, notes) = targets(Path::new("t.csv"), "y", cells, TargetKind::Auto).unwrap();
         assert_eq!(notes, ["2 rows without a value in the target 'y' were left out, the first on line 7"]);

@@ -79,10 +79,20 @@ impl Seen {
             };
             return (FieldKind::Date { order, time: self.has_time }, why);
         }
-        match 2 * self.numbers >= self.values {
-            true => (FieldKind::Number, String::new()),
-            false => (FieldKind::Text, format!("'{text}' is no number")),
+        match (self.numbers, self.has_slips_at_most()) {
+            (_, true) => (FieldKind::Number, String::new()),
+            (0, false) => (FieldKind::Text, format!("'{text}' is no number")),
+            (numbers, false) => {
+                let (others, values) = (self.values - numbers, self.values);
+                (FieldKind::Text, format!("{others} of {values} cells are no numbers, such as '{text}'"))
+            }
         }
+    }
+
+    /// Whether so few cells are no numbers that they must be slips: one, and at most a tenth of larger columns.
+    fn has_slips_at_most(&self) -> bool {
+        let others = self.values - self.numbers;
+        2 * self.numbers >= self.values && others <= 1 + self.values / 10
     }
 
     fn dates(&self) -> impl Iterator<Item = DateOrder> {
@@ -201,7 +211,9 @@ mod tests {
             (&["10115", "02134"], FieldKind::Text, "'02134' begins with a zero"),
             (&["0", "0.5", "10"], FieldKind::Number, ""),
             (&["1", "2", "x"], FieldKind::Number, ""),
-            (&["1", "y", "x"], FieldKind::Text, "'y' is no number"),
+            (&["y", "x"], FieldKind::Text, "'y' is no number"),
+            (&["1", "y", "x"], FieldKind::Text, "2 of 3 cells are no numbers, such as 'y'"),
+            (&["1", "2", "3", "4", "y", "x"], FieldKind::Text, "2 of 6 cells are no numbers, such as 'y'"),
             (
                 &["2024-01-31", "2024-02-01"],
                 date(DateOrder::YearFirst, false),
