@@ -2,7 +2,7 @@
 //!
 //! A step's absolute time says little: machines differ, and one machine differs from hour to hour. So speed is a ratio,
 //! the peer's time over Barun's, on the same work, with the same threads, in the same minute; [`compare()`] measures it. Beside the step
-//! there are fleets of small models, the latency of a prediction, compiling, memory, what more threads bring, the
+//! there are fleets of small models, the latency of a prediction, compiling, memory, what more threads bring, optimisers, the
 //! loader, and crowded cores: a module each.
 //!
 //! ```
@@ -21,6 +21,7 @@ pub mod latency;
 mod loader;
 mod measure;
 mod memory;
+mod optimizers;
 pub mod oversubscription;
 mod peer;
 mod profile;
@@ -35,6 +36,7 @@ pub use latency::{Latency, LatencyReport, PeerLatency};
 pub use loader::{LoaderReport, LoaderSettings, loader};
 pub use measure::{Measured, Pace, Report, Tell, describe, measure};
 pub use memory::{MemoryReport, MemoryUse, OwnMemory, PeerMemory, memory, own_memory};
+pub use optimizers::{OptimizerReport, OptimizerTime, optimizers};
 pub use oversubscription::{Crowded, OversubscriptionReport};
 pub use profile::{Bandwidth, KernelProfile, StepProfile, profile};
 pub use scaling::{Scaling, ScalingReport};

@@ -24,6 +24,16 @@ pub enum Error {
     /// The system does not say where this program lies.
     #[error("cannot find this program, to start it once more")]
     Program(#[source] std::io::Error),
+    /// A name to explain that nothing has.
+    #[error(
+        "nothing is called `{name}`{hint}; `barun list` and `barun list library` show the names there are"
+    )]
+    UnknownName {
+        /// What was given.
+        name: String,
+        /// `: did you mean ..?`, or nothing.
+        hint: String,
+    },
     /// The file for the output exists.
     #[error("{0} already exists; choose another name with --out, or give --force to write over it")]
     OutputExists(String),

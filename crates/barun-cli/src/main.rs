@@ -45,6 +45,7 @@ enum Command {
     Export(commands::export::Export),
     Gallery(commands::gallery::Gallery),
     List(commands::list::List),
+    Explain(commands::explain::Explain),
     Bench(commands::bench::Bench),
 }
 
@@ -80,6 +81,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Export(export) => export.run(),
         Command::Gallery(gallery) => gallery.run(),
         Command::List(list) => list.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Bench(bench) => bench.run(),
     }
 }

@@ -17,7 +17,9 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 fn the_version_and_the_help_are_on_standard_output() {
     let (code, out, _) = run(&["--version"]);
     assert_eq!((code, out.as_str()), (0, concat!("barun ", env!("CARGO_PKG_VERSION"), "\n")));
-    for command in ["train", "resume", "memory", "eval", "predict", "runs", "export", "list", "bench"] {
+    for command in
+        ["train", "resume", "memory", "eval", "predict", "runs", "export", "list", "explain", "bench"]
+    {
         let (code, out, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(out.contains("Examples:\n  barun "), "{out}");
@@ -26,7 +28,9 @@ fn the_version_and_the_help_are_on_standard_output() {
 
 #[test]
 fn every_measurement_of_the_bench_says_what_its_json_holds() {
-    for kind in ["compile", "fleet", "latency", "loader", "memory", "oversubscription", "scaling"] {
+    for kind in
+        ["compile", "fleet", "latency", "loader", "memory", "optimizers", "oversubscription", "scaling"]
+    {
         let (code, out, _) = run(&["bench", kind, "--help"]);
         assert_eq!(code, 0);
         assert!(out.contains("With --json: "), "{out}");
@@ -137,12 +141,53 @@ fn what_is_set_of_a_model_holds_for_the_model_that_is_named() {
 fn the_list_shows_names_and_every_key() {
     let (code, out, _) = run(&["list", "optimizers"]);
     assert_eq!(code, 0);
-    assert!(out.starts_with("optimizers\n  sgd       Gradient descent"), "{out}");
+    assert!(
+        out.starts_with(
+            "optimizers\n  sgd       Stochastic gradient descent: a step against the gradient.\n"
+        ),
+        "{out}"
+    );
     let (_, json, _) = run(&["list", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["models"][0]["name"], "mlp");
     let (_, keys, _) = run(&["list", "keys"]);
     assert!(keys.contains("train.batch_size = not given\n    How many rows one step learns from."), "{keys}");
+}
+
+#[test]
+fn a_name_is_explained_by_its_own_documentation() {
+    let (code, out, err) = run(&["explain", "adam"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("adam (optimizer)\n\nAdam: momentum over gradients"), "{out}");
+    for part in ["    m <- beta1 m + (1 - beta1) g;", "Kingma & Ba, 2014", "lr = 0.001", "Learning rate."] {
+        assert!(out.contains(part), "{part} in\n{out}");
+    }
+    assert!(!out.contains("[OPT-") && !out.contains("```") && !out.contains("]("), "{out}");
+    // A name of two families is explained twice.
+    let (_, out, _) = run(&["explain", "linear"]);
+    assert!(out.contains("linear (layer)") && out.contains("linear (schedule)"), "{out}");
+    let (code, out, err) = run(&["explain", "adm"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.starts_with("error: nothing is called `adm`: did you mean `adam`?; `barun list`"), "{err}");
+    let (_, json, _) = run(&["explain", "gelu", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json[0]["family"], &json[0]["settings"][0]["name"]), (&"activation".into(), &"form".into()));
+}
+
+#[test]
+fn every_name_of_the_list_is_explained() {
+    let (_, json, _) = run(&["list", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let topics = ["models", "layers", "activations", "initializers", "losses", "optimizers", "schedules"];
+    for topic in topics {
+        for item in json[topic].as_array().unwrap() {
+            let name = item["name"].as_str().unwrap();
+            // A list of layers of one's own is no model that could be explained.
+            let (code, out, err) = run(&["explain", name]);
+            assert_eq!(code, i32::from(name == "layers"), "{topic} {name}: {err}");
+            assert!(code == 1 || out.lines().count() >= 3, "{out}");
+        }
+    }
 }
 
 #[test]

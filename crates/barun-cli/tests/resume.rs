@@ -201,6 +201,28 @@ fn a_torn_line_and_lines_after_the_checkpoint_are_written_once() {
     assert_same(&scratch.path("run"), &scratch.path("whole"), "after a torn line");
 }
 
+#[test]
+fn what_a_schedule_an_accumulation_and_an_average_remember_goes_on_too() {
+    let scratch = Scratch::new();
+    // 11 steps an epoch, so that three epochs end in the middle of an update; a rate that falls after each bad epoch.
+    let settings = [
+        "train.schedule={ name = \"plateau\", patience = 0, factor = 0.5, threshold = 0.3 }",
+        "train.accumulate=2",
+        "train.average=\"ema(0.9)\"",
+        "train.clip=\"norm(1)\"",
+        "train.early_stopping={}",
+    ];
+    let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
+    scratch.run(&[RUN, &settings, &["--out", "whole"]].concat()).json();
+    let without_epochs = &RUN[..RUN.len() - 3];
+    scratch.run(&[without_epochs, &settings, &["--epochs", "3", "--out", "run", "--json"]].concat()).json();
+    scratch.run(&["resume", "run", "--epochs", "6", "--json"]).json();
+    let (found, wanted) = (log(&scratch.path("run")), log(&scratch.path("whole")));
+    assert_eq!(found, wanted);
+    let rates: Vec<f64> = wanted.iter().map(|record| record["lr"].as_f64().unwrap()).collect();
+    assert!(rates[5] < rates[0], "the rate did fall: {rates:?}");
+}
+
 /// Of the two signals the one that a user sends and the one that a system sends.
 #[test]
 fn an_interrupted_run_says_so_and_goes_on() {

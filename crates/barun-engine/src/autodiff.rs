@@ -175,6 +175,7 @@ fn gradients(output: &Tensor, operands: &[Tensor], gradient: &Tensor) -> Vec<Opt
                 Unary::Cos => -(g * x.sin()),
                 Unary::Tanh => g * (1.0 - output.square()),
                 Unary::Sigmoid => g * (output * (1.0 - output)),
+                Unary::Erf => g * ((-x.square()).exp() * std::f64::consts::FRAC_2_SQRT_PI),
             };
             vec![Some(local)]
         }

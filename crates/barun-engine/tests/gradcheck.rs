@@ -67,6 +67,7 @@ fn cases(op: &Primitive, s: &mut Stream) -> Vec<Case> {
                 Unary::Cos,
                 Unary::Tanh,
                 Unary::Sigmoid,
+                Unary::Erf,
                 Unary::Floor,
                 Unary::Not,
             ] {
@@ -82,6 +83,7 @@ fn cases(op: &Primitive, s: &mut Stream) -> Vec<Case> {
                     Unary::Cos => case("cos", vec![any(s)], |x| x[0].cos()),
                     Unary::Tanh => case("tanh", vec![any(s)], |x| x[0].tanh()),
                     Unary::Sigmoid => case("sigmoid", vec![any(s)], |x| x[0].sigmoid()),
+                    Unary::Erf => case("erf", vec![any(s)], |x| x[0].erf()),
                     Unary::Floor => case("floor", vec![values(s, &[3], 0.2, 0.8)], |x| x[0].floor() * &x[0]),
                     Unary::Not => case("not", vec![any(s)], |x| {
                         x[0].less(&x[0].like(0.0)).not().where_(&x[0].square(), &x[0])

@@ -25,7 +25,8 @@ pub fn derive_slots(input: TokenStream) -> TokenStream {
 /// Implements `Hyper`: the name, the description and the settings of a thing that recipes and `barun list` know.
 ///
 /// The name is the struct's in snake case (or `#[hyper(name = "...")]`), descriptions are the first sentences of doc
-/// comments, settings are the public fields but for those marked `#[hyper(skip)]`.
+/// comments, settings are the public fields but for those marked `#[hyper(skip)]`. `#[hyper(positive)]`, `not_negative`,
+/// `below_one`, `share` or `at_least_one` says which numbers a field takes.
 #[proc_macro_derive(Hyper, attributes(hyper))]
 pub fn derive_hyper(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input as DeriveInput), hyper::expand)

@@ -43,23 +43,24 @@ pub fn is_skipped(attributes: &[Attribute], owner: &str) -> syn::Result<bool> {
     Ok(skipped)
 }
 
+/// A doc comment as it was written, its lines without the space after the slashes.
+pub fn documentation(attributes: &[Attribute]) -> String {
+    let documented = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
+    let lines = documented.filter_map(|attribute| {
+        let Meta::NameValue(pair) = &attribute.meta else { return None };
+        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value else { return None };
+        let line = line.value();
+        Some(line.strip_prefix(' ').unwrap_or(&line).to_string())
+    });
+    lines.collect::<Vec<_>>().join("\n").trim().to_string()
+}
+
 /// The first sentence of a doc comment, on one line.
 pub fn first_sentence(attributes: &[Attribute]) -> String {
-    let mut text = String::new();
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("doc")) {
-        let Meta::NameValue(pair) = &attribute.meta else { continue };
-        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value else { continue };
-        let line = line.value();
-        if line.trim().is_empty() && !text.is_empty() {
-            break;
-        }
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(line.trim());
-    }
-    match text.find(". ") {
-        Some(end) => text[..end].to_string(),
-        None => text.trim_end_matches('.').to_string(),
+    let documentation = documentation(attributes);
+    let paragraph = documentation.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    match paragraph.find(". ") {
+        Some(end) => paragraph[..end].to_string(),
+        None => paragraph.trim_end_matches('.').to_string(),
     }
 }

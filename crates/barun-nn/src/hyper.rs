@@ -27,6 +27,8 @@ pub enum Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // 1e-8, not 0.00000001.
+            Value::Number(value) if *value != 0.0 && value.abs() < 1e-4 => write!(f, "{value:e}"),
             Value::Number(value) => write!(f, "{value}"),
             Value::Whole(value) => write!(f, "{value}"),
             Value::Flag(value) => write!(f, "{value}"),
@@ -40,6 +42,56 @@ impl fmt::Display for Value {
     }
 }
 
+/// Which numbers a setting takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Range {
+    /// Whatever its type holds.
+    #[default]
+    Any,
+    /// Above 0.
+    Positive,
+    /// 0 or more.
+    NotNegative,
+    /// From 0 to below 1: the part of something that is kept or dropped.
+    BelowOne,
+    /// From 0 to 1.
+    Share,
+    /// 1 or more.
+    AtLeastOne,
+}
+
+impl Range {
+    /// The numbers it allows, in words: "it must be ...".
+    pub fn words(self) -> &'static str {
+        match self {
+            Range::Any => "anything of its type",
+            Range::Positive => "a finite number above 0",
+            Range::NotNegative => "a finite number, 0 or more",
+            Range::BelowOne => "from 0 to below 1",
+            Range::Share => "from 0 to 1",
+            Range::AtLeastOne => "1 or more",
+        }
+    }
+
+    /// Whether `value` lies in it; of a list, each item. What is no number is not for a range to judge.
+    pub fn holds(self, value: &Value) -> bool {
+        let number = match value {
+            Value::Number(number) => *number,
+            Value::Whole(number) => *number as f64,
+            Value::List(values) => return values.iter().all(|value| self.holds(value)),
+            Value::Flag(_) | Value::Text(_) | Value::Nothing => return true,
+        };
+        match self {
+            Range::Any => true,
+            Range::Positive => number.is_finite() && number > 0.0,
+            Range::NotNegative => number.is_finite() && number >= 0.0,
+            Range::BelowOne => (0.0..1.0).contains(&number),
+            Range::Share => (0.0..=1.0).contains(&number),
+            Range::AtLeastOne => number.is_finite() && number >= 1.0,
+        }
+    }
+}
+
 /// One setting of a thing: its name, its value here, and what it means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
@@ -49,6 +101,25 @@ pub struct Setting {
     pub value: Value,
     /// The first sentence of its documentation.
     pub about: &'static str,
+    /// All of its documentation.
+    pub doc: &'static str,
+    /// What it takes, in words.
+    pub expects: &'static str,
+    /// Which numbers it takes.
+    pub range: Range,
+}
+
+impl Setting {
+    /// What it takes and within which range, in words.
+    pub fn takes(&self) -> String {
+        match self.range {
+            Range::Any => self.expects.to_string(),
+            range => {
+                let kind = self.expects.strip_suffix(", 0 or more").unwrap_or(self.expects);
+                format!("{kind}: {}", range.words())
+            }
+        }
+    }
 }
 
 /// A thing with a name and settings; derive it.
@@ -60,6 +131,7 @@ pub struct Setting {
 /// #[derive(Hyper)]
 /// struct Shrink {
 ///     /// The divisor.
+///     #[hyper(positive)]
 ///     pub by: f64,
 /// }
 ///
@@ -68,6 +140,8 @@ pub struct Setting {
 /// shrink.set("by", &Value::Whole(4))?;
 /// assert_eq!(shrink.by, 4.0);
 /// assert!(shrink.set("bye", &Value::Whole(4)).unwrap_err().to_string().contains("`by`"));
+/// let error = shrink.set("by", &Value::Whole(0)).unwrap_err().to_string();
+/// assert_eq!(error, "shrink: `by` cannot be 0; expected a finite number above 0");
 /// # Ok::<(), barun_nn::Error>(())
 /// ```
 pub trait Hyper {
@@ -75,6 +149,8 @@ pub trait Hyper {
     fn name(&self) -> &'static str;
     /// What it is, in a sentence.
     fn about(&self) -> &'static str;
+    /// All of its documentation: formula, defaults, when to use it, source.
+    fn doc(&self) -> &'static str;
     /// Its settings with their values.
     fn settings(&self) -> Vec<Setting>;
     /// Changes one setting.
@@ -87,6 +163,9 @@ impl<T: Hyper + ?Sized> Hyper for Box<T> {
     }
     fn about(&self) -> &'static str {
         (**self).about()
+    }
+    fn doc(&self) -> &'static str {
+        (**self).doc()
     }
     fn settings(&self) -> Vec<Setting> {
         (**self).settings()
@@ -107,18 +186,24 @@ pub trait HyperValue: Sized {
 }
 
 /// Sets one field; used by the derive.
-pub fn assign<T: HyperValue>(field: &mut T, owner: &str, setting: &str, value: &Value) -> Result<()> {
-    match T::from_value(value) {
-        Some(new) => *field = new,
-        None => {
-            return Err(Error::Setting {
-                owner: owner.to_string(),
-                setting: setting.to_string(),
-                value: value.to_string(),
-                expected: T::EXPECTED.to_string(),
-            });
-        }
+pub fn assign<T: HyperValue>(
+    field: &mut T,
+    owner: &str,
+    setting: &str,
+    value: &Value,
+    range: Range,
+) -> Result<()> {
+    let refused = |expected: &str| Error::Setting {
+        owner: owner.to_string(),
+        setting: setting.to_string(),
+        value: value.to_string(),
+        expected: expected.to_string(),
+    };
+    let new = T::from_value(value).ok_or_else(|| refused(T::EXPECTED))?;
+    if !range.holds(value) {
+        return Err(refused(range.words()));
     }
+    *field = new;
     Ok(())
 }
 
@@ -239,14 +324,19 @@ impl<T: HyperValue> HyperValue for Option<T> {
 
 /// Gives an enum of plain cases the names recipes use for them.
 macro_rules! named_cases {
-    ($type:ident { $($case:ident = $name:literal),* $(,)? }) => {
+    ($type:ident { $first:ident = $first_name:literal $(, $case:ident = $name:literal)* $(,)? }) => {
         impl $crate::hyper::HyperValue for $type {
-            const EXPECTED: &'static str = concat!("one of", $(" ", $name),*);
+            const EXPECTED: &'static str = concat!("one of ", $first_name $(, ", ", $name)*);
             fn to_value(&self) -> $crate::hyper::Value {
-                $crate::hyper::Value::Text(match self { $($type::$case => $name),* }.to_string())
+                let name = match self {
+                    $type::$first => $first_name,
+                    $($type::$case => $name),*
+                };
+                $crate::hyper::Value::Text(name.to_string())
             }
             fn from_value(value: &$crate::hyper::Value) -> Option<Self> {
                 match value {
+                    $crate::hyper::Value::Text(name) if name == $first_name => Some($type::$first),
                     $($crate::hyper::Value::Text(name) if name == $name => Some($type::$case),)*
                     _ => None,
                 }

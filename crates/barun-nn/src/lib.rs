@@ -24,6 +24,7 @@
 extern crate self as barun_nn;
 
 pub mod activations;
+mod activity;
 pub mod ensemble;
 mod error;
 pub mod gradcheck;
@@ -31,6 +32,7 @@ pub mod hyper;
 mod init;
 pub mod layers;
 pub mod losses;
+pub mod lr_range;
 pub mod metrics;
 pub mod models;
 mod module;
@@ -38,11 +40,13 @@ pub mod optimizers;
 mod param;
 mod pass;
 pub mod registry;
+pub mod regularization;
 pub mod schedules;
 mod state;
 mod step;
 mod summary;
 
+pub use activity::{Activity, LayerActivity, activity};
 pub use barun_engine::{
     ArenaUse, Buffer, DType, Device, DeviceOptions, Fleet, Layout, MemoryPlan, Options, Profile, Program,
     ProgramSpec, Shape, State, Tensor,
@@ -56,5 +60,8 @@ pub use optimizers::Slots;
 pub use param::{Id, Param, Parameter, Role, Stat};
 pub use pass::{Call, Mode, Pass};
 pub use state::fresh_state;
-pub use step::{Batch, Decay, Evaluation, InputTransform, StateMemory, Step, StepOptions, StepOutput};
+pub use step::{
+    Batch, Decay, Evaluation, Group, InputTransform, Select, StateMemory, Step, StepOptions, StepOutput,
+    WeightAverage, averaged,
+};
 pub use summary::{Summary, summary};

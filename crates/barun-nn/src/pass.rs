@@ -9,7 +9,7 @@ use barun_engine::random::{combine, hash_name};
 use crate::module::Key;
 use crate::state::{SEED, STEP};
 use crate::{
-    Buffer, DType, Error, Id, Inventory, Layout, Module, ParameterEntry, Result, Shape, State, Tensor,
+    Buffer, DType, Error, Id, Inventory, Layout, Module, ParameterEntry, Result, Role, Shape, State, Tensor,
 };
 
 /// Whether the model learns or is used; dropout and batch norm obey it. [LAYER-11]
@@ -48,6 +48,8 @@ impl Call {
 pub struct Pass {
     mode: Mode,
     precision: DType,
+    weight_noise: f64,
+    samples_dropout: bool,
     inventory: Arc<Inventory>,
     values: HashMap<Key, Tensor>,
     updated: Vec<Key>,
@@ -77,6 +79,8 @@ impl Pass {
         Ok(Pass {
             mode,
             precision: DType::F32,
+            weight_noise: 0.0,
+            samples_dropout: false,
             inventory: Arc::clone(inventory),
             values,
             updated: Vec::new(),
@@ -125,6 +129,22 @@ impl Pass {
         Pass { precision, ..self }
     }
 
+    /// The same pass with normal noise of this deviation on every weight, in training alone; gradients are those of the
+    /// weights without it. [REG-26]
+    pub fn with_weight_noise(self, deviation: f64) -> Pass {
+        Pass { weight_noise: deviation, ..self }
+    }
+
+    /// The same pass with dropout as in training, whatever the mode, to see how the answers differ. [ENS-03]
+    pub fn with_dropout(self) -> Pass {
+        Pass { samples_dropout: true, ..self }
+    }
+
+    /// Whether dropout drops: in training, and where it is asked for.
+    pub fn drops(&self) -> bool {
+        self.is_training() || self.samples_dropout
+    }
+
     /// A value as layers take it: f32 is rounded to bf16 where the pass works in bf16; everything else stays as it is.
     #[track_caller]
     pub fn rounded(&self, x: &Tensor) -> Tensor {
@@ -165,14 +185,38 @@ impl Pass {
         Ok(output)
     }
 
-    /// The value of a parameter of the layer `id`.
+    /// The value of a parameter of the layer `id`, with the noise of this pass if it is a weight.
     pub fn parameter(&self, id: &Id, name: &'static str) -> Result<Tensor> {
+        let value = self.kept(id, name)?;
+        if self.weight_noise == 0.0 || !self.is_training() {
+            return Ok(value);
+        }
+        let key = (id.value(), name);
+        match self.inventory.parameters.iter().find(|entry| entry.key == key) {
+            Some(entry) if entry.role == Role::Weight => {
+                Ok(&value + self.noise(entry, value.dtype()) * self.weight_noise)
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// Standard normal numbers for a weight, another draw at each step (Box and Muller, 1958).
+    fn noise(&self, entry: &ParameterEntry, dtype: DType) -> Tensor {
+        let uniform = |draw| {
+            let key = combine(hash_name(&entry.path), combine(hash_name("weight noise"), draw));
+            Tensor::random(key, entry.shape.clone(), dtype, &self.seed, &self.step)
+        };
+        let radius = ((1.0 - uniform(0)).ln() * -2.0).sqrt();
+        radius * (uniform(1) * std::f64::consts::TAU).cos()
+    }
+
+    fn kept(&self, id: &Id, name: &'static str) -> Result<Tensor> {
         self.values.get(&(id.value(), name)).cloned().ok_or_else(|| not_visited(name))
     }
 
     /// The value of a statistic of the layer `id`: as the state has it, or as this pass last updated it.
     pub fn stat(&self, id: &Id, name: &'static str) -> Result<Tensor> {
-        self.parameter(id, name)
+        self.kept(id, name)
     }
 
     /// The value of a statistic from now on; committed once, after the step. A layer called twice in one pass sees its

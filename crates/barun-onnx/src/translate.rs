@@ -549,6 +549,7 @@ fn unary(op: Unary) -> &'static str {
         Unary::Cos => "Cos",
         Unary::Tanh => "Tanh",
         Unary::Sigmoid => "Sigmoid",
+        Unary::Erf => "Erf",
         Unary::Floor => "Floor",
         Unary::Not => "Not",
     }

@@ -2,20 +2,19 @@
 
 use barun_data::augment::{Augment, Fill};
 use barun_nn::layers::{
-    AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, LeakyRelu, Linear, MaxPool2d,
-    MemberHead, MemberScale, PeriodicEmbedding, Relu, Residual, Sequential, Sigmoid, SmoothClip, Tanh,
+    AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, Linear, MaxPool2d, Maxout,
+    MemberHead, MemberScale, PeriodicEmbedding, Prelu, Residual, Sequential, SmoothClip,
 };
-use barun_nn::losses::{BceWithLogits, CrossEntropy, Mae, Mse};
-use barun_nn::optimizers::{Adam, AdamW, AnyOptimizer, Momentum, Nesterov, Sgd};
-use barun_nn::schedules::{Constant, CosineAnnealing, Warmup};
-use barun_nn::{DType, Init, Layer, losses, schedules};
+use barun_nn::losses::{CrossEntropy, Mse};
+use barun_nn::regularization::Penalty;
+use barun_nn::schedules::{Schedule, Span, Warmup};
+use barun_nn::{DType, Init, Layer, StepOptions, losses};
 
 use crate::network::PlannedLayer;
-use crate::recipe::{self, Units};
+use crate::recipe::{self, LossChoice, Scheduled, Units};
 
 /// The network of planned layers. The tensors of `model.layers[2]` are called `2.weight`, `2.bias`.
-pub fn model(planned: &[PlannedLayer], init: recipe::Init) -> Sequential {
-    let init = initialiser(init);
+pub fn model(planned: &[PlannedLayer], init: Init) -> Sequential {
     Sequential { layers: planned.iter().map(|planned| layer(planned, init)).collect() }
 }
 
@@ -40,10 +39,9 @@ fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
         recipe::Layer::Linear { units, bias } => {
             Box::new(Linear { bias: *bias, init, ..Linear::new(from, count(*units, to)) })
         }
-        recipe::Layer::Relu => Box::new(Relu::default()),
-        recipe::Layer::LeakyRelu => Box::new(LeakyRelu::default()),
-        recipe::Layer::Sigmoid => Box::new(Sigmoid::default()),
-        recipe::Layer::Tanh => Box::new(Tanh::default()),
+        recipe::Layer::Activation(activation) => (***activation).clone_box(),
+        recipe::Layer::Prelu { per_channel } => Box::new(Prelu::new(if *per_channel { from } else { 1 })),
+        recipe::Layer::Maxout { pieces } => Box::new(Maxout::new(*pieces)),
         recipe::Layer::MaxPool { size, stride } => {
             Box::new(MaxPool2d { stride: [stride.unwrap_or(*size); 2], ..MaxPool2d::new(*size) })
         }
@@ -83,58 +81,34 @@ fn count(units: Units, planned: usize) -> usize {
     }
 }
 
-fn initialiser(init: recipe::Init) -> Init {
-    match init {
-        recipe::Init::Auto => Init::Auto,
-        recipe::Init::HeNormal => Init::HeNormal,
-        recipe::Init::HeUniform => Init::HeUniform,
-        recipe::Init::XavierNormal => Init::XavierNormal,
-        recipe::Init::XavierUniform => Init::XavierUniform,
-        recipe::Init::LecunNormal => Init::LecunNormal,
-        recipe::Init::LecunUniform => Init::LecunUniform,
-    }
-}
-
 /// The loss, for a target of classes or of numbers. Whether it suits them is for the trainer to say.
-pub fn loss(loss: recipe::Loss, is_classes: bool) -> Box<dyn losses::Loss> {
-    match (loss, is_classes) {
-        (recipe::Loss::Auto, true) | (recipe::Loss::CrossEntropy, _) => Box::new(CrossEntropy::default()),
-        (recipe::Loss::Auto, false) | (recipe::Loss::Mse, _) => Box::new(Mse::default()),
-        (recipe::Loss::BceWithLogits, _) => Box::new(BceWithLogits::default()),
-        (recipe::Loss::Mae, _) => Box::new(Mae::default()),
+pub fn loss(loss: &LossChoice, is_classes: bool) -> Box<dyn losses::Loss> {
+    match loss {
+        LossChoice::Auto if is_classes => Box::new(CrossEntropy::default()),
+        LossChoice::Auto => Box::new(Mse::default()),
+        LossChoice::Named(loss) => (**loss).clone(),
     }
 }
 
-/// The optimiser.
-pub fn optimizer(optimizer: &recipe::Optimizer) -> AnyOptimizer {
-    match *optimizer {
-        recipe::Optimizer::Sgd { lr, weight_decay } => Sgd { lr, weight_decay }.into(),
-        recipe::Optimizer::Momentum { lr, momentum, weight_decay } => {
-            Momentum { lr, momentum, weight_decay, ..Momentum::default() }.into()
-        }
-        recipe::Optimizer::Nesterov { lr, momentum, weight_decay } => {
-            Nesterov { lr, momentum, weight_decay }.into()
-        }
-        recipe::Optimizer::Adam { lr, beta1, beta2, eps, weight_decay } => {
-            Adam { lr, beta1, beta2, eps, weight_decay }.into()
-        }
-        recipe::Optimizer::AdamW { lr, beta1, beta2, eps, weight_decay } => {
-            AdamW { lr, beta1, beta2, eps, weight_decay }.into()
-        }
+/// The schedule, after its rise where it has one.
+pub fn schedule(scheduled: &Scheduled) -> Box<dyn Schedule> {
+    let schedule = (*scheduled.schedule).clone();
+    match scheduled.warmup {
+        Span::Steps(0) => schedule,
+        warmup => Box::new(Warmup::new(warmup, schedule)),
     }
 }
 
-/// The schedule, for epochs of so many steps.
-pub fn schedule(schedule: &recipe::Schedule, steps_per_epoch: usize) -> Box<dyn schedules::Schedule> {
-    match *schedule {
-        recipe::Schedule::Constant => Box::new(Constant::default()),
-        recipe::Schedule::Cosine { min_lr, warmup_epochs, warmup_steps } => {
-            let cosine = CosineAnnealing { min_lr, steps: None };
-            match warmup_steps + warmup_epochs * steps_per_epoch {
-                0 => Box::new(cosine),
-                steps => Box::new(Warmup::new(steps as u64, cosine)),
-            }
-        }
+/// How a step is compiled, as far as the recipe says.
+pub fn step_options(train: &recipe::Train) -> StepOptions {
+    StepOptions {
+        precision: precision(train.precision),
+        clip: train.clip,
+        accumulate: train.accumulate,
+        average: train.average,
+        penalty: Penalty { l1: train.l1, l2: train.l2 },
+        weight_noise: train.weight_noise,
+        ..StepOptions::default()
     }
 }
 
@@ -202,6 +176,7 @@ mod tests {
     use super::*;
     use crate::network::{parameters, plan};
     use crate::recipe::Recipe;
+    use barun_nn::schedules::Moment;
     use barun_nn::summary;
 
     #[test]
@@ -216,7 +191,8 @@ mod tests {
             ("model = { name = \"resnet18\", width = 4 }", vec![16, 16, 3]),
             (
                 "model.layers = [{ type = \"conv\", channels = 4, groups = 2, stride = 2 }, \"avgpool\", \"flatten\",
-                 { type = \"residual\", layers = [{ type = \"linear\", units = 7 }] }, { type = \"linear\", units = \"classes\" }]",
+                 { type = \"residual\", layers = [{ type = \"linear\", units = 7 }] }, { type = \"prelu\", per_channel = true },
+                 { type = \"linear\", units = 12 }, { type = \"maxout\", pieces = 3 }, { type = \"elu\", alpha = 0.5 }, { type = \"linear\", units = \"classes\" }]",
                 vec![9, 9, 2],
             ),
         ] {
@@ -231,13 +207,14 @@ mod tests {
 
     #[test]
     fn warming_up_is_counted_in_epochs_or_in_steps() {
-        let rates = |warmup_epochs, warmup_steps| {
-            let recipe = recipe::Schedule::Cosine { min_lr: 0.0, warmup_epochs, warmup_steps };
-            let schedule = schedule(&recipe, 4);
-            (0..12).map(|step| schedule.lr(1.0, step, 12)).collect::<Vec<_>>()
+        let rates = |warmup: &str| {
+            let text = format!("data.source = 'd'\ntrain.schedule.warmup = '{warmup}'");
+            let recipe = Recipe::from_toml(&text, "r").unwrap();
+            let schedule = schedule(&recipe.train.schedule);
+            (0..12).map(|step| schedule.lr(1.0, &Moment::new(step, 12, 4))).collect::<Vec<_>>()
         };
-        assert_eq!(rates(1, 0), rates(0, 4));
-        assert_eq!(rates(1, 0)[..5], [0.25, 0.5, 0.75, 1.0, 1.0]);
-        assert_eq!(rates(0, 0)[0], 1.0);
+        assert_eq!(rates("1 epoch"), rates("4 steps"));
+        assert_eq!(rates("1 epoch")[..5], [0.25, 0.5, 0.75, 1.0, 1.0]);
+        assert_eq!(rates("0 steps")[0], 1.0);
     }
 }

@@ -4,6 +4,9 @@
 //! those of one row, without the batch: `[features]` or `[height, width, channels]`.
 
 use crate::error::{Error, Result};
+use barun_nn::Hyper;
+use barun_nn::activations::Relu;
+
 use crate::recipe::{Activation, Layer, Model, Units};
 
 /// A layer in its place.
@@ -68,6 +71,13 @@ impl PlannedLayer {
             Layer::Periodic { size, frequencies, .. } => from * periodic_parameters(*size, *frequencies),
             Layer::MemberScale { .. } => self.output.iter().product(),
             Layer::MemberHead { .. } => self.input[0] * (from + 1) * to,
+            Layer::Prelu { per_channel } => {
+                if *per_channel {
+                    from
+                } else {
+                    1
+                }
+            }
             _ => parameters(&self.inside) + parameters(&self.shortcut),
         }
     }
@@ -89,7 +99,7 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
                 layers.push(Layer::Flatten);
             }
             for units in hidden {
-                layers.extend(hidden_layer(*units, *activation, *batch_norm, *dropout));
+                layers.extend(hidden_layer(*units, activation, *batch_norm, *dropout));
             }
         }
         Model::Tabular { hidden, members, embedding, activation, dropout, .. } => {
@@ -100,7 +110,7 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
             }
             layers.push(Layer::MemberScale { members: *members });
             for units in hidden {
-                layers.extend(hidden_layer(*units, *activation, false, *dropout));
+                layers.extend(hidden_layer(*units, activation, false, *dropout));
             }
             layers.push(Layer::MemberHead { units: Units::Classes });
             return Ok(layers);
@@ -111,12 +121,12 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
             let padding = if input[0].min(input[1]) < 32 { 2 } else { 0 };
             for (channels, padding) in [(6, padding), (16, 0)] {
                 layers.push(conv(channels, 5, 1, padding, true));
-                layers.extend(activation.layer());
+                layers.extend(activation_layer(activation));
                 layers.push(Layer::AvgPool { size: 2, stride: None });
             }
             layers.push(Layer::Flatten);
             for units in [120, 84] {
-                layers.extend(hidden_layer(units, *activation, false, 0.0));
+                layers.extend(hidden_layer(units, activation, false, 0.0));
             }
         }
         Model::Cnn { channels, hidden, activation, batch_norm, dropout, .. } => {
@@ -125,24 +135,24 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
                 for channels in pair {
                     layers.push(conv(*channels, 3, 1, 0, !batch_norm));
                     layers.extend(batch_norm.then_some(Layer::BatchNorm));
-                    layers.extend(activation.layer());
+                    layers.extend(activation_layer(activation));
                 }
                 layers.push(Layer::MaxPool { size: 2, stride: None });
                 layers.extend(dropout_layer(*dropout));
             }
             layers.push(Layer::Flatten);
             for units in hidden {
-                layers.extend(hidden_layer(*units, *activation, *batch_norm, (2.0 * dropout).min(0.5)));
+                layers.extend(hidden_layer(*units, activation, *batch_norm, (2.0 * dropout).min(0.5)));
             }
         }
         Model::ResNet18 { width, .. } => {
             needs_image(model, input)?;
-            layers.extend([conv(*width, 3, 1, 1, false), Layer::BatchNorm, Layer::Relu]);
+            layers.extend([conv(*width, 3, 1, 1, false), Layer::BatchNorm, relu()]);
             for stage in 0..4 {
                 let channels = width << stage;
                 let first = if stage == 0 { 1 } else { 2 };
                 for stride in [first, 1] {
-                    layers.extend([basic_block(channels, stride), Layer::Relu]);
+                    layers.extend([basic_block(channels, stride), relu()]);
                 }
             }
             layers.push(Layer::GlobalAvgPool);
@@ -156,6 +166,15 @@ fn conv(channels: usize, kernel: usize, stride: usize, padding: usize, bias: boo
     Layer::Conv { channels, kernel, stride, padding, dilation: 1, groups: 1, bias }
 }
 
+fn relu() -> Layer {
+    Layer::Activation(Activation::of(Relu::default()))
+}
+
+/// The layer of an activation; none for the identity.
+fn activation_layer(activation: &Activation) -> Option<Layer> {
+    (activation.name() != "identity").then(|| Layer::Activation(activation.clone()))
+}
+
 fn dropout_layer(rate: f64) -> Option<Layer> {
     (rate > 0.0).then_some(Layer::Dropout { rate })
 }
@@ -163,13 +182,13 @@ fn dropout_layer(rate: f64) -> Option<Layer> {
 /// Batch normalisation has a bias of its own, so the layer before it goes without.
 fn hidden_layer(
     units: usize,
-    activation: Activation,
+    activation: &Activation,
     batch_norm: bool,
     dropout: f64,
 ) -> impl Iterator<Item = Layer> {
     let linear = Layer::Linear { units: Units::Count(units), bias: !batch_norm };
     let norm = batch_norm.then_some(Layer::BatchNorm);
-    std::iter::once(linear).chain(norm).chain(activation.layer()).chain(dropout_layer(dropout))
+    std::iter::once(linear).chain(norm).chain(activation_layer(activation)).chain(dropout_layer(dropout))
 }
 
 fn basic_block(channels: usize, stride: usize) -> Layer {
@@ -177,7 +196,7 @@ fn basic_block(channels: usize, stride: usize) -> Layer {
         layers: vec![
             conv(channels, 3, stride, 1, false),
             Layer::BatchNorm,
-            Layer::Relu,
+            relu(),
             conv(channels, 3, 1, 1, false),
             Layer::BatchNorm,
         ],
@@ -258,16 +277,22 @@ fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> R
         }
         Layer::GlobalAvgPool => vec![at.image()?[2]],
         Layer::Flatten => vec![input.iter().product()],
+        Layer::Maxout { pieces } => match input.split_last() {
+            Some((last, before)) if last % *pieces == 0 => [before, &[last / *pieces]].concat(),
+            _ => {
+                let fix = "give the layer before it so many times as many units or channels";
+                let requires = format!("takes {pieces} inputs for each unit");
+                return Err(at.misfit(requires, &shape_text(input), fix.into()));
+            }
+        },
         Layer::Residual { layers } => {
             inside = plan_list(&format!("{path}.layers"), layers, input, outputs)?;
             let output = inside.last().map_or(input, |last| &last.output).to_vec();
             shortcut = plan_shortcut(&at, &output, outputs)?;
             output
         }
-        Layer::Relu
-        | Layer::LeakyRelu
-        | Layer::Sigmoid
-        | Layer::Tanh
+        Layer::Activation(_)
+        | Layer::Prelu { .. }
         | Layer::SmoothClip { .. }
         | Layer::BatchNorm
         | Layer::Dropout { .. } => input.to_vec(),

@@ -2,7 +2,7 @@
 
 use barun_data::Targets;
 use barun_engine::{DType, Tensor};
-use barun_nn::losses::Loss;
+use barun_nn::losses::{Loss, Task};
 use barun_nn::metrics::{Aggregate, Correct, Metric};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -31,24 +31,27 @@ impl Objective {
         let refuse = |needs: &'static str, has: String, fix: &'static str| {
             Err(Error::Loss { loss: loss.name(), needs, target: targets.name().into(), has, fix })
         };
-        match (loss.name(), targets.classes()) {
+        let count = |classes: &[String]| format!("{} classes", classes.len());
+        match (loss.task(), targets.classes()) {
+            (Task::Similarity, _) => {
+                let fix = "use it in a program of your own, or use another loss";
+                refuse("an embedding to compare rows by", "something to predict".into(), fix)
+            }
             (_, Some([only])) => {
                 refuse("two classes or more", format!("only one, '{only}'"), "give it other rows")
             }
-            ("mse" | "mae", Some(classes)) => refuse(
-                "numbers",
-                format!("{} classes", classes.len()),
-                "use cross_entropy, or another target",
-            ),
-            ("bce_with_logits" | "bce", Some([_, _])) => Ok(Objective::Binary),
-            ("bce_with_logits" | "bce", Some(classes)) => {
-                refuse("two classes", format!("{} classes", classes.len()), "use cross_entropy")
+            (Task::Numbers, Some(classes)) => {
+                refuse("numbers", count(classes), "use cross_entropy, or another target")
             }
-            (_, Some(_)) => Ok(Objective::Classes),
-            ("cross_entropy" | "nll" | "bce_with_logits" | "bce", None) => {
+            (Task::TwoClasses(_), Some([_, _])) => Ok(Objective::Binary),
+            (Task::TwoClasses(_), Some(classes)) => {
+                refuse("two classes", count(classes), "use cross_entropy")
+            }
+            (Task::Classes(_), Some(_)) => Ok(Objective::Classes),
+            (Task::Classes(_) | Task::TwoClasses(_), None) => {
                 refuse("classes", "numbers".into(), "use mse or mae, or another target")
             }
-            (_, None) => Ok(Objective::Numbers { unit }),
+            (Task::Numbers, None) => Ok(Objective::Numbers { unit }),
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct Position {
     pub best_epoch: usize,
     /// Its figures on the validation part.
     pub best_valid: Option<Metrics>,
+    /// The validation loss of each epoch: what a schedule that waits for it to fall goes by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub valid_losses: Vec<f64>,
     /// Lines of the log that tell of this much.
     #[serde(default)]
     pub log_lines: usize,
@@ -59,6 +62,11 @@ impl Position {
     /// Of the best epoch's state: a model to use, not one to go on from.
     pub fn of_best(epoch: usize, valid: Metrics) -> Position {
         Position { epochs: epoch, best_epoch: epoch, best_valid: Some(valid), ..Position::default() }
+    }
+
+    /// Takes the validation loss of an epoch. One that is no number is as good as the worst: JSON has no word for it.
+    pub fn add_valid_loss(&mut self, loss: f64) {
+        self.valid_losses.push(if loss.is_finite() { loss } else { f64::MAX });
     }
 
     /// Steps taken of the epoch after the completed ones.

@@ -200,7 +200,7 @@ impl ModelFile {
             }
             None => Targets::Values { name: preparation.target.clone(), values: Vec::new() },
         };
-        let loss = build::loss(recipe.train.loss, preparation.classes.is_some());
+        let loss = build::loss(&recipe.train.loss, preparation.classes.is_some());
         let (unit, _) = preparation.unit_and_offset();
         let objective = Objective::of(&*loss, &targets, unit)?;
         let planned = plan(&recipe.model, &preparation.input, objective.outputs(&targets))?;
@@ -212,7 +212,7 @@ impl ModelFile {
             engine: Options { device: Some(device.clone()), ..Options::default() },
             ..StepOptions::default()
         };
-        let step = Arc::new(Step::with(model, &build::optimizer(&recipe.train.optimizer), &loss, options)?);
+        let step = Arc::new(Step::with(model, &*recipe.train.optimizer, &loss, options)?);
         let mut state = State::zeros(step.layout());
         write_weights_into(&mut state, &step.inventory().names(), &file, path)?;
         let batch_size = recipe.train.batch_size.unwrap_or(ANSWERED_AT_ONCE);

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use barun_engine::{Layout, State};
+use barun_nn::averaged;
 
 use crate::callback::Resumed;
 use crate::checkpoint::{Checkpoint, write_into};
@@ -118,7 +119,7 @@ fn best_of(
 ) -> Result<Option<Best>> {
     let Some(bar) = position.best_valid else { return Ok(None) };
     if position.best_epoch == position.epochs && position.unfinished.is_none() {
-        return Ok(Some(Best::new(position.best_epoch, bar, state.clone())));
+        return Ok(Some(Best::new(position.best_epoch, bar, averaged(state)?.into_owned())));
     }
     let path = run.checkpoint(Which::Best);
     let file = Checkpoint::read(&path)?;

@@ -30,7 +30,7 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
         model: M,
         loss: &impl Loss,
         optimizer: &AnyOptimizer,
-        precision: DType,
+        options: StepOptions,
         device: Option<Device>,
         data: &'a PreparedData,
         seed: u64,
@@ -39,11 +39,10 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
         let targets = data.dataset().targets();
         let objective = Objective::of(loss, targets, preparation.unit_and_offset().0)?;
         let options = StepOptions {
-            precision,
             input: preparation.transform(),
             metrics: objective.metrics(),
             engine: Options { device, ..Options::default() },
-            ..StepOptions::default()
+            ..options
         };
         let step = Arc::new(Step::with(model, optimizer, loss, options)?);
         Ok(Setup { step, preparation, objective, data, seed, augment: Augment::NONE })

@@ -35,7 +35,7 @@ use barun_engine::{DType, Device};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
 use barun_nn::schedules::{Constant, Schedule};
-use barun_nn::{Forward, Module};
+use barun_nn::{Forward, Module, StepOptions};
 
 pub use seeds::{SeededTrained, SeededTrainer};
 
@@ -59,7 +59,7 @@ pub struct Trainer<M> {
     optimizer: AnyOptimizer,
     seed: u64,
     augment: Augment,
-    precision: DType,
+    options: StepOptions,
     device: Option<Device>,
     memory_limit: Option<Limit>,
     callbacks: Vec<Box<dyn Callback>>,
@@ -87,7 +87,7 @@ impl<M: Module + Forward> Trainer<M> {
             optimizer: Adam::default().into(),
             seed: 0,
             augment: Augment::NONE,
-            precision: DType::F32,
+            options: StepOptions::default(),
             device: None,
             memory_limit: None,
             callbacks: Vec::new(),
@@ -140,7 +140,13 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// The type of the weights and of all arithmetic, f32 or f64; with bf16 that is f32, and what layers take is bf16.
     pub fn precision(self, precision: DType) -> Self {
-        Trainer { precision, ..self }
+        Trainer { options: StepOptions { precision, ..self.options }, ..self }
+    }
+
+    /// How a step is compiled: precision, clipping, accumulation, averages, penalties, groups. Input, metrics and device are
+    /// the trainer's to set. Where weights are averaged, it is the average that is validated and kept.
+    pub fn options(self, options: StepOptions) -> Self {
+        Trainer { options, ..self }
     }
 
     /// Where to compute; not given: on [`Device::shared`].
@@ -214,8 +220,8 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// What stands before the first step.
     pub(crate) fn set_up(self, data: &PreparedData) -> Result<Setup<'_, M>> {
-        let Trainer { model, loss, optimizer, precision, device, seed, augment, .. } = self;
-        Ok(Setup::new(model, &loss, &optimizer, precision, device, data, seed)?.augment(augment))
+        let Trainer { model, loss, optimizer, options, device, seed, augment, .. } = self;
+        Ok(Setup::new(model, &loss, &optimizer, options, device, data, seed)?.augment(augment))
     }
 
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
@@ -226,9 +232,9 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// A training that may begin: all that can be refused has been.
     fn ready(self, data: &PreparedData) -> Result<(Setup<'_, M>, Settings, Option<RunPlan>)> {
-        let Trainer { model, loss, optimizer, precision, device, seed, augment, .. } = self;
+        let Trainer { model, loss, optimizer, options, device, seed, augment, .. } = self;
         let Trainer { memory_limit, settings, plan, .. } = self;
-        let setup = Setup::new(model, &loss, &optimizer, precision, device, data, seed)?.augment(augment);
+        let setup = Setup::new(model, &loss, &optimizer, options, device, data, seed)?.augment(augment);
         check_target(&data.train(), &setup.preparation)?;
         settings.best_by.check(setup.objective)?;
         // Every shape is compiled now: a mistake shows before anything is written.

@@ -1,8 +1,31 @@
 //! The recipe as a user meets it: defaults, changes, and the exact words of every refusal. [TRAIN-07]
 
 use barun_data::Augment;
-use barun_train::recipe::{Activation, Kind, Layer, Model, Optimizer, Schedule, Units};
+use barun_nn::Hyper;
+use barun_nn::hyper::Value;
+use barun_nn::schedules::Span;
+use barun_train::recipe::{Kind, Layer, Model, Units};
 use barun_train::{Draft, Recipe};
+
+/// The names of a family, as messages list them.
+fn optimizers() -> String {
+    names(barun_nn::optimizers::all())
+}
+fn schedules() -> String {
+    // Warming up is a key of every schedule.
+    names(barun_nn::schedules::all()).replace(", warmup", "")
+}
+fn activations() -> String {
+    names(barun_nn::activations::all())
+}
+fn layers() -> String {
+    let own = "conv, linear, prelu, maxout, maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, smooth_clip, \
+               periodic, member_scale, member_head, residual";
+    format!("{own}, {}", activations())
+}
+fn names<T: Hyper>(all: Vec<T>) -> String {
+    all.iter().map(|thing| thing.name()).collect::<Vec<_>>().join(", ")
+}
 
 fn refusal(text: &str) -> String {
     Recipe::from_toml(text, "r.toml").expect_err("the recipe is refused").to_string()
@@ -108,6 +131,10 @@ epochs = 10
 loss = "auto"
 seed = 0
 precision = "f32"
+accumulate = 1
+l1 = 0.0
+l2 = 0.0
+weight_noise = 0.0
 best_by = "auto"
 
 [train.optimizer]
@@ -116,13 +143,14 @@ lr = 0.001
 beta1 = 0.9
 beta2 = 0.999
 eps = 1e-8
+epsilon = "outside"
 weight_decay = 0.0
 
 [train.schedule]
 name = "cosine"
 min_lr = 0.0
-warmup_epochs = 0
-warmup_steps = 0
+over = "100 %"
+warmup = "0 steps"
 
 [train.early_stopping]
 min_delta = 0.0
@@ -183,27 +211,28 @@ fn set_takes_toml_values_and_bare_words() {
         "model.batch_norm=true",
         "model.dropout=.5",
         "data.target=sale price",
-        "train.schedule={name=\"cosine\", warmup_epochs=1}",
+        "train.schedule={name=\"cosine\", warmup=\"1 epoch\"}",
     ])
     .unwrap();
     assert_eq!(recipe.train.optimizer.lr(), 3e-4);
     assert_eq!(recipe.train.epochs, Some(3));
     assert_eq!(recipe.data.target.as_deref(), Some("sale price"));
-    assert_eq!(recipe.train.schedule, Schedule::Cosine { min_lr: 0.0, warmup_epochs: 1, warmup_steps: 0 });
+    assert_eq!(recipe.train.schedule.schedule.name(), "cosine");
+    assert_eq!(recipe.train.schedule.warmup, Span::Epochs(1.0));
     let Model::Mlp { hidden, activation, batch_norm, dropout, .. } = recipe.model else { panic!("an mlp") };
-    assert_eq!((hidden, activation, batch_norm, dropout), (vec![50], Activation::Tanh, true, 0.5));
+    assert_eq!((hidden, activation.name(), batch_norm, dropout), (vec![50], "tanh", true, 0.5));
 }
 
 #[test]
 fn the_order_of_set_does_not_matter_and_the_last_wins() {
-    let momentum = Optimizer::Momentum { lr: 0.5, momentum: 0.8, weight_decay: 0.0 };
     let one =
         set(&["train.optimizer.momentum=0.8", "train.lr=0.5", "train.optimizer.name=momentum"]).unwrap();
     let two =
         set(&["train.optimizer.name=momentum", "train.lr=9", "train.lr=0.5", "train.optimizer.momentum=0.8"])
             .unwrap();
-    assert_eq!(one.train.optimizer, momentum);
-    assert_eq!(two.train.optimizer, momentum);
+    assert_eq!(one.train.optimizer, two.train.optimizer);
+    let values: Vec<_> = one.train.optimizer.settings().into_iter().map(|s| (s.name, s.value)).collect();
+    assert_eq!(values[..2], [("lr", Value::Number(0.5)), ("momentum", Value::Number(0.8))]);
 }
 
 #[test]
@@ -212,7 +241,7 @@ fn the_learning_rate_has_two_names_and_set_wins_by_either() {
     for assignment in ["train.lr=0.25", "train.optimizer.lr=0.25"] {
         let mut draft = Draft::from_toml(text, "r.toml").unwrap();
         draft.set(assignment).unwrap();
-        assert_eq!(draft.resolve().unwrap().train.optimizer, Optimizer::Sgd { lr: 0.25, weight_decay: 0.0 });
+        assert_eq!(draft.resolve().unwrap().train.optimizer.lr(), 0.25);
     }
 }
 
@@ -236,7 +265,7 @@ fn every_recipe_key_is_documented() {
     assert_eq!(key("data.target").default, "not given");
     assert_eq!(key("train.epochs").default, "10 (tables: not given)");
     assert_eq!(key("train.epochs").expects, "a whole number: 1 or more");
-    assert_eq!(key("train.optimizer.name").expects, "one of sgd, momentum, nesterov, adam, adamw");
+    assert_eq!(key("train.optimizer.name").expects, format!("one of {}", optimizers()));
     assert_eq!(key("train.optimizer.beta1").only_for.as_deref(), Some("adam"));
     assert_eq!(key("model.name").default, "\"mlp\" (tables: \"tabular\")");
     assert_eq!(key("train.best_by").default, "\"auto\" (tables: \"loss\")");
@@ -289,8 +318,8 @@ fn an_unknown_key_gets_the_nearest_one() {
 fn a_key_of_another_optimizer_or_layer_is_told_apart_from_a_slip() {
     assert_eq!(
         refused("[train.optimizer]\nname = \"sgd\"\nbeta1 = 0.9"),
-        "r.toml:4: unknown key `train.optimizer.beta1`; \"sgd\" has no `beta1`, it belongs to adam, adamw; \
-         \"sgd\" has lr, weight_decay"
+        "r.toml:4: unknown key `train.optimizer.beta1`; \"sgd\" has no `beta1`, it belongs to adam, adamw, adamax, \
+         nadam, amsgrad, lion, lamb; \"sgd\" has lr, weight_decay"
     );
     assert_eq!(
         refused("train.optimizer.bta1 = 0.9"),
@@ -298,11 +327,11 @@ fn a_key_of_another_optimizer_or_layer_is_told_apart_from_a_slip() {
     );
     assert_eq!(
         refused("train.optimizer.zebra = 1"),
-        "r.toml:2: unknown key `train.optimizer.zebra`; \"adam\" has lr, beta1, beta2, eps, weight_decay"
+        "r.toml:2: unknown key `train.optimizer.zebra`; \"adam\" has lr, beta1, beta2, eps, epsilon, weight_decay"
     );
     assert_eq!(
         refused("model.layers = [\n  \"flatten\",\n  { type = \"relu\", slop = 1 },\n]"),
-        "r.toml:4: unknown key `model.layers[1].slop`; \"relu\" has no keys"
+        "r.toml:4: unknown key `model.layers[1].slop`; \"relu\" has at_zero"
     );
     assert_eq!(
         refused("model.layers = [{ type = \"conv\", channels = 3, units = 1 }]"),
@@ -317,27 +346,76 @@ fn a_key_of_another_optimizer_or_layer_is_told_apart_from_a_slip() {
 }
 
 #[test]
+fn what_a_step_does_beside_the_update_is_said_in_a_few_words() {
+    let recipe = set(&[
+        "train.clip=norm(1)",
+        "train.average=ema(0.99)",
+        "train.accumulate=4",
+        "train.l1=1e-5",
+        "train.schedule={name=\"step\", every=\"3 epochs\", warmup=\"5 %\"}",
+        "train.loss={name=\"huber\", delta=0.5}",
+        "model.activation={name=\"elu\", alpha=0.5}",
+        "model.init=orthogonal(1.4)",
+    ])
+    .unwrap();
+    let written = recipe.to_toml();
+    for line in [
+        "clip = \"norm(1)\"",
+        "average = \"ema(0.99)\"",
+        "every = \"3 epochs\"",
+        "warmup = \"5 %\"",
+        "init = \"orthogonal(1.4)\"",
+    ] {
+        assert!(written.contains(line), "{line} in\n{written}");
+    }
+    assert_eq!(Recipe::from_toml(&written, "written").unwrap(), recipe, "{written}");
+    let refusal = |assignment: &str| set(&[assignment]).unwrap_err().to_string();
+    assert_eq!(
+        refusal("train.clip=norm(0)"),
+        "--set train.clip=norm(0): `train.clip` is the text \"norm(0)\"; \
+         expected norm(1), value(0.5) or adaptive(0.01), with a number above 0"
+    );
+    assert_eq!(
+        refusal("model.activation={name=\"elu\", alpha=-1}"),
+        "--set model.activation={name=\"elu\", alpha=-1}: `model.activation.alpha` is -1; it must be a finite number, 0 or more"
+    );
+    assert_eq!(
+        refusal("train.schedule={name=\"cosine\", every=\"3 epochs\"}"),
+        "--set train.schedule={name=\"cosine\", every=\"3 epochs\"}: unknown key `train.schedule.every`; \
+         \"cosine\" has no `every`, it belongs to step; \"cosine\" has min_lr, over, warmup"
+    );
+}
+
+#[test]
 fn an_unknown_name_gets_the_nearest_one() {
     assert_eq!(
         refused("train.optimizer.name = \"adm\""),
-        "r.toml:2: `train.optimizer.name` is \"adm\", which is not an optimizer; did you mean \"adam\"? \
-         Known: sgd, momentum, nesterov, adam, adamw"
+        format!(
+            "r.toml:2: `train.optimizer.name` is \"adm\", which is not an optimizer; did you mean \"adam\"? \
+             Known: {}",
+            optimizers()
+        )
     );
     assert_eq!(
         refused("train.optimizer = \"zebra\""),
-        "r.toml:2: `train.optimizer` is \"zebra\", which is not an optimizer; \
-         known: sgd, momentum, nesterov, adam, adamw"
+        format!(
+            "r.toml:2: `train.optimizer` is \"zebra\", which is not an optimizer; known: {}",
+            optimizers()
+        )
     );
     assert_eq!(
         refused("model.activation = \"Relu\""),
-        "r.toml:2: `model.activation` is \"Relu\", which is not an activation; did you mean \"relu\"? \
-         Known: relu, leaky_relu, sigmoid, tanh, identity"
+        format!(
+            "r.toml:2: `model.activation` is \"Relu\", which is not an activation; did you mean \"relu\"? Known: {}",
+            activations()
+        )
     );
     assert_eq!(
         refused("model.layers = [\"flaten\"]"),
-        "r.toml:2: `model.layers[0]` is \"flaten\", which is not a layer; did you mean \"flatten\"? \
-         Known: conv, linear, relu, leaky_relu, sigmoid, tanh, maxpool, avgpool, globalavgpool, flatten, batchnorm, \
-         dropout, smooth_clip, periodic, member_scale, member_head, residual"
+        format!(
+            "r.toml:2: `model.layers[0]` is \"flaten\", which is not a layer; did you mean \"flatten\"? Known: {}",
+            layers()
+        )
     );
     assert_eq!(
         refused("train.precision = \"f16\""),
@@ -360,9 +438,7 @@ fn a_missing_key_says_what_it_takes() {
     );
     assert_eq!(
         refused("model.layers = [{ size = 2 }]"),
-        "r.toml:2: `model.layers[0].type` is missing; it takes one of conv, linear, relu, leaky_relu, sigmoid, tanh, \
-         maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, smooth_clip, periodic, \
-         member_scale, member_head, residual"
+        format!("r.toml:2: `model.layers[0].type` is missing; it takes one of {}", layers())
     );
 }
 
@@ -382,12 +458,8 @@ fn a_value_of_another_type_is_named_with_what_was_expected() {
         ("data.target = 7", "`data.target` is the whole number 7; expected text, in quotes: \"7\""),
         ("train = 3", "`train` is the whole number 3; expected a table"),
         (
-            "train.schedule = 3",
-            "`train.schedule` is the whole number 3; expected a table or one of constant, cosine",
-        ),
-        (
-            "train.loss = 2026-01-02",
-            "`train.loss` is the date 2026-01-02; expected one of auto, cross_entropy, bce_with_logits, mse, mae",
+            "train.schedule.warmup = 5",
+            "`train.schedule.warmup` is the whole number 5; expected a length such as \"5 epochs\", \"500 steps\" or \"10 %\"",
         ),
         (
             "model.layers = [{ type = \"linear\", units = \"all\" }]",
@@ -395,12 +467,33 @@ fn a_value_of_another_type_is_named_with_what_was_expected() {
         ),
         (
             "model.layers = \"relu\"",
-            "`model.layers` is the text \"relu\"; expected a list, each item one of conv, linear, relu, leaky_relu, sigmoid, tanh, maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, smooth_clip, periodic, member_scale, member_head, residual",
+            &format!("`model.layers` is the text \"relu\"; expected a list, each item one of {}", layers()),
         ),
     ];
     for (line, message) in cases {
         assert_eq!(refused(line), format!("r.toml:2: {message}"));
     }
+    assert_eq!(
+        refused("train.schedule = 3"),
+        format!(
+            "r.toml:2: `train.schedule` is the whole number 3; expected a table or one of {}",
+            schedules()
+        )
+    );
+    assert_eq!(
+        refused("model.layers = \"relu\""),
+        format!(
+            "r.toml:2: `model.layers` is the text \"relu\"; expected a list, each item one of {}",
+            layers()
+        )
+    );
+    let message = refused("train.loss = 2026-01-02");
+    assert!(
+        message.starts_with(
+            "r.toml:2: `train.loss` is the date 2026-01-02; expected one of auto, cross_entropy, focal,"
+        ) && message.ends_with("; or a table of its name and settings"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -436,8 +529,8 @@ fn a_value_that_cannot_be_meant_is_refused_with_what_is_allowed() {
             "`train.schedule.min_lr` is 0.5; it must be at most the learning rate (0.001)",
         ),
         (
-            "train.schedule.warmup_epochs = 10",
-            "`train.schedule.warmup_epochs` is 10; it must be below `train.epochs` (10)",
+            "train.schedule.warmup = \"10 epochs\"",
+            "`train.schedule.warmup` is \"10 epochs\"; it must be less than the run, `train.epochs` (10)",
         ),
         (
             "model.layers = [{ type = \"maxpool\", stride = 0 }]",
@@ -455,11 +548,6 @@ fn two_settings_that_exclude_each_other_are_refused() {
     assert_eq!(
         refused("train.lr = 0.1\ntrain.optimizer.lr = 0.2"),
         "r.toml:2: `train.lr` and `train.optimizer.lr` are the same setting; keep one of them"
-    );
-    assert_eq!(
-        refused("train.schedule.warmup_epochs = 1\ntrain.schedule.warmup_steps = 9"),
-        "r.toml:3: `train.schedule.warmup_epochs` and `train.schedule.warmup_steps` say the same thing; \
-         keep one of them"
     );
 }
 

@@ -6,6 +6,7 @@ mod fleet;
 mod latency;
 mod loader;
 mod memory;
+mod optimizers;
 mod oversubscription;
 mod scaling;
 
@@ -99,6 +100,7 @@ enum Other {
     Latency(latency::Latency),
     Loader(loader::Loader),
     Memory(memory::Memory),
+    Optimizers(optimizers::Optimizers),
     Oversubscription(oversubscription::Oversubscription),
     Scaling(scaling::Scaling),
 }
@@ -111,6 +113,7 @@ impl Other {
             Other::Latency(latency) => latency.run(),
             Other::Loader(loader) => loader.run(),
             Other::Memory(memory) => memory.run(),
+            Other::Optimizers(optimizers) => optimizers.run(),
             Other::Oversubscription(oversubscription) => oversubscription.run(),
             Other::Scaling(scaling) => scaling.run(),
         }

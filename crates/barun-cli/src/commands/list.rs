@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use barun_data::{SOURCES, about};
+use barun_nn::Init;
+use barun_nn::optimizers::AnyOptimizer;
 use barun_nn::registry::catalog;
 use barun_train::Recipe;
 use barun_train::recipe::{
-    Activation, Init, Key, Layer, Loss, Model, Normalize, Optimizer, Precision, Preset, Schedule,
+    Activation, Chosen, Key, Layer, LossChoice, Model, Normalize, Precision, Preset, Scheduled,
 };
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -95,11 +97,13 @@ impl Topic {
             Topic::Data => of_pairs(data_sets()),
             Topic::Models => of_pairs(Model::choices()),
             Topic::Layers => of_pairs(Layer::choices()),
-            Topic::Activations => of_names!(Activation),
-            Topic::Initializers => of_names!(Init),
-            Topic::Losses => of_names!(Loss),
-            Topic::Optimizers => of_pairs(Optimizer::choices()),
-            Topic::Schedules => of_pairs(Schedule::choices()),
+            Topic::Activations => of_pairs(Activation::choices()),
+            Topic::Initializers => {
+                of_pairs(Init::ALL.iter().map(|init| (init.name(), format!("{}.", init.about()))).collect())
+            }
+            Topic::Losses => of_pairs(LossChoice::choices()),
+            Topic::Optimizers => of_pairs(Chosen::<AnyOptimizer>::choices()),
+            Topic::Schedules => of_pairs(Scheduled::choices()),
             Topic::Normalize => of_names!(Normalize),
             Topic::Augmentations => augmentations(),
             Topic::Precisions => of_names!(Precision),

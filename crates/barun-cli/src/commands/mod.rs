@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod check;
 pub mod eval;
+pub mod explain;
 pub mod export;
 pub mod gallery;
 pub mod list;

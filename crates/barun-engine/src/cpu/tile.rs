@@ -240,9 +240,9 @@ macro_rules! float_unary {
     };
 }
 float_unary!(unary_f32, f32, Exp => math::exp, Ln => math::ln, Sin => math::sin, Cos => math::cos, Tanh => math::tanh,
-    Sigmoid => math::sigmoid);
+    Sigmoid => math::sigmoid, Erf => math::erf);
 float_unary!(unary_f64, f64, Exp => f64::exp, Ln => f64::ln, Sin => f64::sin, Cos => f64::cos, Tanh => f64::tanh,
-    Sigmoid => math::sigmoid64);
+    Sigmoid => math::sigmoid64, Erf => math::erf64);
 
 /// Bits of an element: choosing between two is done by masks, which vectorise where branches do not.
 trait Bits: Copy {

@@ -57,6 +57,8 @@ pub enum Unary {
     Tanh,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
+    /// The error function.
+    Erf,
     Floor,
     /// Logical not, of `bool`.
     Not,
@@ -277,6 +279,7 @@ impl Primitive {
                 Unary::Cos => "cos",
                 Unary::Tanh => "tanh",
                 Unary::Sigmoid => "sigmoid",
+                Unary::Erf => "erf",
                 Unary::Floor => "floor",
                 Unary::Not => "not",
             },

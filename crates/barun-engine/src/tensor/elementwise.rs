@@ -34,6 +34,8 @@ unary! {
     tanh => Tanh;
     /// `1 / (1 + exp(-x))`, stable for any x. [ACT-01]
     sigmoid => Sigmoid;
+    /// The error function `2 / sqrt(pi) int_0^x exp(-t^2) dt`.
+    erf => Erf;
     /// The next whole number below; its gradient is 0.
     floor => Floor;
     /// Logical not, of bool.

@@ -2,7 +2,13 @@
 
 use crate::{Hyper, Id, Init};
 
-/// The identity, for comparisons: `f(x) = x`. [ACT-25]
+/// The identity, for comparisons.
+///
+/// ```text
+/// f(x) = x
+/// ```
+///
+/// Layers with it between them are one linear map, however many there are. [ACT-11, ACT-25]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Identity {
     /// The identity of the layer.

@@ -83,9 +83,49 @@ activations! {
     identity: Identity,
     relu: Relu,
     leaky_relu: LeakyRelu,
+    elu: Elu,
+    selu: Selu,
+    gelu: Gelu,
+    silu: Silu,
+    softplus: Softplus,
+    mish: Mish,
     sigmoid: Sigmoid,
     tanh: Tanh,
+    hard_tanh: HardTanh,
+    hard_sigmoid: HardSigmoid,
+    hard_swish: HardSwish,
     softmax: Softmax,
+    log_softmax: LogSoftmax,
+}
+pub use gelu::GeluForm;
+pub(crate) use leaky_relu::leaky_relu;
+pub(crate) use softplus::softplus;
+
+/// A function with a kink, whose derivative there may be any value between its slopes: `share` 0 takes the one that
+/// `lower` has at its kink, 1 that of `upper`, and what is between mixes both. Everywhere else both are the same. [ACT-04]
+fn at_kink(
+    name: &str,
+    x: &Tensor,
+    share: f64,
+    lower: impl Fn() -> Tensor,
+    upper: impl Fn() -> Tensor,
+) -> Tensor {
+    match share {
+        0.0 => lower(),
+        1.0 => upper(),
+        share if (0.0..1.0).contains(&share) => upper() * share + lower() * (1.0 - share),
+        _ => {
+            let requirement = format!("a subgradient is chosen by {share}, which must lie in [0, 1]");
+            Tensor::error(name, &[x], requirement, "set it to 0, 0.5 or 1")
+        }
+    }
+}
+
+/// `x` between two borders; the derivative at them is `at_kink`.
+fn clamp(name: &str, x: &Tensor, low: f64, high: f64, at_kink: f64) -> Tensor {
+    let (low, high) = (x.like(low), x.like(high));
+    // Where both are equal, a maximum's gradient goes to its argument.
+    self::at_kink(name, x, at_kink, || x.maximum(&low).minimum(&high), || high.minimum(&low.maximum(x)))
 }
 
 /// The activation called `name`, with its default settings.

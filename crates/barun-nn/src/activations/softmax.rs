@@ -2,10 +2,15 @@
 
 use crate::{Hyper, Id, Init};
 
-/// Softmax: positive values that sum to 1 along an axis: `f(x)_i = exp(x_i) / sum_j exp(x_j)`.
+/// Softmax: positive values that sum to 1 along an axis.
 ///
-/// The largest x is subtracted first, so nothing overflows. For training, leave it out and use
-/// [`CrossEntropy`](crate::losses::CrossEntropy), which has it inside. [ACT-08]
+/// ```text
+/// f(x)_i = exp(x_i) / sum_j exp(x_j)
+/// ```
+///
+/// At the output, to read probabilities; exponentials, so that negative x give probabilities too. The largest x is
+/// subtracted first, so nothing overflows. For training, leave it out and use
+/// [`CrossEntropy`](crate::losses::CrossEntropy), which has it inside. Bridle, 1990. [ACT-08, ACT-09]
 #[derive(Clone, Debug, Hyper)]
 pub struct Softmax {
     /// The axis; the last unless set.

@@ -25,6 +25,7 @@ named_cases!(DropoutScaling { InTraining = "in_training", AtInference = "at_infe
 #[derive(Clone, Debug, Hyper)]
 pub struct Dropout {
     /// The part of the units that is dropped, `0 <= rate < 1`; 0.5 unless set. [REG-12]
+    #[hyper(below_one)]
     pub rate: f64,
     /// Where the loss of units is made up for.
     pub scaling: DropoutScaling,
@@ -75,7 +76,7 @@ impl Forward for Dropout {
                 pass.probe("dropped", &is_dropped);
                 Ok(is_dropped)
             };
-            Ok(match (pass.is_training(), self.scaling) {
+            Ok(match (pass.drops(), self.scaling) {
                 _ if self.rate == 0.0 => x.clone(),
                 (true, DropoutScaling::InTraining) => {
                     dropped(pass)?.where_(&x.like(0.0), &pass.rounded(&(x * (1.0 / keep))))

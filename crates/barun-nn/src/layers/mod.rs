@@ -5,10 +5,12 @@ mod conv2d;
 mod dropout;
 mod flatten;
 mod linear;
+mod maxout;
 mod member_head;
 mod member_scale;
 mod periodic_embedding;
 mod pool;
+mod prelu;
 mod residual;
 mod sequential;
 mod smooth_clip;
@@ -19,10 +21,12 @@ pub use conv2d::Conv2d;
 pub use dropout::{Dropout, DropoutScaling};
 pub use flatten::Flatten;
 pub use linear::Linear;
+pub use maxout::Maxout;
 pub use member_head::MemberHead;
 pub use member_scale::MemberScale;
 pub use periodic_embedding::PeriodicEmbedding;
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
+pub use prelu::Prelu;
 pub use residual::Residual;
 pub use sequential::Sequential;
 pub use smooth_clip::SmoothClip;
@@ -61,6 +65,8 @@ pub fn examples() -> Vec<Box<dyn Hyper>> {
         Box::new(Flatten::default()),
         Box::new(BatchNorm::new(50)),
         Box::new(Dropout::default()),
+        Box::new(Prelu::new(50)),
+        Box::new(Maxout::default()),
         Box::new(SmoothClip::default()),
         Box::new(PeriodicEmbedding::new(8)),
         Box::new(MemberScale::new(8, 32)),

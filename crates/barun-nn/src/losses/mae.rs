@@ -1,6 +1,6 @@
 //! Mean absolute error.
 
-use super::{Loss, aligned};
+use super::{Loss, Task, aligned};
 use crate::{Hyper, Result, Tensor};
 
 /// Mean absolute error, for regression with outliers.
@@ -9,12 +9,17 @@ use crate::{Hyper, Result, Tensor};
 /// loss = mean of |p - t|;      dloss/dp = sign(p - t) / n
 /// ```
 ///
-/// It has no derivative where prediction and target are equal; 0, from `[-1, 1]`, is used there. [LOSS-02, LOSS-03]
+/// Its best constant is the median: far rows pull no harder than near ones. It has no derivative where prediction and
+/// target are equal; 0, from `[-1, 1]`, is used there. Laplace, 1774. [LOSS-02, LOSS-03, LOSS-05]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Mae {}
 
 impl Loss for Mae {
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
         Ok((prediction - aligned("mae", prediction, target)?).abs().mean(..))
+    }
+
+    fn task(&self) -> Task {
+        Task::Numbers
     }
 }

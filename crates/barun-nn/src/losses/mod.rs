@@ -5,10 +5,35 @@ use std::fmt;
 use crate::hyper::{HyperValue, Value, by_name as find};
 use crate::{Hyper, Result, Tensor};
 
+/// What the numbers are that a network gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// Scores of any size (logits); the loss has its softmax or sigmoid inside.
+    Scores,
+    /// Probabilities, so the network ends with a softmax or sigmoid of its own.
+    Probabilities,
+}
+
+/// What a loss teaches, by which a trainer knows the targets it goes with and the outputs a network needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Which of several classes: an output for each.
+    Classes(Outputs),
+    /// Which of two classes: one output.
+    TwoClasses(Outputs),
+    /// A number.
+    Numbers,
+    /// Where rows lie: rows of one class near each other, others apart.
+    Similarity,
+}
+
 /// A scalar that is smaller the better `prediction` fits `target`. All take the mean over the batch, as PyTorch does.
 pub trait Loss: Hyper + fmt::Debug + Send + Sync + CloneLoss {
     /// The loss, a scalar.
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor>;
+
+    /// What it teaches.
+    fn task(&self) -> Task;
 }
 
 /// A copy behind a pointer; every loss that is `Clone` has it.
@@ -33,6 +58,9 @@ impl Loss for Box<dyn Loss> {
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
         (**self).loss(prediction, target)
     }
+    fn task(&self) -> Task {
+        (**self).task()
+    }
 }
 
 macro_rules! losses {
@@ -47,12 +75,20 @@ macro_rules! losses {
 }
 losses! {
     cross_entropy: CrossEntropy,
+    focal: Focal,
+    hinge: Hinge,
+    kl: Kl,
     nll: Nll,
     bce_with_logits: BceWithLogits,
     bce: Bce,
     mse: Mse,
+    rmse: Rmse,
     mae: Mae,
+    huber: Huber,
+    contrastive: Contrastive,
+    triplet: Triplet,
 }
+pub use nll::NllOf;
 
 /// The loss called `name`, with its default settings.
 pub fn by_name(name: &str) -> Result<Box<dyn Loss>> {
@@ -119,4 +155,42 @@ fn mean_row_entropy(target: &Tensor, log_probability: &Tensor, is_label: bool) -
     }
     let is_class = target.sum(-1).greater(&rows.like(0.0));
     is_class.where_(&rows, &rows.like(f64::NAN)).mean(..)
+}
+
+/// `values [.., classes]`, each class times its weight; as they are where no weights are given.
+fn weighted(op: &str, values: &Tensor, weights: &[f64]) -> Result<Tensor> {
+    if weights.is_empty() {
+        return Ok(values.clone());
+    }
+    let shape = values.shape()?;
+    if shape.last() != Some(&weights.len()) {
+        let requirement = format!("there are {} class weights", weights.len());
+        Tensor::error(op, &[values], requirement, "give one for each class").check()?;
+    }
+    let shape = crate::Shape::from([weights.len()]);
+    let weights = crate::state::buffer(weights.iter().copied(), &shape, values.dtype());
+    Ok(values * Tensor::new(weights))
+}
+
+/// Added to each difference of two places, as PyTorch does: so a distance of 0 has a derivative.
+const DISTANCE_EPS: f64 = 1e-6;
+
+/// The distances of all pairs of rows: `[n, d] -> [n, n]`.
+fn distances(places: &Tensor) -> Tensor {
+    let apart = places.unsqueeze(1) - places.unsqueeze(0) + DISTANCE_EPS;
+    apart.square().sum(-1).sqrt()
+}
+
+/// Whether two rows have one label: `[n] -> bool [n, n]`, for places `[n, d]`.
+fn same_label(op: &str, places: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let (given, wanted) = (labels.shape()?, places.shape()?);
+    if wanted.rank() != 2 || **given != wanted[..1] || labels.dtype().is_float() {
+        let requirement = "places must be [n, d] and their labels [n], whole numbers";
+        let help = "labels [n, 1] become [n] with .reshape([n]); floats with .cast(DType::I64)";
+        Tensor::error(op, &[places, labels], requirement, help).check()?;
+    }
+    let rows = wanted[0];
+    let labels = labels.cast(crate::DType::I64);
+    let [down, across] = [1, 0].map(|axis| labels.unsqueeze(axis).broadcast_to([rows, rows]));
+    Ok(down.equal(&across))
 }

@@ -1,6 +1,6 @@
 //! Adam.
 
-use super::{Context, Optimizer, ema};
+use super::{Context, DecayForm, Epsilon, Optimizer, ema};
 use crate::{Hyper, Slots, Tensor};
 
 /// Adam: momentum over gradients, each divided by its running root-mean-square.
@@ -10,25 +10,41 @@ use crate::{Hyper, Slots, Tensor};
 /// p <- p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 /// ```
 ///
-/// The averages start at 0; dividing by `1 - beta^t` makes up for it, so the first step is `lr sign(g)`. Defaults
-/// follow PyTorch (lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8 outside the root). Kingma & Ba, 2014. [OPT-23, OPT-24]
+/// The choice where nothing else is known: its steps are about lr whatever the size of the gradient. The averages start at
+/// 0; dividing by `1 - beta^t` makes up for it, so the first step is `lr sign(g)`. Defaults follow PyTorch (lr 1e-3, beta1
+/// 0.9, beta2 0.999, eps 1e-8 outside the root). Kingma & Ba, 2014, "Adam: a method for stochastic optimization".
+/// [OPT-23 .. OPT-25]
 #[derive(Clone, Debug, Hyper)]
 pub struct Adam {
     /// Learning rate.
+    #[hyper(positive)]
     pub lr: f64,
     /// Decay of the average of gradients.
+    #[hyper(below_one)]
     pub beta1: f64,
     /// Decay of the average of squared gradients.
+    #[hyper(below_one)]
     pub beta2: f64,
     /// Keeps the division finite.
+    #[hyper(positive)]
     pub eps: f64,
+    /// Whether eps is added to the root or under it.
+    pub epsilon: Epsilon,
     /// L2 penalty, added to the gradient; biases and normalisations are exempt.
+    #[hyper(not_negative)]
     pub weight_decay: f64,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+        Adam {
+            lr: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            epsilon: Epsilon::Outside,
+            weight_decay: 0.0,
+        }
     }
 }
 
@@ -49,12 +65,11 @@ impl Optimizer for Adam {
     }
 
     fn update(&self, p: &Tensor, g: &Tensor, slots: AdamSlots, context: &Context) -> (Tensor, AdamSlots) {
-        let g = context.with_decay(self.weight_decay, p, g);
+        let (p, g) = context.decayed(DecayForm::Coupled, self.weight_decay, p, g);
         let mean = ema(self.beta1, &slots.mean, &g);
         let mean_square = ema(self.beta2, &slots.mean_square, &g.square());
-        // The corrections are scalars: dividing them into lr and root leaves less to do for each element.
-        let rate = &context.lr / context.bias_correction(self.beta1, p.dtype());
-        let root = mean_square.sqrt() * context.bias_correction(self.beta2, p.dtype()).sqrt().recip();
-        (p - rate * &mean / (root + self.eps), AdamSlots { mean, mean_square })
+        let rate = context.corrected_rate(self.beta1);
+        let root = context.corrected_root(self.beta2, &mean_square, self.eps, self.epsilon);
+        (p - rate * &mean / root, AdamSlots { mean, mean_square })
     }
 }

@@ -1,7 +1,7 @@
 //! Adam with decoupled weight decay.
 
 use super::adam::{Adam, AdamSlots};
-use super::{Context, Optimizer};
+use super::{Context, DecayForm, Epsilon, Optimizer};
 use crate::{Hyper, Tensor};
 
 /// Adam with weight decay beside the gradient instead of in it.
@@ -11,27 +11,35 @@ use crate::{Hyper, Tensor};
 /// ```
 ///
 /// Adam divides a penalty in the gradient by the gradient's own size, so large gradients decay less; here all weights
-/// decay alike. Defaults follow PyTorch (weight decay 0.01, the rest as Adam). Loshchilov & Hutter, 2017.
+/// decay alike. Prefer it to Adam with a penalty; the usual choice for transformers. Defaults follow PyTorch (weight decay
+/// 0.01, the rest as Adam). Loshchilov & Hutter, 2017, "Decoupled weight decay regularization". [OPT-50]
 #[derive(Clone, Debug, Hyper)]
 #[hyper(name = "adamw")]
 pub struct AdamW {
     /// Learning rate.
+    #[hyper(positive)]
     pub lr: f64,
     /// Decay of the average of gradients.
+    #[hyper(below_one)]
     pub beta1: f64,
     /// Decay of the average of squared gradients.
+    #[hyper(below_one)]
     pub beta2: f64,
     /// Keeps the division finite.
+    #[hyper(positive)]
     pub eps: f64,
+    /// Whether eps is added to the root or under it.
+    pub epsilon: Epsilon,
     /// The part of the weights, times the learning rate, that each step takes away; biases and normalisations are
     /// exempt.
+    #[hyper(not_negative)]
     pub weight_decay: f64,
 }
 
 impl Default for AdamW {
     fn default() -> Self {
-        let Adam { lr, beta1, beta2, eps, .. } = Adam::default();
-        AdamW { lr, beta1, beta2, eps, weight_decay: 0.01 }
+        let Adam { lr, beta1, beta2, eps, epsilon, .. } = Adam::default();
+        AdamW { lr, beta1, beta2, eps, epsilon, weight_decay: 0.01 }
     }
 }
 
@@ -43,10 +51,8 @@ impl Optimizer for AdamW {
     }
 
     fn update(&self, p: &Tensor, g: &Tensor, slots: AdamSlots, context: &Context) -> (Tensor, AdamSlots) {
-        let AdamW { lr, beta1, beta2, eps, weight_decay } = *self;
-        let adam = Adam { lr, beta1, beta2, eps, weight_decay: 0.0 };
-        let decays = context.decays && weight_decay != 0.0;
-        let shrunk = if decays { p - (&context.lr * weight_decay) * p } else { p.clone() };
-        adam.update(&shrunk, g, slots, context)
+        let AdamW { lr, beta1, beta2, eps, epsilon, weight_decay } = *self;
+        let (p, g) = context.decayed(DecayForm::Decoupled, weight_decay, p, g);
+        Adam { lr, beta1, beta2, eps, epsilon, weight_decay: 0.0 }.update(&p, &g, slots, context)
     }
 }

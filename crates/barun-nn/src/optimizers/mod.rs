@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::hyper::{Setting, Value, by_name as find};
-use crate::{DType, Hyper, Result, Tensor};
+use crate::hyper::{Setting, Value, by_name as find, named_cases};
+use crate::{DType, Hyper, Result, Shape, Tensor};
 
 /// What an update knows beside the parameter and its gradient.
 #[derive(Clone, Debug)]
@@ -16,15 +16,72 @@ pub struct Context {
     pub decays: bool,
 }
 
+/// Where weight decay enters. Where the gradient is divided by its own size, only `Decoupled` decays all weights alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DecayForm {
+    /// In the gradient, as a penalty on the loss is: `g + weight_decay p`.
+    #[default]
+    Coupled,
+    /// Beside it: `p - lr weight_decay p`.
+    Decoupled,
+}
+named_cases!(DecayForm { Coupled = "coupled", Decoupled = "decoupled" });
+
+/// Where the number stands that keeps a division by a root finite. [OPT-25]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Epsilon {
+    /// `sqrt(v) + eps`, as in PyTorch and the papers.
+    #[default]
+    Outside,
+    /// `sqrt(v + eps)`, as in the notes' figures.
+    Inside,
+}
+named_cases!(Epsilon { Outside = "outside", Inside = "inside" });
+
+impl Epsilon {
+    /// The root of `square`, kept off 0.
+    pub fn root(self, square: &Tensor, eps: f64) -> Tensor {
+        match self {
+            Epsilon::Outside => square.sqrt() + eps,
+            Epsilon::Inside => (square + eps).sqrt(),
+        }
+    }
+}
+
 impl Context {
-    /// `g + weight_decay p`: the gradient of the loss with `weight_decay / 2 |p|^2` added. [REG-04, REG-06]
-    pub fn with_decay(&self, weight_decay: f64, p: &Tensor, g: &Tensor) -> Tensor {
-        if self.decays && weight_decay != 0.0 { g + p * weight_decay } else { g.clone() }
+    /// Parameter and gradient with the decay in one of them. Coupled it is the gradient of the loss with
+    /// `weight_decay / 2 |p|^2` added. [REG-04, REG-06]
+    pub fn decayed(&self, form: DecayForm, weight_decay: f64, p: &Tensor, g: &Tensor) -> (Tensor, Tensor) {
+        match form {
+            _ if !self.decays || weight_decay == 0.0 => (p.clone(), g.clone()),
+            DecayForm::Coupled => (p.clone(), g + p * weight_decay),
+            DecayForm::Decoupled => (p - (&self.lr * weight_decay) * p, g.clone()),
+        }
+    }
+
+    /// Whether this is the first update.
+    pub fn is_first(&self) -> Tensor {
+        self.step.equal(&self.step.like(1.0))
     }
 
     /// `1 - beta^step`, by which an average that started at 0 is too small. [OPT-24]
     pub fn bias_correction(&self, beta: f64, dtype: DType) -> Tensor {
         (1.0 - self.step.like(beta).pow(&self.step)).cast(dtype)
+    }
+
+    /// The learning rate over the correction of the average it multiplies: a scalar, which leaves less to do for each
+    /// element than correcting the average.
+    fn corrected_rate(&self, beta: f64) -> Tensor {
+        &self.lr / self.bias_correction(beta, self.lr.dtype())
+    }
+
+    /// The root of a corrected average of squares, kept off 0.
+    fn corrected_root(&self, beta: f64, mean_square: &Tensor, eps: f64, epsilon: Epsilon) -> Tensor {
+        let correction = self.bias_correction(beta, mean_square.dtype()).recip();
+        match epsilon {
+            Epsilon::Outside => mean_square.sqrt() * correction.sqrt() + eps,
+            Epsilon::Inside => (mean_square * correction + eps).sqrt(),
+        }
     }
 }
 
@@ -33,7 +90,8 @@ pub fn ema(rho: f64, old: &Tensor, new: &Tensor) -> Tensor {
     old * rho + new * (1.0 - rho)
 }
 
-/// What an optimiser remembers about each parameter: tensors of the parameter's shape, 0 at first. Derive it.
+/// What an optimiser remembers about each parameter: tensors of the parameter's shape (unless
+/// [`Optimizer::slot_shape`] says otherwise), 0 at first. Derive it.
 pub trait Slots: Sized {
     /// The names, under which they are saved.
     fn names() -> Vec<&'static str>;
@@ -79,6 +137,12 @@ pub trait Optimizer: Hyper + Clone + fmt::Debug + Send + Sync + 'static {
     /// The base learning rate.
     fn lr(&self) -> f64;
 
+    /// The shape of what it remembers as `slot` about a parameter of this shape: the same, unless this is overridden, as for a
+    /// single number for all elements.
+    fn slot_shape(&self, _slot: &str, parameter: &Shape) -> Shape {
+        parameter.clone()
+    }
+
     /// The new parameter and what to remember, for gradient `g` of parameter `p`.
     fn update(&self, p: &Tensor, g: &Tensor, slots: Self::Slots, context: &Context) -> (Tensor, Self::Slots);
 }
@@ -86,7 +150,7 @@ pub trait Optimizer: Hyper + Clone + fmt::Debug + Send + Sync + 'static {
 /// An [`Optimizer`] whose kind is not known when compiling, such as one that a recipe names.
 trait Erased: Hyper + fmt::Debug + Send + Sync {
     fn lr(&self) -> f64;
-    fn slot_names(&self) -> Vec<&'static str>;
+    fn slots(&self, parameter: &Shape) -> Vec<(&'static str, Shape)>;
     fn update(&self, p: &Tensor, g: &Tensor, slots: Vec<Tensor>, context: &Context) -> (Tensor, Vec<Tensor>);
     fn clone_box(&self) -> Box<dyn Erased>;
 }
@@ -95,8 +159,8 @@ impl<O: Optimizer> Erased for O {
     fn lr(&self) -> f64 {
         Optimizer::lr(self)
     }
-    fn slot_names(&self) -> Vec<&'static str> {
-        O::Slots::names()
+    fn slots(&self, parameter: &Shape) -> Vec<(&'static str, Shape)> {
+        O::Slots::names().into_iter().map(|name| (name, self.slot_shape(name, parameter))).collect()
     }
     fn update(&self, p: &Tensor, g: &Tensor, slots: Vec<Tensor>, context: &Context) -> (Tensor, Vec<Tensor>) {
         let (p, slots) = Optimizer::update(self, p, g, O::Slots::from_tensors(slots), context);
@@ -148,6 +212,9 @@ impl Hyper for AnyOptimizer {
     fn about(&self) -> &'static str {
         self.0.about()
     }
+    fn doc(&self) -> &'static str {
+        self.0.doc()
+    }
     fn settings(&self) -> Vec<Setting> {
         self.0.settings()
     }
@@ -162,9 +229,9 @@ impl AnyOptimizer {
         self.0.lr()
     }
 
-    /// The names of what it remembers about each parameter.
-    pub fn slot_names(&self) -> Vec<&'static str> {
-        self.0.slot_names()
+    /// The names and shapes of what it remembers about a parameter of this shape.
+    pub fn slots(&self, parameter: &Shape) -> Vec<(&'static str, Shape)> {
+        self.0.slots(parameter)
     }
 
     /// See [`Optimizer::update`]; `slots` in the order of their names.
@@ -178,6 +245,10 @@ impl AnyOptimizer {
         self.0.update(p, g, slots, context)
     }
 }
+
+mod clip;
+
+pub use clip::{Clip, norm};
 
 macro_rules! optimizers {
     ($($file:ident: $type:ident),* $(,)?) => {
@@ -193,11 +264,21 @@ optimizers! {
     sgd: Sgd,
     momentum: Momentum,
     nesterov: Nesterov,
+    adagrad: AdaGrad,
+    adadelta: Adadelta,
+    rmsprop: RmsProp,
     adam: Adam,
     adamw: AdamW,
+    adamax: Adamax,
+    nadam: NAdam,
+    amsgrad: AmsGrad,
+    lion: Lion,
+    lamb: Lamb,
+    muon: Muon,
 }
 pub use adam::AdamSlots;
 pub use momentum::{MomentumForm, MomentumSlots};
+pub use muon::MuonScale;
 
 /// The optimiser called `name`, with its default settings.
 pub fn by_name(name: &str) -> Result<AnyOptimizer> {

@@ -1,7 +1,7 @@
 //! Nesterov's accelerated gradient.
 
 use super::momentum::MomentumSlots;
-use super::{Context, Optimizer};
+use super::{Context, DecayForm, Optimizer};
 use crate::{Hyper, Tensor};
 
 /// Nesterov's accelerated gradient: momentum with the gradient taken where the momentum leads.
@@ -11,21 +11,27 @@ use crate::{Hyper, Tensor};
 /// here, at p = w - lr momentum a:   v <- momentum v + g;                     p <- p - lr (g + momentum v)
 /// ```
 ///
-/// Both are the same walk: `p` is the point the textbook looks ahead to, which is where the gradient is known. This is
-/// PyTorch's form. Nesterov, 1983; Sutskever et al., 2013. [OPT-14]
+/// Momentum that brakes earlier, so it overshoots less. Both forms are the same walk: `p` is the point the textbook looks
+/// ahead to, which is where the gradient is known. This is PyTorch's form. Nesterov, 1983; Sutskever et al., 2013, "On
+/// the importance of initialization and momentum in deep learning". [OPT-14]
 #[derive(Clone, Debug, Hyper)]
 pub struct Nesterov {
     /// Learning rate.
+    #[hyper(positive)]
     pub lr: f64,
     /// The part of the velocity that is kept.
+    #[hyper(below_one)]
     pub momentum: f64,
-    /// L2 penalty; biases and normalisations are exempt.
+    /// Pulls the weights to 0; biases and normalisations are exempt.
+    #[hyper(not_negative)]
     pub weight_decay: f64,
+    /// Whether the pull goes through the velocity.
+    pub decay_form: DecayForm,
 }
 
 impl Default for Nesterov {
     fn default() -> Self {
-        Nesterov { lr: 1e-3, momentum: 0.9, weight_decay: 0.0 }
+        Nesterov { lr: 1e-3, momentum: 0.9, weight_decay: 0.0, decay_form: DecayForm::Coupled }
     }
 }
 
@@ -37,7 +43,7 @@ impl Optimizer for Nesterov {
     }
 
     fn update(&self, p: &Tensor, g: &Tensor, slots: MomentumSlots, context: &Context) -> (Tensor, MomentumSlots) {
-        let g = context.with_decay(self.weight_decay, p, g);
+        let (p, g) = context.decayed(self.decay_form, self.weight_decay, p, g);
         let velocity = slots.velocity * self.momentum + &g;
         (p - &context.lr * (g + &velocity * self.momentum), MomentumSlots { velocity })
     }

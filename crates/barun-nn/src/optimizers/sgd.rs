@@ -1,6 +1,6 @@
 //! Gradient descent.
 
-use super::{Context, Optimizer};
+use super::{Context, DecayForm, Optimizer};
 use crate::{Hyper, Tensor};
 
 /// Stochastic gradient descent: a step against the gradient.
@@ -9,13 +9,16 @@ use crate::{Hyper, Tensor};
 /// p <- p - lr (g + weight_decay p)
 /// ```
 ///
-/// With batches of all data it is gradient descent, of one row the original SGD. Defaults follow PyTorch (lr 1e-3, no
-/// decay). Robbins & Monro, 1951. [OPT-01, OPT-04 .. OPT-06]
+/// With batches of all data it is gradient descent, of one row the original SGD. It remembers nothing, so it takes the
+/// least memory; momentum is nearly always better. Defaults follow PyTorch (lr 1e-3, no decay). Robbins & Monro, 1951, "A
+/// stochastic approximation method". [OPT-01, OPT-04 .. OPT-06]
 #[derive(Clone, Debug, Hyper)]
 pub struct Sgd {
     /// Learning rate.
+    #[hyper(positive)]
     pub lr: f64,
-    /// L2 penalty; biases and normalisations are exempt.
+    /// Pulls the weights to 0; biases and normalisations are exempt.
+    #[hyper(not_negative)]
     pub weight_decay: f64,
 }
 
@@ -33,7 +36,7 @@ impl Optimizer for Sgd {
     }
 
     fn update(&self, p: &Tensor, g: &Tensor, _: (), context: &Context) -> (Tensor, ()) {
-        let g = context.with_decay(self.weight_decay, p, g);
+        let (p, g) = context.decayed(DecayForm::Coupled, self.weight_decay, p, g);
         (p - &context.lr * g, ())
     }
 }

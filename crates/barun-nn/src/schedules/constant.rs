@@ -1,17 +1,20 @@
 //! No schedule.
 
-use super::Schedule;
+use super::{Moment, Schedule};
 use crate::Hyper;
 
-/// The optimiser's own rate, all along. [SCHED-04]
+/// The optimiser's own rate, all along.
+///
+/// ```text
+/// lr(t) = base
+/// ```
+///
+/// To see what an optimiser does by itself; nearly every run ends lower with a rate that falls. [SCHED-04]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Constant {}
 
 impl Schedule for Constant {
-    fn lr(&self, base: f64, _: u64, _: u64) -> f64 {
+    fn lr(&self, base: f64, _: &Moment<'_>) -> f64 {
         base
-    }
-    fn clone_box(&self) -> Box<dyn Schedule> {
-        Box::new(self.clone())
     }
 }

@@ -1,17 +1,33 @@
 //! Learning-rate schedules: the rate as a function of the step. One file each.
+//!
+//! A schedule is a pure function of the [`Moment`]: it has no memory of its own, so a resumed run has the same rates.
+//! [SCHED-06] Lengths are given as a [`Span`]: steps, epochs, or a share of the run.
 
 use std::fmt;
 
 use crate::hyper::{HyperValue, Value, by_name as find};
 use crate::{Hyper, Result};
 
-/// The learning rate over a run. It has no memory, so a resumed run has the same rates. [SCHED-06]
-pub trait Schedule: Hyper + fmt::Debug + Send + Sync {
-    /// The rate of step `step` (from 0) of `total`, for an optimiser whose own rate is `base`.
-    fn lr(&self, base: f64, step: u64, total: u64) -> f64;
+mod span;
 
-    /// A copy.
+pub use span::{Moment, Span};
+
+/// The learning rate over a run.
+pub trait Schedule: Hyper + fmt::Debug + Send + Sync + CloneSchedule {
+    /// The rate at `moment`, for an optimiser whose own rate is `base`.
+    fn lr(&self, base: f64, moment: &Moment<'_>) -> f64;
+}
+
+/// A copy behind a pointer; every schedule that is `Clone` has it.
+pub trait CloneSchedule {
+    /// The copy.
     fn clone_box(&self) -> Box<dyn Schedule>;
+}
+
+impl<S: Schedule + Clone + 'static> CloneSchedule for S {
+    fn clone_box(&self) -> Box<dyn Schedule> {
+        Box::new(self.clone())
+    }
 }
 
 impl Clone for Box<dyn Schedule> {
@@ -21,11 +37,8 @@ impl Clone for Box<dyn Schedule> {
 }
 
 impl Schedule for Box<dyn Schedule> {
-    fn lr(&self, base: f64, step: u64, total: u64) -> f64 {
-        (**self).lr(base, step, total)
-    }
-    fn clone_box(&self) -> Box<dyn Schedule> {
-        (**self).clone_box()
+    fn lr(&self, base: f64, moment: &Moment<'_>) -> f64 {
+        (**self).lr(base, moment)
     }
 }
 
@@ -41,9 +54,18 @@ macro_rules! schedules {
 }
 schedules! {
     constant: Constant,
+    step: StepDecay,
+    multi_step: MultiStep,
+    exponential: Exponential,
+    linear: LinearDecay,
+    polynomial: Polynomial,
     cosine: CosineAnnealing,
+    cosine_restarts: CosineRestarts,
+    one_cycle: OneCycle,
+    plateau: ReduceOnPlateau,
     warmup: Warmup,
 }
+pub use one_cycle::Anneal;
 
 /// The schedule called `name`, with its default settings.
 pub fn by_name(name: &str) -> Result<Box<dyn Schedule>> {
@@ -61,4 +83,9 @@ impl HyperValue for Box<dyn Schedule> {
             _ => None,
         }
     }
+}
+
+/// From 1 down to 0 along half a cosine, as `part` goes from 0 to 1.
+fn half_cosine(part: f64) -> f64 {
+    (1.0 + (std::f64::consts::PI * part).cos()) / 2.0
 }

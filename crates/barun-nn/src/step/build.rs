@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Key, Purpose, Step, slot_name};
+use super::average::average_name;
+use super::{Key, Purpose, Step, accumulated_name, slot_name};
 use crate::metrics::{Aggregate, Metric};
-use crate::optimizers::Context;
+use crate::optimizers::{Context, norm};
 use crate::pass::position;
 use crate::state::STEP;
 use crate::{
-    DType, Error, Forward, Mode, Module, ParameterEntry, Pass, Program, ProgramSpec, Result, Tensor,
+    DType, Error, Forward, Layout, Mode, Module, ParameterEntry, Pass, Program, ProgramSpec, Result, Tensor,
 };
 
 /// A program with the names of its outputs, where they have some.
@@ -25,6 +26,47 @@ struct Outcome {
     updates: Vec<(usize, Tensor)>,
 }
 
+/// Where in a row of accumulated batches a step stands.
+struct Turn {
+    /// The number of the update, from 1: an f64 scalar.
+    update: Tensor,
+    /// Whether this batch completes it; none where every batch does.
+    is_last: Option<Tensor>,
+}
+
+impl Turn {
+    /// Of step `step`, from 1, with so many batches for an update.
+    fn of(step: &Tensor, accumulate: usize) -> Turn {
+        let step = step.cast(DType::F64);
+        if accumulate == 1 {
+            return Turn { update: step, is_last: None };
+        }
+        let batches = accumulate as f64;
+        let whole = (&step / batches).floor();
+        let is_last = step.equal(&(&whole * batches));
+        Turn { update: ((step - 1.0) / batches).floor() + 1.0, is_last: Some(is_last) }
+    }
+}
+
+/// The changes of the state so far, all under one predicate.
+struct Updates<'a> {
+    layout: &'a Layout,
+    applied: &'a Tensor,
+    changes: Vec<(usize, Tensor)>,
+}
+
+impl Updates<'_> {
+    /// What is called `name` becomes `new` if the step is applied, and if `only_if` holds where it is given.
+    fn set(&mut self, name: &str, new: Tensor, only_if: Option<&Tensor>) -> Result<()> {
+        let index = position(self.layout, name)?;
+        let condition = only_if.map_or_else(|| self.applied.clone(), |only_if| self.applied.and(only_if));
+        let new = condition.where_(&new, &self.layout.tensor(index));
+        new.check()?;
+        self.changes.push((index, new));
+        Ok(())
+    }
+}
+
 /// A trained parameter with its slot and its value in a pass.
 type Trained = (ParameterEntry, Tensor);
 
@@ -35,10 +77,11 @@ impl<M: Module + Forward> Step<M> {
         let y = key.y.as_ref().map(|(shape, dtype)| Tensor::placeholder("y", shape.clone(), *dtype));
         inputs.extend(y.clone());
         let mode = match key.purpose {
-            Purpose::Evaluate | Purpose::Predict | Purpose::Observe => Mode::Eval,
+            Purpose::Evaluate | Purpose::Predict | Purpose::Sample | Purpose::Observe => Mode::Eval,
             Purpose::Train | Purpose::Gradients | Purpose::Watch(_) => Mode::Train,
         };
-        let (prediction, pass) = self.predicted(&x, mode)?;
+        let sampled = key.purpose == Purpose::Sample;
+        let (prediction, pass) = self.predicted(&x, mode, sampled)?;
         let outcome = match (&key.purpose, y) {
             (Purpose::Train, Some(y)) => {
                 let lr = Tensor::placeholder("lr", [], DType::F64);
@@ -59,7 +102,9 @@ impl<M: Module + Forward> Step<M> {
             }
             (Purpose::Watch(wanted), _) => watched(&pass, wanted.as_deref())?,
             (Purpose::Observe, _) => watched(&pass, None)?,
-            (Purpose::Predict, _) => Outcome { outputs: vec![prediction], ..Outcome::default() },
+            (Purpose::Predict | Purpose::Sample, _) => {
+                Outcome { outputs: vec![prediction], ..Outcome::default() }
+            }
             (purpose, None) => return Err(Error::Model(format!("{purpose:?} needs targets"))),
         };
         for output in &outcome.outputs {
@@ -75,10 +120,13 @@ impl<M: Module + Forward> Step<M> {
         Ok(Built { program, names: outcome.names })
     }
 
-    /// What the model makes of an input, and the pass that it went through.
-    pub(super) fn predicted(&self, x: &Tensor, mode: Mode) -> Result<(Tensor, Pass)> {
+    /// What the model makes of an input, and the pass that it went through; `sampled`: with dropout also in eval mode.
+    pub(super) fn predicted(&self, x: &Tensor, mode: Mode, sampled: bool) -> Result<(Tensor, Pass)> {
         let pass = Pass::captured(&self.inventory, &self.layout, mode)?;
-        let mut pass = pass.in_precision(self.options.precision);
+        let mut pass = pass.in_precision(self.options.precision).with_weight_noise(self.options.weight_noise);
+        if sampled {
+            pass = pass.with_dropout();
+        }
         let prediction = self.model.forward(&self.options.prepare(x), &mut pass)?;
         // A model may end with something that was rounded; what is made of its outputs is not.
         Ok((prediction.cast(prediction.dtype().computed()), pass))
@@ -89,48 +137,116 @@ impl<M: Module + Forward> Step<M> {
     fn training(&self, prediction: &Tensor, y: &Tensor, lr: &Tensor, pass: &Pass) -> Result<Outcome> {
         let loss = self.loss.loss(prediction, y)?;
         let trained = self.trained(pass);
-        let gradients = gradients(&loss, &trained)?;
-        let squares = gradients.iter().map(|gradient| gradient.square().sum(..));
-        let norm = squares.reduce(|sum, square| sum + square).unwrap_or_else(|| loss.like(0.0)).sqrt();
+        let penalty = self.penalty(&trained, &loss);
+        let total = penalty.as_ref().map_or_else(|| loss.clone(), |penalty| &loss + penalty);
+        let gradients = gradients(&total, &trained)?;
+        let own_norm = if gradients.is_empty() { loss.like(0.0) } else { norm(&gradients) };
         let is_finite = |value: &Tensor| value.abs().less(&value.like(f64::INFINITY));
-        let applied = is_finite(&loss).and(&is_finite(&norm));
-        let clip = self.options.clip_norm.map(|limit| {
-            let factor = (norm.recip() * limit).minimum(&norm.like(1.0));
-            // A norm of 0 has no direction to keep.
-            norm.greater(&norm.like(0.0)).where_(&factor, &norm.like(1.0))
-        });
+        let applied = is_finite(&total).and(&is_finite(&own_norm));
 
-        let mut updates = Vec::new();
-        let mut update = |name: &str, new: &Tensor| -> Result<()> {
-            let index = position(&self.layout, name)?;
-            let new = applied.where_(new, &self.layout.tensor(index));
-            new.check()?;
-            updates.push((index, new));
-            Ok(())
-        };
+        let mut updates = Updates { layout: &self.layout, applied: &applied, changes: Vec::new() };
         let step = pass.step() + 1.0;
-        let mut context =
-            Context { lr: lr.cast(self.options.dtype()), step: step.cast(DType::F64), decays: false };
-        for ((entry, value), gradient) in trained.iter().zip(&gradients) {
-            context.decays = self.options.decay.applies_to(entry.role);
-            let gradient = clip.as_ref().map_or_else(|| gradient.clone(), |factor| gradient * factor);
-            let names: Vec<String> =
-                self.optimizer.slot_names().iter().map(|name| slot_name(&entry.path, name)).collect();
+        let turn = Turn::of(&step, self.options.accumulate);
+        let (gradients, norm) = match &turn.is_last {
+            None => (gradients, own_norm.clone()),
+            Some(is_last) => {
+                let sums = self.accumulate(&trained, gradients, is_last, &mut updates)?;
+                let norm = if sums.is_empty() { own_norm.clone() } else { norm(&sums) };
+                (sums, norm)
+            }
+        };
+        let gradients = match self.options.clip {
+            None => gradients,
+            Some(clip) => {
+                let parameters: Vec<Tensor> = trained.iter().map(|(_, value)| value.clone()).collect();
+                clip.apply(&gradients, &parameters, &norm)
+            }
+        };
+        self.update_parameters(&trained, &gradients, lr, &turn, &mut updates)?;
+        for (path, value) in pass.updates() {
+            updates.set(path, value.clone(), None)?;
+        }
+        self.update_averages(&turn, &mut updates)?;
+        updates.set(STEP, step, None)?;
+        let changes = updates.changes;
+        let mut outputs = vec![loss, own_norm, applied.clone()];
+        outputs.extend(penalty);
+        outputs.extend(self.metrics(prediction, y, pass)?);
+        Ok(Outcome { names: Vec::new(), outputs, updates: changes })
+    }
+
+    /// What the weights cost; none unless something does.
+    fn penalty(&self, trained: &[Trained], loss: &Tensor) -> Option<Tensor> {
+        if self.options.penalty.is_none() {
+            return None;
+        }
+        let weights = trained.iter().filter(|(entry, _)| self.options.decay.applies_to(entry.role));
+        let cost = self.options.penalty.of(weights.map(|(_, value)| value));
+        Some(cost.unwrap_or_else(|| loss.like(0.0)))
+    }
+
+    /// The mean gradients with those of the batches before, which are kept until their update.
+    fn accumulate(
+        &self,
+        trained: &[Trained],
+        gradients: Vec<Tensor>,
+        is_last: &Tensor,
+        updates: &mut Updates<'_>,
+    ) -> Result<Vec<Tensor>> {
+        let share = 1.0 / self.options.accumulate as f64;
+        let mut sums = Vec::new();
+        for ((entry, _), gradient) in trained.iter().zip(gradients) {
+            let name = accumulated_name(&entry.path);
+            let sum = self.layout.tensor(position(&self.layout, &name)?) + gradient * share;
+            updates.set(&name, is_last.where_(&sum.like(0.0), &sum), None)?;
+            sums.push(sum);
+        }
+        Ok(sums)
+    }
+
+    /// Every parameter and what is remembered about it, by its optimiser.
+    fn update_parameters(
+        &self,
+        trained: &[Trained],
+        gradients: &[Tensor],
+        lr: &Tensor,
+        turn: &Turn,
+        updates: &mut Updates<'_>,
+    ) -> Result<()> {
+        for ((entry, value), gradient) in trained.iter().zip(gradients) {
+            let (optimizer, ratio) = self.optimizer_of(entry);
+            let lr = if ratio == 1.0 { lr.clone() } else { lr * ratio };
+            let context = Context {
+                lr: lr.cast(self.options.dtype()),
+                step: turn.update.clone(),
+                decays: self.options.decay.applies_to(entry.role),
+            };
+            let slots = optimizer.slots(&entry.shape);
+            let names: Vec<String> = slots.iter().map(|(name, _)| slot_name(&entry.path, name)).collect();
             let slots: Result<Vec<Tensor>> =
                 names.iter().map(|name| Ok(self.layout.tensor(position(&self.layout, name)?))).collect();
-            let (new, slots) = self.optimizer.update(value, &gradient, slots?, &context);
-            update(&entry.path, &new)?;
-            for (name, slot) in names.iter().zip(&slots) {
-                update(name, slot)?;
+            let (new, slots) = optimizer.update(value, gradient, slots?, &context);
+            updates.set(&entry.path, new, turn.is_last.as_ref())?;
+            for (name, slot) in names.iter().zip(slots) {
+                updates.set(name, slot, turn.is_last.as_ref())?;
             }
         }
-        for (path, value) in pass.updates() {
-            update(path, value)?;
+        Ok(())
+    }
+
+    /// The averages, of what parameters and statistics become by this step.
+    fn update_averages(&self, turn: &Turn, updates: &mut Updates<'_>) -> Result<()> {
+        let Some(average) = self.options.average else { return Ok(()) };
+        let parameters = self.inventory.parameters.iter().map(|entry| &entry.path);
+        for path in parameters.chain(self.inventory.stats.iter().map(|entry| &entry.path)) {
+            let index = position(&self.layout, path)?;
+            let change = updates.changes.iter().find(|(changed, _)| *changed == index);
+            let new = change.map_or_else(|| self.layout.tensor(index), |(_, new)| new.clone());
+            let name = average_name(path);
+            let old = self.layout.tensor(position(&self.layout, &name)?);
+            updates.set(&name, average.update(&old, &new, &turn.update), turn.is_last.as_ref())?;
         }
-        update(STEP, &step)?;
-        let mut outputs = vec![loss, norm, applied];
-        outputs.extend(self.metrics(prediction, y, pass)?);
-        Ok(Outcome { names: Vec::new(), outputs, updates })
+        Ok(())
     }
 
     fn trained(&self, pass: &Pass) -> Vec<Trained> {

@@ -3,14 +3,18 @@
 //! Programs are specialised to the shapes of the batch, kept, and compiled when first needed. All of them - training,
 //! evaluation, prediction, probes - work on the same state.
 
+mod average;
 mod build;
 mod fleet;
+mod groups;
 mod memory;
 mod options;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use average::{WeightAverage, averaged};
+pub use groups::{Group, Select};
 pub use memory::StateMemory;
 pub use options::{Decay, InputTransform, StepOptions};
 
@@ -23,6 +27,7 @@ use crate::{
     Buffer, DType, Forward, Inventory, Layout, Mode, Module, Profile, Program, ProgramSpec, Result, Shape,
     State, Tensor, state,
 };
+use average::average_name;
 use build::Built;
 
 /// Rows of inputs with their targets.
@@ -37,8 +42,10 @@ pub struct Batch {
 /// What a training step reports.
 #[derive(Clone, Debug, Default)]
 pub struct StepOutput {
-    /// The loss before the update.
+    /// The loss before the update, without the penalty.
     pub loss: f64,
+    /// What the weights cost, see [`Penalty`](crate::regularization::Penalty): what is minimised is the sum of both.
+    pub penalty: f64,
     /// The norm of all gradients together, before clipping.
     pub gradient_norm: f64,
     /// Whether the update was made. It is not if the loss or a gradient is not finite: then the state is as before.
@@ -76,6 +83,9 @@ impl Evaluation {
     }
 }
 
+/// The count of steps under which the first sample is drawn; no run is as long.
+const FIRST_SAMPLE: i64 = 1 << 48;
+
 /// A program's purpose and the shapes it is specialised to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -89,6 +99,8 @@ enum Purpose {
     Train,
     Evaluate,
     Predict,
+    /// Prediction with dropout.
+    Sample,
     Gradients,
     /// What is watched in training: these names, or all.
     Watch(Option<Vec<String>>),
@@ -123,11 +135,20 @@ impl<M: Module + Forward> Step<M> {
         options.check(&inventory)?;
         let slots = inventory.parameters.iter().filter(|entry| options.is_trained(&entry.path));
         let slots = slots.flat_map(|entry| {
-            let names = optimizer.slot_names();
-            let slot = |name| (slot_name(&entry.path, name), entry.shape.clone(), options.dtype());
-            names.into_iter().map(slot).collect::<Vec<_>>()
+            let slots = options.optimizer_of(entry, &optimizer).slots(&entry.shape).into_iter();
+            let slot = |(name, shape)| (slot_name(&entry.path, name), shape, options.dtype());
+            let own = (options.accumulate > 1)
+                .then(|| (accumulated_name(&entry.path), entry.shape.clone(), options.dtype()));
+            slots.map(slot).chain(own).collect::<Vec<_>>()
         });
-        let layout = state::layout(&inventory, options.dtype(), slots.collect())?;
+        let mut slots: Vec<_> = slots.collect();
+        if options.average.is_some() {
+            let parameters = inventory.parameters.iter().map(|entry| (&entry.path, &entry.shape));
+            let stats = inventory.stats.iter().map(|entry| (&entry.path, &entry.shape));
+            let averages = parameters.chain(stats);
+            slots.extend(averages.map(|(path, shape)| (average_name(path), shape.clone(), options.dtype())));
+        }
+        let layout = state::layout(&inventory, options.dtype(), slots)?;
         let programs = Mutex::default();
         Ok(Step { model, optimizer, loss: loss.clone_box(), options, inventory, layout, programs })
     }
@@ -163,6 +184,20 @@ impl<M: Module + Forward> Step<M> {
     pub fn predict(&self, state: &State, x: &Buffer) -> Result<Buffer> {
         let built = self.built(Purpose::Predict, x, None)?;
         Ok(built.program.evaluate(state, &[x])?.remove(0))
+    }
+
+    /// The model's outputs for `x` in eval mode, but with dropout: `draws` of them, each with other masks, the same for the
+    /// same state. The state stays as it is. [ENS-03]
+    pub fn samples(&self, state: &State, x: &Buffer, draws: usize) -> Result<Vec<Buffer>> {
+        let built = self.built(Purpose::Sample, x, None)?;
+        let counter = crate::pass::position(&self.layout, state::STEP)?;
+        let mut drawn = state.clone();
+        let sample = |draw: usize| {
+            // Masks follow the count of steps; those of training come from other counts.
+            drawn.write(counter, &Buffer::new(&[FIRST_SAMPLE + draw as i64], []))?;
+            Ok(built.program.evaluate(&drawn, &[x])?.remove(0))
+        };
+        (0..draws).map(sample).collect()
     }
 
     /// The gradient of the loss for each trained parameter, by path, in training mode. Commits nothing.
@@ -210,7 +245,7 @@ impl<M: Module + Forward> Step<M> {
         after: impl Fn(&Tensor) -> Vec<Tensor>,
     ) -> Result<(Graph, Vec<Arc<Buffer>>)> {
         let x = Tensor::placeholder("x", shape.clone(), dtype);
-        let (prediction, _) = self.predicted(&before(&x), Mode::Eval)?;
+        let (prediction, _) = self.predicted(&before(&x), Mode::Eval, false)?;
         let outputs = after(&prediction);
         let spec = ProgramSpec { layout: &self.layout, inputs: &[x], outputs: &outputs, updates: &[] };
         Ok(spec.trace()?)
@@ -219,6 +254,11 @@ impl<M: Module + Forward> Step<M> {
     /// The model.
     pub fn model(&self) -> &M {
         &self.model
+    }
+
+    /// The loss.
+    pub fn loss(&self) -> &dyn Loss {
+        &*self.loss
     }
 
     /// The optimiser.
@@ -232,7 +272,8 @@ impl<M: Module + Forward> Step<M> {
     }
 
     /// What the state holds: parameters and statistics by their paths, then what the optimiser remembers
-    /// (`optimizer/PATH/NAME`), `run/seed` and `run/step`.
+    /// (`optimizer/PATH/NAME`), gradients that wait for their update (`accumulated/PATH`), averages (`average/PATH`),
+    /// `run/seed` and `run/step`.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }
@@ -250,8 +291,12 @@ impl<M: Module + Forward> Step<M> {
 
     fn step_output(&self, outputs: &[Buffer]) -> StepOutput {
         let [loss, gradient_norm, applied] = [0, 1, 2].map(|index| scalar(&outputs[index]));
-        let metrics = self.named_metrics(&outputs[3..]);
-        StepOutput { loss, gradient_norm, applied: applied != 0.0, metrics }
+        let (penalty, metrics) = match self.options.penalty.is_none() {
+            true => (0.0, &outputs[3..]),
+            false => (scalar(&outputs[3]), &outputs[4..]),
+        };
+        let metrics = self.named_metrics(metrics);
+        StepOutput { loss, penalty, gradient_norm, applied: applied != 0.0, metrics }
     }
 
     fn evaluation(&self, outputs: &[Buffer], batch: &Batch) -> Evaluation {
@@ -284,6 +329,11 @@ impl<M: Module + Forward> Step<M> {
 /// The name of what the optimiser remembers as `slot` about the parameter at `path`.
 fn slot_name(path: &str, slot: &str) -> String {
     format!("optimizer/{path}/{slot}")
+}
+
+/// The name of the sum of gradients of the parameter at `path` that wait for their update.
+fn accumulated_name(path: &str) -> String {
+    format!("accumulated/{path}")
 }
 
 fn scalar(buffer: &Buffer) -> f64 {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use super::{Group, WeightAverage};
 use crate::metrics::Metric;
+use crate::optimizers::Clip;
+use crate::regularization::Penalty;
 use crate::{DType, Error, Inventory, Options, Result, Role, Tensor};
 
 /// Which parameters weight decay applies to.
@@ -66,8 +69,20 @@ pub struct StepOptions {
     pub decay: Decay,
     /// Parameters that stay as they are: paths or the beginnings of paths, such as `trunk`.
     pub frozen: Vec<String>,
-    /// The norm that all gradients together are scaled down to if it is larger.
-    pub clip_norm: Option<f64>,
+    /// Parameters that get an optimiser of their own.
+    pub groups: Vec<Group>,
+    /// What large weights cost, beside what the optimiser decays.
+    pub penalty: Penalty,
+    /// The deviation of noise that is added to the weights in each training step, in the forward pass alone; the weights
+    /// that are kept have none. 0 is none. [REG-26]
+    pub weight_noise: f64,
+    /// How gradients are made smaller before the update.
+    pub clip: Option<Clip>,
+    /// Batches whose mean gradient makes one update; 1 is an update for each. The last of them makes it, and only finite
+    /// ones count.
+    pub accumulate: usize,
+    /// The average of the weights that is kept beside them.
+    pub average: Option<WeightAverage>,
     /// What happens to the inputs first.
     pub input: Option<InputTransform>,
     /// What is watched beside the loss.
@@ -82,7 +97,12 @@ impl Default for StepOptions {
             precision: DType::F32,
             decay: Decay::default(),
             frozen: Vec::new(),
-            clip_norm: None,
+            groups: Vec::new(),
+            penalty: Penalty::default(),
+            weight_noise: 0.0,
+            clip: None,
+            accumulate: 1,
+            average: None,
             input: None,
             metrics: Vec::new(),
             engine: Options::default(),
@@ -100,6 +120,17 @@ impl StepOptions {
         if !self.precision.is_float() {
             let message = format!("a step needs precision f32, bf16 or f64, not {}", self.precision);
             return Err(Error::Model(message));
+        }
+        if self.accumulate == 0 {
+            let message = "an update needs the gradients of at least one batch: accumulate must be 1 or more";
+            return Err(Error::Model(message.to_string()));
+        }
+        for group in &self.groups {
+            if !inventory.parameters.iter().any(|entry| group.takes(entry)) {
+                let known = inventory.parameters.iter().map(|entry| entry.path.clone()).collect();
+                let name = format!("{:?}", group.parameters);
+                return Err(Error::UnknownName { family: "parameter for a group".into(), name, known });
+            }
         }
         let none =
             |frozen: &&String| !inventory.parameters.iter().any(|entry| is_at_or_below(&entry.path, frozen));
@@ -132,6 +163,6 @@ impl StepOptions {
     }
 }
 
-fn is_at_or_below(path: &str, ancestor: &str) -> bool {
+pub(super) fn is_at_or_below(path: &str, ancestor: &str) -> bool {
     path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -7,9 +7,9 @@ use barun_nn::activations;
 use barun_nn::hyper::Value;
 use barun_nn::layers::*;
 use barun_nn::losses::{self, CrossEntropy, Loss};
-use barun_nn::optimizers::{Adam, AdamW, AnyOptimizer, Context, Momentum, Nesterov, Sgd, ToAny};
-use barun_nn::schedules::{Constant, CosineAnnealing, Schedule, Warmup};
-use barun_nn::{Buffer, DType, Forward, Hyper, Mode, Module, Tensor, sequential};
+use barun_nn::optimizers::{self, Clip, Context, norm};
+use barun_nn::schedules::{self, Moment, Schedule, Span, Warmup};
+use barun_nn::{Buffer, DType, Forward, Hyper, Mode, Module, Tensor, WeightAverage, sequential};
 use serde_json::Value as Json;
 
 use crate::common::{Ran, assert_close, compute, in_type, run_model};
@@ -30,10 +30,6 @@ impl Case {
 
     fn number(&self, key: &str) -> f64 {
         self.config[key].as_f64().unwrap_or_else(|| panic!("{}: no number {key}", self.name))
-    }
-
-    fn number_or(&self, key: &str, default: f64) -> f64 {
-        self.config[key].as_f64().unwrap_or(default)
     }
 
     fn size(&self, key: &str) -> usize {
@@ -274,21 +270,43 @@ fn row(value: &Buffer, index: usize) -> Buffer {
     Buffer::new(&value.to_f64()[index * size..(index + 1) * size], shape)
 }
 
+/// A setting of a case as the library takes it.
+fn setting(json: &Json) -> Value {
+    match json {
+        Json::Bool(flag) => Value::Flag(*flag),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Whole(whole),
+            None => Value::Number(number.as_f64().expect("a number")),
+        },
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => Value::List(items.iter().map(setting).collect()),
+        other => panic!("a setting {other}"),
+    }
+}
+
+/// Gives `thing` the settings of a case, but for those in `apart`.
+fn configure(thing: &mut impl Hyper, case: &Case, apart: &[&str]) {
+    let settings = case.config["settings"].as_object().unwrap_or_else(|| panic!("{}: settings", case.name));
+    for (name, value) in settings.iter().filter(|(name, _)| !apart.contains(&name.as_str())) {
+        thing.set(name, &setting(value)).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    }
+}
+
+/// Every name of a family is in some fixture, but for those that PyTorch says nothing of.
+fn assert_covered(kind: &str, names: &[&str], without: &[&str]) {
+    let cases = cases(kind);
+    for name in names.iter().filter(|name| !without.contains(name)) {
+        assert!(cases.iter().any(|case| case.text("name") == *name), "no fixture for the {kind} {name}");
+    }
+}
+
 #[test]
 fn activations_match_pytorch() {
-    let known: Vec<&str> = activations::all().iter().map(|activation| activation.name()).collect();
+    let names: Vec<&str> = activations::all().iter().map(|activation| activation.name()).collect();
+    assert_covered("activation", &names, &[]);
     for case in cases("activation") {
-        let name = case.text("name");
-        if !known.contains(&name) {
-            println!("{}: not here yet", case.name);
-            continue;
-        }
-        let mut activation = activations::by_name(name).unwrap();
-        for setting in ["slope", "alpha"] {
-            if let Some(value) = case.config[setting].as_f64() {
-                activation.set(setting, &Value::Number(value)).unwrap();
-            }
-        }
+        let mut activation = activations::by_name(case.text("name")).unwrap();
+        configure(&mut activation, &case, &[]);
         both_precisions(|dtype, tolerance| {
             check_model(&case, &activation, Mode::Train, &HashMap::new(), dtype, tolerance);
         });
@@ -296,18 +314,17 @@ fn activations_match_pytorch() {
 }
 
 #[test]
+fn prelu_matches_pytorch() {
+    check_layer("prelu", |case| Prelu::new(case.size("channels")));
+}
+
+#[test]
 fn losses_match_pytorch() {
-    let known: Vec<&str> = losses::all().iter().map(|loss| loss.name()).collect();
+    let names: Vec<&str> = losses::all().iter().map(|loss| loss.name()).collect();
+    assert_covered("loss", &names, &[]);
     for case in cases("loss") {
-        let name = case.text("name");
-        if !known.contains(&name) {
-            println!("{}: not here yet", case.name);
-            continue;
-        }
-        let mut loss = losses::by_name(name).unwrap();
-        if let Some(smoothing) = case.config["label_smoothing"].as_f64() {
-            loss.set("label_smoothing", &Value::Number(smoothing)).unwrap();
-        }
+        let mut loss = losses::by_name(case.text("name")).unwrap();
+        configure(&mut loss, &case, &[]);
         both_precisions(|dtype, tolerance| {
             let [input, target] = ["input", "target"].map(|name| in_type(case.tensor(name), dtype));
             let outputs = compute(&[&input, &target], |tensors| {
@@ -443,42 +460,21 @@ fn renamed(case: &Case, names: &[(&str, &str)]) -> Case {
     }
 }
 
-fn optimizer(case: &Case) -> Option<AnyOptimizer> {
-    let weight_decay = case.number_or("weight_decay", 0.0);
-    let momentum = case.number_or("momentum", 0.9);
-    let lr = case.number("lr");
-    let betas = || [0, 1].map(|index| case.config["betas"][index].as_f64().unwrap());
-    Some(match case.text("name") {
-        "sgd" => Sgd { lr, weight_decay }.to_any(),
-        "momentum" => {
-            let dampening = case.number_or("dampening", 0.0);
-            Momentum { lr, momentum, dampening, weight_decay, ..Default::default() }.to_any()
-        }
-        "nesterov" => Nesterov { lr, momentum, weight_decay }.to_any(),
-        "adam" => {
-            let [beta1, beta2] = betas();
-            Adam { lr, beta1, beta2, eps: case.number("eps"), weight_decay }.to_any()
-        }
-        "adamw" => {
-            let [beta1, beta2] = betas();
-            AdamW { lr, beta1, beta2, eps: case.number("eps"), weight_decay }.to_any()
-        }
-        _ => return None,
-    })
-}
-
 #[test]
 fn optimizers_walk_as_pytorch_does() {
+    let names: Vec<&str> = optimizers::all().iter().map(|optimizer| optimizer.name()).collect();
+    assert_covered("optimizer", &names, &[]);
     for case in cases("optimizer") {
-        let Some(optimizer) = optimizer(&case) else {
-            println!("{}: not here yet", case.name);
-            continue;
-        };
+        let mut optimizer = optimizers::by_name(case.text("name")).unwrap();
+        configure(&mut optimizer, &case, &[]);
         both_precisions(|dtype, tolerance| {
-            for parameter in ["w", "b"] {
+            // Newton's and Schulz' steps of PyTorch are in bf16.
+            let tolerance = if case.text("name") == "muon" { 1e-2 } else { tolerance };
+            let parameters = ["w", "b"].into_iter();
+            for parameter in parameters.filter(|name| case.tensors.contains_key(&format!("initial.{name}"))) {
                 let mut p = in_type(case.tensor(&format!("initial.{parameter}")), dtype);
-                let zeros = Buffer::zeros(p.shape().clone(), dtype);
-                let mut slots = vec![zeros; optimizer.slot_names().len()];
+                let slots = optimizer.slots(p.shape()).into_iter();
+                let mut slots: Vec<Buffer> = slots.map(|(_, shape)| Buffer::zeros(shape, dtype)).collect();
                 for step in 0..case.size("steps") {
                     let g = in_type(&row(case.tensor(&format!("grad.{parameter}")), step), dtype);
                     let lr = in_type(&Buffer::new(&[optimizer.lr()], []), dtype);
@@ -505,27 +501,80 @@ fn optimizers_walk_as_pytorch_does() {
 }
 
 #[test]
-fn schedules_match_pytorch() {
-    for case in cases("schedule") {
-        let schedule: Box<dyn Schedule> = match case.text("name") {
-            "constant" => Box::new(Constant::default()),
-            "cosine" => {
-                let cosine = CosineAnnealing { min_lr: case.number("min_lr"), steps: None };
-                match case.config["warmup"].as_u64() {
-                    Some(steps) => {
-                        let start = case.config["start_factor"].as_f64();
-                        Box::new(Warmup { steps, start, then: Box::new(cosine) })
-                    }
-                    None => Box::new(cosine),
-                }
-            }
-            _ => {
-                println!("{}: not here yet", case.name);
-                continue;
-            }
+fn gradients_are_clipped_as_pytorch_does() {
+    for case in cases("clip") {
+        let limit = case.number("limit");
+        let clip = match case.text("name") {
+            "norm" => Clip::Norm(limit),
+            "value" => Clip::Value(limit),
+            "adaptive" => Clip::Adaptive(limit),
+            other => panic!("unknown way to clip {other}"),
         };
+        both_precisions(|dtype, tolerance| {
+            // PyTorch adds 1e-6 to the norm; here what is clipped has the limit exactly.
+            let tolerance = if case.text("name") == "norm" { 1e-6f64.max(tolerance) } else { tolerance };
+            let names = ["w", "b"];
+            let of = |kind: &str| names.map(|name| in_type(case.tensor(&format!("{kind}.{name}")), dtype));
+            let (parameters, before) = (of("param"), of("before"));
+            let fed: Vec<&Buffer> = parameters.iter().chain(&before).collect();
+            let after =
+                compute(&fed, |inputs| Ok(clip.apply(&inputs[2..], &inputs[..2], &norm(&inputs[2..]))))
+                    .unwrap();
+            for (name, after) in names.iter().zip(after) {
+                let expected = case.tensor(&format!("after.{name}")).to_f64();
+                assert_close(
+                    &after.to_f64(),
+                    &expected,
+                    tolerance,
+                    &format!("{} {name} in {dtype}", case.name),
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn averages_of_weights_are_those_of_pytorch() {
+    for case in cases("average") {
+        let average = match case.config["decay"].as_f64() {
+            Some(decay) => WeightAverage::Ema { decay },
+            None => WeightAverage::Mean { from: 1, every: 1 },
+        };
+        both_precisions(|dtype, tolerance| {
+            let mut mean = Buffer::zeros([2, 3], dtype);
+            for step in 0..case.size("steps") {
+                let weights = in_type(&row(case.tensor("weights"), step), dtype);
+                let count = Buffer::new(&[step as f64 + 1.0], []);
+                mean = compute(&[&mean, &weights, &count], |inputs| {
+                    Ok(vec![average.update(&inputs[0], &inputs[1], &inputs[2])])
+                })
+                .unwrap()
+                .remove(0);
+                let expected = row(case.tensor("averages"), step).to_f64();
+                assert_close(&mean.to_f64(), &expected, tolerance, &format!("{} step {step}", case.name));
+            }
+        });
+    }
+}
+
+#[test]
+fn schedules_match_pytorch() {
+    let names: Vec<&str> = schedules::all().iter().map(|schedule| schedule.name()).collect();
+    assert_covered("schedule", &names, &["warmup"]);
+    for case in cases("schedule") {
+        let mut schedule = schedules::by_name(case.text("name")).unwrap();
+        let is_warmed_up = case.config["settings"].get("warmup").is_some();
+        configure(&mut schedule, &case, if is_warmed_up { &["warmup", "start"] } else { &[] });
+        if let Some(steps) = case.config["settings"]["warmup"].as_u64() {
+            let start = case.config["settings"]["start"].as_f64();
+            schedule = Box::new(Warmup { over: Span::Steps(steps), start, then: schedule });
+        }
+        let losses = case.tensors.get("losses").map(Buffer::to_f64).unwrap_or_default();
         let (base, total) = (case.number("base_lr"), case.size("epochs") as u64);
-        let rates: Vec<f64> = (0..=total).map(|step| schedule.lr(base, step, total)).collect();
-        assert_close(&rates, &case.tensor("lr").to_f64(), 1e-12, &case.name);
+        let rates = (0..=total).map(|epoch| {
+            let losses = &losses[..losses.len().min(epoch as usize)];
+            schedule.lr(base, &Moment { losses, ..Moment::epoch(epoch, total) })
+        });
+        assert_close(&rates.collect::<Vec<_>>(), &case.tensor("lr").to_f64(), 1e-12, &case.name);
     }
 }

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use barun_nn::gradcheck::{gradcheck, gradcheck_model, numerical_gradient};
 use barun_nn::layers::*;
-use barun_nn::losses::{CrossEntropy, Mse};
+use barun_nn::losses::{CrossEntropy, Loss, Mse, Task};
+use barun_nn::optimizers::Sgd;
 use barun_nn::registry::{Family, catalog};
 use barun_nn::{
-    Batch, Buffer, Forward, Layer, Mode, Module, Pass, Result, Tensor, activations, losses, sequential,
+    Batch, Buffer, Forward, Layer, Mode, Module, Pass, Result, Step, StepOptions, Tensor, activations,
+    losses, sequential,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -56,6 +58,8 @@ fn example(name: &str, [n, a, b, c]: [usize; 4], seed: u64) -> (Box<dyn Layer>, 
         "global_avg_pool" => (Box::new(GlobalAvgPool::default()), images()),
         "flatten" => (Box::new(Flatten::default()), images()),
         "batch_norm" => (Box::new(BatchNorm::new(a)), noise(&[n + 2, a], seed)),
+        "prelu" => (Box::new(Prelu::new(if seed.is_multiple_of(2) { a } else { 1 })), rows()),
+        "maxout" => (Box::new(Maxout::new(b)), noise(&[n, a * b], seed)),
         "dropout" => (Box::new(Dropout::new(0.4)), rows()),
         "sequential" => {
             (Box::new(sequential![Linear::new(a, b), Tanh::default(), Linear::new(b, c)]), rows())
@@ -120,7 +124,11 @@ proptest! {
             // A residual of almost 0 is a kink of the absolute error.
             let near = prediction.to_f64().iter().zip(target.to_f64()).any(|(p, t)| (p - t).abs() < 1e-3);
             prop_assume!(!near);
-            let target = Tensor::new(target);
+            let labels: Vec<i64> = (0..rows as i64).map(|row| row % 2).collect();
+            let target = match loss.task() {
+                Task::Similarity => Tensor::new(Buffer::new(&labels, [rows])),
+                _ => Tensor::new(target),
+            };
             let report = gradcheck(|p| loss.loss(&p[0], &target), &[prediction]).unwrap();
             prop_assert!(report.passes(TOLERANCE), "{loss:?}\n{report}");
         }
@@ -141,7 +149,7 @@ fn gradients_of_gradients_are_right_too() {
         assert!(report.passes(TOLERANCE), "{activation:?}\n{report}");
     }
     let target = Tensor::new(f64s(&[0.2, 0.3, 0.5, 1.0, 0.0, 0.0, 0.1, 0.8, 0.1, 0.4, 0.4, 0.2], [4, 3]));
-    for name in ["cross_entropy", "bce_with_logits", "mse"] {
+    for name in ["cross_entropy", "focal", "kl", "bce_with_logits", "mse", "huber"] {
         let loss = losses::by_name(name).unwrap();
         let second = |x: &[Tensor]| gradient_norm(&losses::Loss::loss(&loss, &x[0], &target)?, &x[0]);
         let report = gradcheck(second, std::slice::from_ref(&x)).unwrap();
@@ -263,6 +271,34 @@ fn gradchk_03_the_error_of_a_central_difference_is_smallest_in_the_middle() {
     assert!((error(1e-4) - 1e-8).abs() < 1e-9, "{:e}", error(1e-4));
     assert!(error(1e-12) > 1e-5, "{:e}", error(1e-12));
     assert!(error(1e-4) < error(1e-2) && error(1e-4) < error(1e-12));
+}
+
+#[test]
+fn gradchk_06_and_err_12_a_network_trains_by_differences_alone_in_the_direction_of_back_propagation() {
+    let options = StepOptions { precision: barun_nn::DType::F64, ..StepOptions::default() };
+    let model = sequential![Linear::new(2, 3), Tanh::default(), Linear::new(3, 2)];
+    let step = Step::with(model, &Sgd::default(), &CrossEntropy::default(), options).unwrap();
+    let mut state = step.init(1).unwrap();
+    let first = step.evaluate(&state, &xor()).unwrap().loss;
+    for _ in 0..15 {
+        let analytic = step.gradients(&state, &xor()).unwrap();
+        let mut next = state.clone();
+        for (path, gradient) in &analytic {
+            let value = state.get(path).unwrap();
+            let loss = |values: &[f64]| {
+                let mut moved = state.clone();
+                moved.set(path, &f64s(values, value.shape().clone())).unwrap();
+                step.evaluate(&moved, &xor()).unwrap().loss
+            };
+            let mut values = value.to_f64();
+            let numeric = numerical_gradient(loss, &mut values, 1e-4);
+            assert_close(&numeric, &gradient.to_f64(), 1e-5, path);
+            let stepped: Vec<f64> = values.iter().zip(&numeric).map(|(p, g)| p - 0.5 * g).collect();
+            next.set(path, &f64s(&stepped, value.shape().clone())).unwrap();
+        }
+        state = next;
+    }
+    assert!(step.evaluate(&state, &xor()).unwrap().loss < 0.99 * first);
 }
 
 #[test]

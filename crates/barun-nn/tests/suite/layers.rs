@@ -166,7 +166,7 @@ fn layer_12_parameters_are_learned_and_hyper_parameters_are_set() {
     let set: Vec<&str> = Dropout::new(0.3).settings().iter().map(|setting| setting.name).collect();
     assert_eq!(set, ["rate", "scaling"]);
     let set: Vec<&str> = Adam::default().settings().iter().map(|setting| setting.name).collect();
-    assert_eq!(set, ["lr", "beta1", "beta2", "eps", "weight_decay"]);
+    assert_eq!(set, ["lr", "beta1", "beta2", "eps", "epsilon", "weight_decay"]);
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! Dropout. [REG]
+//! Dropout, penalties, noise. [REG]
 
 use barun_nn::layers::*;
 use barun_nn::losses::Mse;
 use barun_nn::optimizers::Sgd;
-use barun_nn::{Batch, Buffer, DType, Forward, Mode, Pass, Step, Tensor, sequential};
+use barun_nn::regularization::Penalty;
+use barun_nn::{
+    Batch, Buffer, DType, Forward, Mode, Pass, State, Step, StepOptions, StepOutput, Tensor, sequential,
+};
 
 use crate::common::*;
 
@@ -20,6 +23,126 @@ fn dropped(layer: &Dropout, mode: Mode, count: usize, seed: u64, step: i64) -> (
 
 fn zero_fraction(values: &[f64]) -> f64 {
     values.iter().filter(|&&value| value == 0.0).count() as f64 / values.len() as f64
+}
+
+fn penalised(penalty: Penalty, rate: f64, steps: usize) -> (Step<Sequential>, State, Vec<StepOutput>) {
+    let options = StepOptions { penalty, precision: DType::F64, ..StepOptions::default() };
+    let model = sequential![Linear::new(4, 6), Tanh::default(), Linear::new(6, 1)];
+    let step = Step::with(model, &Sgd::default(), &Mse::default(), options).unwrap();
+    let mut state = step.init(1).unwrap();
+    let outputs = (0..steps).map(|_| step.run(&mut state, &numbers(), rate).unwrap()).collect();
+    (step, state, outputs)
+}
+
+/// Rows whose target depends on two of their four columns.
+fn numbers() -> Batch {
+    let mut stream = barun_engine::random::Stream::new(4, "numbers");
+    let x: Vec<f64> = (0..160).map(|_| stream.normal()).collect();
+    let y: Vec<f64> = x.chunks(4).map(|row| 0.7 * row[0] - 0.4 * row[1]).collect();
+    Batch { x: f64s(&x, [40, 4]), y: f64s(&y, [40, 1]) }
+}
+
+fn weights(state: &State) -> Vec<f64> {
+    ["0.weight", "2.weight"].iter().flat_map(|path| state.get(path).unwrap().to_f64()).collect()
+}
+
+#[test]
+fn reg_04_loss_16_and_err_04_the_penalty_is_half_the_squared_norm_and_its_gradient_is_the_weight() {
+    let (step, state, _) = penalised(Penalty { l2: 0.3, l1: 0.0 }, 0.1, 0);
+    let squares: f64 = weights(&state).iter().map(|w| w * w).sum();
+    let output = step.run(&mut state.clone(), &numbers(), 0.1).unwrap();
+    assert_close(&[output.penalty], &[0.15 * squares], 1e-6, "penalty");
+    let (plain, _, _) = penalised(Penalty::default(), 0.1, 0);
+    assert_close(&[output.loss], &[plain.evaluate(&state, &numbers()).unwrap().loss], 1e-12, "data loss");
+    let with = |penalty| {
+        let (step, state, _) = penalised(penalty, 0.1, 0);
+        let mut after = state.clone();
+        step.run(&mut after, &numbers(), 1.0).unwrap();
+        ["0.weight", "0.bias"].map(|path| {
+            let [a, b] = [&state, &after].map(|state| state.get(path).unwrap().to_f64());
+            a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>()
+        })
+    };
+    let ([weight, bias], [weight_plain, bias_plain]) =
+        (with(Penalty { l2: 0.3, l1: 0.0 }), with(Penalty::default()));
+    let added: Vec<f64> = weight.iter().zip(&weight_plain).map(|(a, b)| a - b).collect();
+    let expected: Vec<f64> = state.get("0.weight").unwrap().to_f64().iter().map(|w| 0.3 * w).collect();
+    assert_close(&added, &expected, 1e-9, "the gradient gains lambda W");
+    assert_eq!(bias, bias_plain, "biases are exempt");
+}
+
+#[test]
+fn reg_05_the_norm_falls_with_the_price() {
+    let norms: Vec<f64> = [0.0, 1e-4, 1e-2, 0.1]
+        .iter()
+        .map(|&l2| {
+            weights(&penalised(Penalty { l2, l1: 0.0 }, 0.1, 300).1).iter().map(|w| w * w).sum::<f64>().sqrt()
+        })
+        .collect();
+    assert!(norms.windows(2).all(|pair| pair[1] < pair[0]), "{norms:?}");
+}
+
+#[test]
+fn reg_06_half_of_the_square_has_the_weight_as_its_derivative() {
+    let slope = derivative(&[3.0], |w| w.square() * (0.1 / 2.0));
+    let numeric = barun_nn::gradcheck::numerical_gradient(|w| 0.1 / 2.0 * w[0] * w[0], &mut [3.0], 1e-4);
+    assert_close(&[slope[0], numeric[0]], &[0.3, 0.3], 1e-9, "lambda w");
+}
+
+#[test]
+fn reg_07_the_norm_of_3_and_4_is_5() {
+    let norm = compute(&[&f64s(&[3.0, 4.0], [2])], |x| Ok(vec![barun_nn::optimizers::norm(x)])).unwrap();
+    assert_eq!(norm[0].to_f64(), [5.0]);
+}
+
+#[test]
+fn reg_08_an_absolute_penalty_leaves_more_weights_near_0_than_a_squared_one() {
+    let (step, state, _) = penalised(Penalty { l1: 0.2, l2: 0.0 }, 0.1, 0);
+    let sizes: f64 = weights(&state).iter().map(|w| w.abs()).sum();
+    assert_close(
+        &[step.run(&mut state.clone(), &numbers(), 0.1).unwrap().penalty],
+        &[0.2 * sizes],
+        1e-9,
+        "penalty",
+    );
+    let near_zero = |penalty| {
+        let (step, state, _) = penalised(penalty, 0.02, 4000);
+        let loss = step.evaluate(&state, &numbers()).unwrap().loss;
+        (weights(&state).iter().filter(|w| w.abs() < 1e-2).count(), loss)
+    };
+    let (l1, l1_loss) = near_zero(Penalty { l1: 0.01, l2: 0.0 });
+    let (l2, l2_loss) = near_zero(Penalty { l2: 0.01, l1: 0.0 });
+    assert!(l1 > l2 && l1_loss < 0.1 && l2_loss < 0.1, "{l1} ({l1_loss}) against {l2} ({l2_loss})");
+}
+
+#[test]
+fn reg_23_what_is_dropped_contributes_exactly_nothing() {
+    let layer = Dropout::new(0.5);
+    let (y, _) = dropped(&layer, Mode::Train, 64, 1, 0);
+    let weights: Vec<f64> = (0..64).map(|i| (i as f64).cos()).collect();
+    let with: f64 = y.iter().zip(&weights).map(|(y, w)| y * w).sum();
+    let kept: f64 = y.iter().zip(&weights).filter(|(y, _)| **y != 0.0).map(|(y, w)| y * w).sum();
+    assert_eq!(with, kept);
+}
+
+#[test]
+fn reg_26_noise_on_weights_is_in_the_forward_pass_alone() {
+    let losses = |weight_noise, lr| {
+        let options = StepOptions { weight_noise, precision: DType::F64, ..StepOptions::default() };
+        let step =
+            Step::with(sequential![Linear::new(4, 1)], &Sgd::default(), &Mse::default(), options).unwrap();
+        let mut state = step.init(1).unwrap();
+        let before = state.get("0.weight").unwrap();
+        let losses: Vec<f64> = (0..3).map(|_| step.run(&mut state, &numbers(), lr).unwrap().loss).collect();
+        let unchanged = before.to_f64() == state.get("0.weight").unwrap().to_f64();
+        (losses, unchanged, step.evaluate(&state, &numbers()).unwrap().loss)
+    };
+    let (plain, _, clean) = losses(0.0, 0.0);
+    let (noisy, unchanged, evaluated) = losses(0.1, 0.0);
+    assert!(plain.iter().all(|loss| *loss == plain[0]));
+    assert!(noisy[0] != noisy[1] && noisy[1] != noisy[2] && noisy[0] != plain[0], "{noisy:?}");
+    assert!(unchanged && evaluated == clean, "what is kept has no noise");
+    assert_eq!(losses(0.1, 0.0).0, noisy, "the same seed, the same noise");
 }
 
 #[test]

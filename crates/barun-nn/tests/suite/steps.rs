@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barun_nn::layers::*;
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::metrics::{Correct, Monitor};
-use barun_nn::optimizers::{Adam, Momentum, Sgd};
+use barun_nn::optimizers::{Adam, Clip, Momentum, Sgd};
 use barun_nn::{
     Batch, Buffer, DType, Evaluation, InputTransform, Mode, State, Step, StepOptions, ensemble, sequential,
 };
@@ -172,8 +172,9 @@ fn layer_17_frozen_parameters_stay_and_have_no_optimiser_state() {
 
 #[test]
 fn clipping_scales_all_gradients_to_the_norm() {
-    let moved = |clip_norm| {
-        let options = StepOptions { clip_norm, precision: DType::F64, ..StepOptions::default() };
+    let moved = |clip: Option<f64>| {
+        let clip = clip.map(Clip::Norm);
+        let options = StepOptions { clip, precision: DType::F64, ..StepOptions::default() };
         let step = Step::with(Linear::new(2, 1), &Sgd::default(), &Mse::default(), options).unwrap();
         let mut state = step.init(1).unwrap();
         let before = state.clone();

@@ -3,8 +3,8 @@
 //!
 //! * `names!` - a choice among names: `activation = "relu"`;
 //! * `section!` - a table with fixed keys: `[train]`;
-//! * `tagged!` - a table whose keys depend on its name: `[train.optimizer]`, a layer. `"adam"` is short for
-//!   `{ name = "adam" }`.
+//! * `tagged!` - a table whose keys depend on its name: `[model]`, a layer. `"mlp"` is short for `{ name = "mlp" }`. With
+//!   `otherwise`, names of the library's that are not ours are taken too (see `chosen`).
 
 use super::defaults::Defaults;
 use super::setting::{Fallback, Key, Rule, Setting, doc_text, join, refuse_unknown_keys, wrong_type};
@@ -118,7 +118,8 @@ macro_rules! section {
 macro_rules! tagged {
     (
         $(#[doc = $doc:literal])*
-        pub enum $Enum:ident, $noun:literal, $tag:literal $(or else ($default:expr))? {
+        pub enum $Enum:ident, $noun:literal, $tag:literal
+        $(or else ($default:expr))? $(otherwise $Other:ident($OtherType:ty))? {
             $(
                 $(#[doc = $choice_doc:literal])*
                 $name:literal => $Choice:ident $({
@@ -130,19 +131,31 @@ macro_rules! tagged {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq)]
         pub enum $Enum {
+            $(
+                /// One of the library's, by its name there.
+                $Other($OtherType),
+            )?
             $( $(#[doc = $choice_doc])* $Choice $({ $( $(#[doc = $key_doc])* $key: $Type, )* })?, )*
         }
 
         impl $Enum {
             /// Every name, in the order of the documentation, and what it is in a sentence.
             pub fn choices() -> Vec<(&'static str, String)> {
-                vec![$( ($name, $crate::recipe::setting::doc_text(&[$( $choice_doc, )*])), )*]
+                let own = [$( ($name, $crate::recipe::setting::doc_text(&[$( $choice_doc, )*])), )*];
+                own.into_iter() $( .chain(<$OtherType>::choices()) )? .collect()
             }
 
             /// The name in a recipe.
             #[allow(unused_variables)]
             pub fn name(&self) -> &'static str {
-                match self { $( $Enum::$Choice $({ $( $key, )* })? => $name, )* }
+                match self {
+                    $( $Enum::$Other(other) => barun_nn::Hyper::name(&**other), )?
+                    $( $Enum::$Choice $({ $( $key, )* })? => $name, )*
+                }
+            }
+
+            fn names() -> Vec<&'static str> {
+                Self::choices().into_iter().map(|(name, _)| name).collect()
             }
 
             /// The keys of each name.
@@ -151,7 +164,7 @@ macro_rules! tagged {
 
         impl $crate::recipe::setting::Setting for $Enum {
             fn expects() -> String {
-                format!("one of {}", [$( $name, )*].join(", "))
+                format!("one of {}", Self::names().join(", "))
             }
             fn read(
                 node: &$crate::recipe::tree::Node,
@@ -173,18 +186,22 @@ macro_rules! tagged {
                             read_key(node, path, stringify!($key), $fallback, rule, &[$( $key_doc, )*], defaults)?
                         }, )* })?)
                     } )*
+                    $( other if <$OtherType>::names().contains(&other) => {
+                        Ok($Enum::$Other(<$OtherType>::read_as(other, node, path, ($tag, &[]), defaults)?))
+                    } )?
                     other => {
                         let (at, path) = match node.get($tag) {
                             Some(at) => (at, join(path, $tag)),
                             None => (node, path.to_string()),
                         };
-                        Err(unknown_name(at, &path, other, $noun, &[$( $name, )*]))
+                        Err(unknown_name(at, &path, other, $noun, &Self::names()))
                     }
                 }
             }
             fn write(&self) -> Option<$crate::recipe::tree::Node> {
                 use $crate::recipe::{declare::written_choice, tree::Node};
                 let values: Vec<(&str, Option<Node>)> = match self {
+                    $( $Enum::$Other(other) => other.written(), )?
                     $( $Enum::$Choice $({ $( $key, )* })? => vec![$( $( (stringify!($key), $key.write()), )* )?], )*
                 };
                 Some(written_choice($tag, self.name(), values))

@@ -38,30 +38,30 @@ impl Kind {
 
 /// Defaults of one kind of data.
 #[derive(Clone, Debug)]
-pub(crate) struct Defaults {
-    pub model: &'static str,
-    pub hidden: &'static [usize],
-    pub epochs: Option<usize>,
-    pub largest_batch: usize,
-    pub optimizer: &'static str,
-    pub adam_lr: f64,
-    pub adamw_decay: f64,
-    pub best_by: BestBy,
-    pub train_share: f64,
-    pub test_share: f64,
-    pub augment: Augment,
+pub struct Defaults {
+    pub(crate) model: &'static str,
+    pub(crate) hidden: &'static [usize],
+    pub(crate) epochs: Option<usize>,
+    pub(crate) largest_batch: usize,
+    pub(crate) optimizer: &'static str,
+    /// Where the default of an optimiser's setting is not the library's: optimiser, setting, value.
+    pub(crate) settings: &'static [(&'static str, &'static str, f64)],
+    pub(crate) best_by: BestBy,
+    pub(crate) train_share: f64,
+    pub(crate) test_share: f64,
+    pub(crate) augment: Augment,
 }
 
 impl Defaults {
     /// With the augmentation of a preset; an unknown one is refused where it is read.
-    pub fn varied_by(&self, preset: &str) -> Defaults {
+    pub(crate) fn varied_by(&self, preset: &str) -> Defaults {
         let known = Preset::ALL.iter().find(|known| known.name() == preset);
         Defaults { augment: known.map_or(Augment::NONE, |known| known.settings()), ..self.clone() }
     }
 
     /// The rows of a step, of so many training rows: a power of two, 16 at least, that makes at least four steps of an
     /// epoch. With smaller batches a small table is learned by heart before the validation part has been looked at twice.
-    pub fn batch_size_for(&self, rows: usize) -> usize {
+    pub(crate) fn batch_size_for(&self, rows: usize) -> usize {
         let wanted = (rows / 4).clamp(16, self.largest_batch);
         let power = wanted.next_power_of_two();
         if power > wanted { power / 2 } else { power }.min(rows.max(1))
@@ -75,8 +75,7 @@ pub(crate) const IMAGES: Defaults = Defaults {
     epochs: Some(10),
     largest_batch: 128,
     optimizer: "adam",
-    adam_lr: 1e-3,
-    adamw_decay: 0.01,
+    settings: &[("sgd", "lr", 0.1), ("momentum", "lr", 0.01), ("nesterov", "lr", 0.01)],
     best_by: BestBy::Auto,
     train_share: 0.8,
     test_share: 0.1,
@@ -92,8 +91,14 @@ pub(crate) const TABLES: Defaults = Defaults {
     epochs: None,
     largest_batch: 256,
     optimizer: "adamw",
-    adam_lr: 2e-3,
-    adamw_decay: 0.5,
+    settings: &[
+        ("sgd", "lr", 0.1),
+        ("momentum", "lr", 0.01),
+        ("nesterov", "lr", 0.01),
+        ("adam", "lr", 2e-3),
+        ("adamw", "lr", 2e-3),
+        ("adamw", "weight_decay", 0.5),
+    ],
     best_by: BestBy::Loss,
     train_share: 0.7,
     test_share: 0.2,

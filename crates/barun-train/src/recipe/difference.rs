@@ -91,8 +91,7 @@ mod tests {
             [
                 "train.schedule.min_lr: - 0.0",
                 "train.schedule.name: constant cosine",
-                "train.schedule.warmup_epochs: - 0",
-                "train.schedule.warmup_steps: - 0"
+                "train.schedule.over: - 100 %",
             ]
         );
     }

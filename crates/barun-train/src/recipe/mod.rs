@@ -17,6 +17,7 @@
 //! what it comes to: a draft takes changes (`--set`), resolving it checks everything and fills in the defaults.
 
 mod augment;
+pub(crate) mod chosen;
 mod data;
 mod declare;
 pub mod defaults;
@@ -33,16 +34,20 @@ pub(crate) mod tree;
 use std::path::Path;
 
 pub use augment::{Augment, Fill, Preset};
+pub use chosen::{Chosen, LossChoice, Scheduled};
 pub use data::{Copies, Data, Method, Normalize, Split, Task};
 pub use defaults::Kind;
 pub use difference::{Difference, differences, values};
 pub use images::{Colour, ImageSize, Images};
-pub use model::{Activation, Init, Layer, Model, Units};
+pub use model::{Activation, LIBRARY_NAMES, Layer, Model, Units};
 pub use running::{BestBy, Checkpoint, EarlyStopping};
 pub use setting::Key;
 pub use table::{Encoding, Header, Table};
-pub use training::{Loss, Optimizer, Precision, Schedule, Train};
+pub use training::{Precision, Train};
 pub use tree::Place;
+
+use barun_nn::schedules::Span;
+use barun_nn::{Hyper, hyper};
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -147,6 +152,10 @@ const FOREIGN_NAMES: &[(&str, &str)] = &[
     ("num_epochs", "train.epochs"),
     ("stratify", "data.split.method"),
     ("drop", "data.ignore"),
+    ("warmup_epochs", "train.schedule.warmup"),
+    ("gradient_clipping", "train.clip"),
+    ("ema", "train.average"),
+    ("warmup_steps", "train.schedule.warmup"),
     ("early_stop", "train.early_stopping"),
     ("max_time", "train.max_seconds"),
     ("monitor", "train.best_by"),
@@ -357,19 +366,22 @@ fn check_early_stopping(recipe: &Recipe, root: &Node) -> Result<()> {
 }
 
 fn check_schedule(train: &Train, root: &Node) -> Result<()> {
-    let Schedule::Cosine { min_lr, warmup_epochs, warmup_steps } = train.schedule else { return Ok(()) };
+    let Scheduled { schedule, warmup } = &train.schedule;
     let at = |key: &str| root.find(&format!("train.schedule.{key}")).cloned().unwrap_or_else(|| root.clone());
-    if warmup_epochs > 0 && warmup_steps > 0 {
-        let place = at("warmup_steps").place;
-        let message = "`train.schedule.warmup_epochs` and `train.schedule.warmup_steps` say the same thing; keep one of them";
-        return Err(Error::Contradiction { place, message: message.into() });
-    }
-    if let Some(epochs) = train.epochs.filter(|&epochs| warmup_epochs >= epochs && warmup_epochs > 0) {
-        let allowed = format!("below `train.epochs` ({epochs})");
-        return Err(bad_value(&at("warmup_epochs"), "train.schedule.warmup_epochs", &allowed));
+    let is_all = match *warmup {
+        Span::Epochs(warmup) => train.epochs.is_some_and(|epochs| warmup >= epochs as f64),
+        Span::Share(share) => share >= 1.0,
+        // How many steps there are is known with the data.
+        Span::Steps(_) => false,
+    };
+    if is_all {
+        let epochs = train.epochs.map_or(String::new(), |epochs| format!(", `train.epochs` ({epochs})"));
+        let allowed = format!("less than the run{epochs}");
+        return Err(bad_value(&at("warmup"), "train.schedule.warmup", &allowed));
     }
     let lr = train.optimizer.lr();
-    if min_lr > lr {
+    let lowest = schedule.settings().into_iter().find(|setting| setting.name == "min_lr");
+    if lowest.is_some_and(|lowest| matches!(lowest.value, hyper::Value::Number(lowest) if lowest > lr)) {
         let allowed = format!("at most the learning rate ({lr})");
         return Err(bad_value(&at("min_lr"), "train.schedule.min_lr", &allowed));
     }

@@ -1,12 +1,19 @@
 //! `[model]`: the network, by name or as a list of layers.
 
-use super::declare::{names, tagged};
+use barun_nn::Init;
+use barun_nn::activations::{Relu, Tanh};
+
+use super::chosen::Chosen;
+use super::declare::tagged;
 use super::defaults::Defaults;
 use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE, POSITIVE};
 use super::setting::Fallback::{Is, Required};
 use super::setting::{Setting, wrong_type};
 use super::tree::{Node, Value};
 use crate::error::Result;
+
+/// An activation with its settings.
+pub type Activation = Chosen<Box<dyn barun_nn::activations::Activation>>;
 
 tagged! {
     /// `[model]`: the network. A list of `layers` without a `name` is the model `layers`.
@@ -16,7 +23,7 @@ tagged! {
             /// The width of each hidden layer; `[]` makes the model linear.
             hidden: Vec<usize> = Is(|d| d.hidden.to_vec()), EACH_AT_LEAST_ONE;
             /// What follows each hidden layer.
-            activation: Activation = Is(|_| Activation::Relu);
+            activation: Activation = Is(|_| Activation::of(Relu::default()));
             /// How the first weights are drawn.
             init: Init = Is(|_| Init::Auto);
             /// Batch normalisation before each activation.
@@ -34,7 +41,7 @@ tagged! {
             /// Values that stand for each column: itself, and mixtures of cosines of it; 1 leaves columns as they are.
             embedding: usize = Is(|_| 4), AT_LEAST_ONE;
             /// What follows each hidden layer.
-            activation: Activation = Is(|_| Activation::Relu);
+            activation: Activation = Is(|_| Activation::of(Relu::default()));
             /// How the first weights are drawn.
             init: Init = Is(|_| Init::Auto);
             /// The share of hidden units that is silenced in each training step.
@@ -43,7 +50,7 @@ tagged! {
         /// LeNet-5: two convolutions with average pooling, then 120 and 84 units. LeCun et al., 1998.
         "lenet" => LeNet {
             /// What follows each layer.
-            activation: Activation = Is(|_| Activation::Tanh);
+            activation: Activation = Is(|_| Activation::of(Tanh::default()));
             /// How the first weights are drawn.
             init: Init = Is(|_| Init::Auto);
         },
@@ -54,7 +61,7 @@ tagged! {
             /// The width of each hidden layer after the last pooling.
             hidden: Vec<usize> = Is(|_| vec![128]), EACH_AT_LEAST_ONE;
             /// What follows each layer.
-            activation: Activation = Is(|_| Activation::Relu);
+            activation: Activation = Is(|_| Activation::of(Relu::default()));
             /// How the first weights are drawn. Without batch normalisation `he_normal` starts this network too loud: the
             /// pooling keeps the largest of four values, and dropout raises what it keeps.
             init: Init = Is(|_| Init::LecunUniform);
@@ -82,7 +89,7 @@ tagged! {
 
 tagged! {
     /// One layer of `model.layers`.
-    pub enum Layer, "a layer", "type" {
+    pub enum Layer, "a layer", "type" otherwise Activation(Activation) {
         /// Convolution over height and width: `[height, width, channels]` to the same with other sizes.
         "conv" => Conv {
             /// Channels out.
@@ -107,14 +114,16 @@ tagged! {
             /// Add a learned number to each unit.
             bias: bool = Is(|_| true);
         },
-        /// `max(x, 0)`.
-        "relu" => Relu,
-        /// `x` above 0, `0.01 x` below.
-        "leaky_relu" => LeakyRelu,
-        /// `1 / (1 + exp(-x))`.
-        "sigmoid" => Sigmoid,
-        /// The hyperbolic tangent.
-        "tanh" => Tanh,
+        /// A leaky ReLU that learns its slope.
+        "prelu" => Prelu {
+            /// A slope for each channel instead of one for all.
+            per_channel: bool = Is(|_| false);
+        },
+        /// The largest of a few inputs for each unit: `[units * pieces]` to `[units]`.
+        "maxout" => Maxout {
+            /// Inputs of each unit.
+            pieces: usize = Is(|_| 2), AT_LEAST_ONE;
+        },
         /// The largest value of each window.
         "maxpool" => MaxPool {
             /// Height and width of the window.
@@ -175,42 +184,15 @@ tagged! {
     }
 }
 
-names! {
-    /// What follows a layer.
-    pub enum Activation, "an activation" {
-        /// `max(x, 0)`.
-        Relu = "relu",
-        /// `x` above 0, `0.01 x` below.
-        LeakyRelu = "leaky_relu",
-        /// `1 / (1 + exp(-x))`.
-        Sigmoid = "sigmoid",
-        /// The hyperbolic tangent.
-        Tanh = "tanh",
-        /// Nothing.
-        Identity = "identity",
-    }
-}
-
-names! {
-    /// How the first weights are drawn; biases begin at 0.
-    pub enum Init, "an initialiser" {
-        /// What suits the activation that follows: `he_normal` before a ReLU, `xavier_normal` before sigmoid and tanh,
-        /// `lecun_normal` where none follows.
-        Auto = "auto",
-        /// Normal, variance `2 / fan_in`. He et al., 2015.
-        HeNormal = "he_normal",
-        /// Uniform, variance `2 / fan_in`.
-        HeUniform = "he_uniform",
-        /// Normal, variance `2 / (fan_in + fan_out)`. Glorot & Bengio, 2010.
-        XavierNormal = "xavier_normal",
-        /// Uniform, variance `2 / (fan_in + fan_out)`.
-        XavierUniform = "xavier_uniform",
-        /// Normal, variance `1 / fan_in`. LeCun et al., 1998.
-        LecunNormal = "lecun_normal",
-        /// Uniform, variance `1 / fan_in`.
-        LecunUniform = "lecun_uniform",
-    }
-}
+/// Layers that recipes call otherwise than programs do: the recipe's name, the library's.
+pub const LIBRARY_NAMES: &[(&str, &str)] = &[
+    ("conv", "conv2d"),
+    ("maxpool", "max_pool2d"),
+    ("avgpool", "avg_pool2d"),
+    ("globalavgpool", "global_avg_pool"),
+    ("batchnorm", "batch_norm"),
+    ("periodic", "periodic_embedding"),
+];
 
 /// The width of a fully connected layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,19 +232,6 @@ impl Model {
             | Model::Cnn { init, .. }
             | Model::ResNet18 { init, .. }
             | Model::Layers { init, .. } => *init,
-        }
-    }
-}
-
-impl Activation {
-    /// The layer of this activation; none for the identity.
-    pub fn layer(self) -> Option<Layer> {
-        match self {
-            Activation::Relu => Some(Layer::Relu),
-            Activation::LeakyRelu => Some(Layer::LeakyRelu),
-            Activation::Sigmoid => Some(Layer::Sigmoid),
-            Activation::Tanh => Some(Layer::Tanh),
-            Activation::Identity => None,
         }
     }
 }

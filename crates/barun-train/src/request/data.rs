@@ -7,11 +7,12 @@ use barun_data::{
     Categories, Colour, Copies, Dataset, DividingColumns, GivenPart, Method, MinMax, OpenOptions, Preprocess,
     Quantile, Reading, Robust, Scaling, Schema, Split, SplitData, Standardize, TableOptions, Targets,
 };
+use barun_nn::losses::{self, Loss};
 
 use super::Machine;
 use crate::error::{Error, Result};
 use crate::preparation::Preparation;
-use crate::recipe::{self, Data, Encoding, Header, Loss, Normalize, Recipe, Task};
+use crate::recipe::{self, Data, Encoding, Header, LossChoice, Normalize, Recipe, Task};
 
 /// Opens the data of a recipe, with the parts that lie in files of their own.
 pub(super) fn open(recipe: &Recipe, machine: &Machine) -> Result<Dataset> {
@@ -84,7 +85,8 @@ fn open_with(
         Task::Regression => return Ok(Dataset::open_with(source, &options(TargetKind::Values))?),
     };
     let is_table = Path::new(source).is_file();
-    let wants_numbers = matches!(recipe.train.loss, Loss::Mse | Loss::Mae);
+    let wants_numbers =
+        matches!(&recipe.train.loss, LossChoice::Named(loss) if loss.task() == losses::Task::Numbers);
     match dataset.targets() {
         Targets::Classes { classes, .. }
             if is_table && wants_numbers && classes.iter().all(|class| class.parse::<f64>().is_ok()) =>

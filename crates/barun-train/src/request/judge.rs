@@ -114,6 +114,7 @@ fn linear(recipe: &Recipe, data: &PreparedData, machine: &Machine) -> Result<Opt
         "model={ name = \"mlp\", hidden = [] }".to_string(),
         "train.optimizer={ name = \"adam\", lr = 0.01 }".to_string(),
         "train.schedule=cosine".to_string(),
+        "data.augment=none".to_string(),
         format!("train.batch_size={batch_size}"),
         format!("train.epochs={epochs}"),
     ] {

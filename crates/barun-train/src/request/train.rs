@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use barun_data::{Dataset, PreparedData, SplitData, Targets, integrity};
 use barun_nn::layers::Sequential;
+use barun_nn::schedules::Span;
 
 use super::judge::judge;
 use super::record::Record;
@@ -16,7 +17,7 @@ use crate::keeper::RunPlan;
 use crate::memory::Limit;
 use crate::network::plan;
 use crate::objective::Objective;
-use crate::recipe::{Recipe, Schedule};
+use crate::recipe::Recipe;
 use crate::report::TrainReport;
 use crate::run::{RunFolder, write_report};
 use crate::trainer::Trainer;
@@ -135,22 +136,21 @@ pub(super) fn trainer(
     machine: &Machine,
 ) -> Result<Trainer<Sequential>> {
     let targets = data.dataset().targets();
-    let loss = build::loss(recipe.train.loss, targets.classes().is_some());
+    let loss = build::loss(&recipe.train.loss, targets.classes().is_some());
     let objective = Objective::of(&*loss, targets, 1.0)?;
     let input = data.dataset().features().sample_shape();
     let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
     let rows = data.train().len();
-    let (epochs, batch_size) = (recipe.epochs(rows), recipe.batch_size(rows));
-    let steps_per_epoch = check_steps(recipe, rows)?;
+    check_steps(recipe, rows)?;
     let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
-        .optimizer(build::optimizer(&recipe.train.optimizer))
-        .schedule(build::schedule(&recipe.train.schedule, steps_per_epoch))
-        .epochs(epochs)
-        .batch_size(batch_size)
+        .optimizer((*recipe.train.optimizer).clone())
+        .schedule(build::schedule(&recipe.train.schedule))
+        .epochs(recipe.epochs(rows))
+        .batch_size(recipe.batch_size(rows))
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
         .augment(build::augment(&recipe.data.augment))
-        .precision(build::precision(recipe.train.precision))
+        .options(build::step_options(&recipe.train))
         .device(machine.device()?)
         .name(recipe.model.name());
     Ok(match recipe.train.max_seconds {
@@ -160,8 +160,8 @@ pub(super) fn trainer(
     })
 }
 
-/// Steps of an epoch, where the settings leave any.
-fn check_steps(recipe: &Recipe, rows: usize) -> Result<usize> {
+/// Whether the settings leave steps to take.
+fn check_steps(recipe: &Recipe, rows: usize) -> Result<()> {
     let batch = recipe.batch_size(rows);
     if batch > rows {
         return Err(Error::Setting {
@@ -171,15 +171,14 @@ fn check_steps(recipe: &Recipe, rows: usize) -> Result<usize> {
             fix: format!("choose at most that: --set train.batch_size={rows}"),
         });
     }
-    let steps_per_epoch = rows.div_ceil(batch);
-    let steps = recipe.epochs(rows) * steps_per_epoch;
-    match recipe.train.schedule {
-        Schedule::Cosine { warmup_steps, .. } if warmup_steps >= steps => Err(Error::Setting {
-            path: "train.schedule.warmup_steps",
-            value: warmup_steps.to_string(),
+    let steps = recipe.epochs(rows) * rows.div_ceil(batch);
+    match recipe.train.schedule.warmup {
+        Span::Steps(warmup) if warmup >= steps as u64 => Err(Error::Setting {
+            path: "train.schedule.warmup",
+            value: format!("{warmup} steps"),
             but: format!("the whole run has {steps} steps"),
             fix: "warm up for fewer steps, or train longer".into(),
         }),
-        _ => Ok(steps_per_epoch),
+        _ => Ok(()),
     }
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use barun_data::{Loader, Part, Targets};
 use barun_engine::State;
-use barun_nn::schedules::Schedule;
-use barun_nn::{Forward, Module, Step};
+use barun_nn::schedules::{Moment, Schedule};
+use barun_nn::{Forward, Module, Step, averaged};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start, Weights};
 use crate::error::{Error, Result};
@@ -168,7 +168,10 @@ impl<M: Module + Forward> Course<'_, M> {
     fn finish(self, mut report: TrainReport) -> Result<(State, TrainReport)> {
         let unfinished = self.position.unfinished.as_ref().filter(|_| report.interrupted);
         let unfinished = unfinished.map(|unfinished| unfinished.tally.metrics());
-        let kept = self.best.map_or(self.state, |best| best.state);
+        let kept = match self.best {
+            Some(best) => best.state,
+            None => averaged(&self.state)?.into_owned(),
+        };
         report.train = match unfinished {
             Some(unfinished) => unfinished,
             None => {
@@ -225,7 +228,13 @@ impl<M: Module + Forward> Course<'_, M> {
             let gathered = gathered?;
             let epoch = self.position.unfinished.get_or_insert_with(|| Unfinished::new(objective));
             let step = done * steps_per_epoch + epoch.batches;
-            epoch.lr = self.schedule.lr(base, step as u64, total);
+            let moment = Moment {
+                step: step as u64,
+                total,
+                steps_per_epoch: steps_per_epoch as u64,
+                losses: &self.position.valid_losses,
+            };
+            epoch.lr = self.schedule.lr(base, &moment);
             let batch = feed.fill(&gathered);
             let output = self.step.run(&mut self.state, batch, epoch.lr)?;
             epoch.batches += 1;
@@ -271,7 +280,9 @@ impl<M: Module + Forward> Course<'_, M> {
         let most = self.max_seconds.unwrap_or_default();
         let stopped = Some(format!("the time of {most} s is up"));
         match (&self.best, self.validate()?) {
-            (None, Some(valid)) => self.best = Some(Best::new(0, valid, self.state.clone())),
+            (None, Some(valid)) => {
+                self.best = Some(Best::new(0, valid, averaged(&self.state)?.into_owned()));
+            }
             (Some(_), _) => {}
             (None, None) => self.write_best_without_valid()?,
         }
@@ -293,11 +304,12 @@ impl<M: Module + Forward> Course<'_, M> {
         if let Some(valid) = valid.filter(|_| is_best) {
             // The old copy goes before the new one comes, so that there are never two.
             self.best = None;
-            self.best = Some(Best::new(epoch, valid, self.state.clone()));
+            self.best = Some(Best::new(epoch, valid, averaged(&self.state)?.into_owned()));
             (self.position.best_epoch, self.position.best_valid) = (epoch, Some(valid));
         }
-        if valid.is_none() {
-            self.position.best_epoch = epoch;
+        match valid {
+            Some(valid) => self.position.add_valid_loss(valid.loss),
+            None => self.position.best_epoch = epoch,
         }
         let record = EpochRecord {
             epoch,
@@ -329,7 +341,7 @@ impl<M: Module + Forward> Course<'_, M> {
         }
         let data = (self.valid.dataset().features(), self.valid.dataset().targets());
         let batch_size = self.batch_size.min(rows.len());
-        measure(self.step, &self.state, self.objective, data, rows, batch_size).map(Some)
+        measure(self.step, &*averaged(&self.state)?, self.objective, data, rows, batch_size).map(Some)
     }
 
     /// Rows seen since the beginning of the run.
@@ -353,18 +365,19 @@ impl<M: Module + Forward> Course<'_, M> {
             }
             None => {}
         }
-        self.write(Which::Last)
+        match &mut self.keeper {
+            Some(keeper) => keeper.write(Which::Last, &self.state, &self.position),
+            None => Ok(()),
+        }
     }
 
     /// With nothing to choose by, the last state is the best one.
     fn write_best_without_valid(&mut self) -> Result<()> {
-        if self.valid.is_empty() { self.write(Which::Best) } else { Ok(()) }
-    }
-
-    fn write(&mut self, which: Which) -> Result<()> {
         match &mut self.keeper {
-            Some(keeper) => keeper.write(which, &self.state, &self.position),
-            None => Ok(()),
+            Some(keeper) if self.valid.is_empty() => {
+                keeper.write(Which::Best, &*averaged(&self.state)?, &self.position)
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,0 +1,97 @@
+//! `barun explain NAME`: what a thing is, from its own documentation.
+
+use barun_nn::registry::{Item, catalog};
+use barun_train::nearest::nearest;
+use barun_train::recipe::LIBRARY_NAMES;
+use clap::Args;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::{Outcome, output};
+
+/// Explain a layer, activation, loss, optimizer, schedule, initializer or model: formula, settings, when to use it, source
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  barun explain adamw
+  barun explain gelu --json
+  barun list                  the names
+
+With --json: a list, for each thing of that name family, name, about, doc and settings[] with name, default, about, takes.")]
+pub struct Explain {
+    /// The name, as `barun list` shows it
+    name: String,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    family: &'a str,
+    name: &'a str,
+    about: &'a str,
+    doc: String,
+    settings: Vec<ExplainedSetting>,
+}
+
+#[derive(Serialize)]
+struct ExplainedSetting {
+    name: &'static str,
+    default: String,
+    about: String,
+    takes: String,
+}
+
+impl Explain {
+    /// Runs the command.
+    pub fn run(self) -> Result<Outcome> {
+        let items = called(&self.name)?;
+        match self.json {
+            true => output::json(&items.iter().map(explained).collect::<Vec<_>>())?,
+            false => output::text(&items.iter().map(text).collect::<Vec<_>>().join("\n"))?,
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// Everything of this name, the recipe's or the library's.
+fn called(name: &str) -> Result<Vec<Item>> {
+    let catalog = catalog();
+    let in_library = LIBRARY_NAMES.iter().find(|(own, _)| *own == name).map_or(name, |(_, name)| name);
+    let found: Vec<Item> = catalog.iter().filter(|item| item.name == in_library).cloned().collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let names = catalog.iter().map(|item| item.name).chain(LIBRARY_NAMES.iter().map(|(own, _)| *own));
+    let hint = nearest(name, names).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+    Err(Error::UnknownName { name: name.to_string(), hint })
+}
+
+fn explained(item: &Item) -> Explained<'_> {
+    let settings = item.settings.iter().map(|setting| ExplainedSetting {
+        name: setting.name,
+        default: setting.value.to_string(),
+        about: format!("{}.", setting.about),
+        takes: setting.takes(),
+    });
+    Explained {
+        family: item.family.name(),
+        name: item.name,
+        about: item.about,
+        doc: item.plain_doc(),
+        settings: settings.collect(),
+    }
+}
+
+fn text(item: &Item) -> String {
+    let mut text = format!("{} ({})\n\n{}\n", item.name, item.family.name(), item.plain_doc());
+    if !item.settings.is_empty() {
+        text.push_str("\nSettings, with their defaults:\n");
+        let left = |setting: &barun_nn::hyper::Setting| format!("{} = {}", setting.name, setting.value);
+        let rows: Vec<_> = item.settings.iter().map(|s| (left(s), format!("{}.", s.about))).collect();
+        text.push_str(&output::columns(&rows));
+    }
+    text
+}
