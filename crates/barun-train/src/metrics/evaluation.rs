@@ -359,9 +359,8 @@ mod tests {
         let labels: Vec<usize> = (0..rows).map(|row| row % 7).collect();
         let mut probabilities = Vec::new();
         for (row, &label) in labels.iter().enumerate() {
-            let scores: Vec<f64> = (0..7)
-                .map(|class| noise(row * 7 + class) + if class == label { 0.5 } else { 0.0 })
-                .collect();
+            let scores: Vec<f64> =
+                (0..7).map(|class| noise(row * 7 + class) + if class == label { 0.5 } else { 0.0 }).collect();
             let sum: f64 = scores.iter().sum();
             probabilities.extend(scores.iter().map(|score| score / sum));
         }
