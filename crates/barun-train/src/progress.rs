@@ -304,7 +304,7 @@ mod tests {
         lines.on_epoch_end(&EpochEnd { record: &record() }).unwrap();
         assert_eq!(
             String::from_utf8(lines.out).unwrap(),
-             "note: column 'id' is left out: it is empty\n\
+            "note: column 'id' is left out: it is empty\n\
               mlp on digits, target 'digit' (10 classes): 535,818 parameters, 1,000 training rows, 8 steps an epoch\n\
               note: a byte has changed\nresumed in epoch 3 after step 3\n\
              epoch  3/10  train loss 0.1234  accuracy 0.9712 | valid loss 0.2000  accuracy 0.9500 | \

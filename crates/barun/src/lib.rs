@@ -114,8 +114,8 @@ pub mod prelude {
     pub use crate::feed::{InStep, ToStep};
     #[cfg(feature = "data")]
     pub use barun_data::{
-        Augment, Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Preprocess, Quantile, Robust,
-        Split, Standardize, TableOptions, Targets,
+        Augment, Dataset, Features, LoaderOptions, MinMax, OpenOptions, PreparedData, Preprocess, Quantile,
+        Robust, Split, Standardize, TableOptions, Targets,
     };
 
     #[cfg(feature = "train")]
