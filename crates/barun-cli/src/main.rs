@@ -3,6 +3,7 @@
 mod commands;
 mod common;
 mod error;
+mod follow;
 mod interrupt;
 mod output;
 mod recipe;
@@ -39,6 +40,7 @@ enum Command {
     Memory(commands::memory::Memory),
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
+    Report(commands::report::Report),
     Runs(commands::runs::Runs),
     Export(commands::export::Export),
     Gallery(commands::gallery::Gallery),
@@ -74,6 +76,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Memory(memory) => memory.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),
+        Command::Report(report) => report.run(),
         Command::Runs(runs) => runs.run(),
         Command::Export(export) => export.run(),
         Command::Gallery(gallery) => gallery.run(),

@@ -1,8 +1,10 @@
 //! Who is told how a run goes: progress, early stopping, the doctor.
 
+use std::path::Path;
 use std::time::Duration;
 
 use barun_data::integrity;
+use barun_nn::{Inventory, State};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -45,6 +47,11 @@ pub trait Callback: Send {
     /// An epoch and its validation have ended, its record is written.
     fn on_epoch_end(&mut self, _event: &EpochEnd<'_>) -> Result<Flow> {
         Ok(Flow::Continue)
+    }
+
+    /// The weights after an epoch, for looking at; follows [`on_epoch_end`](Callback::on_epoch_end).
+    fn on_weights(&mut self, _event: &Weights<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// The run has ended, also when it was interrupted.
@@ -97,6 +104,8 @@ pub struct Start<'a> {
     pub best_by: BestBy,
     /// What was decided about the data, for people.
     pub notes: &'a [String],
+    /// The run folder, where there is one.
+    pub run: Option<&'a Path>,
     /// Where a resumed run goes on; none where it begins.
     pub resumed: Option<&'a Resumed>,
 }
@@ -121,6 +130,10 @@ pub struct Batch {
     pub step: usize,
     /// Rows seen since the beginning of the run.
     pub samples: usize,
+    /// The loss of this step's rows alone, before the step; not finite where the step was not taken.
+    pub batch_loss: f64,
+    /// The learning rate of this step.
+    pub lr: f64,
     /// The mean loss of this epoch so far.
     pub loss: f64,
     /// For classes, the accuracy of this epoch so far.
@@ -134,6 +147,17 @@ pub struct Batch {
 pub struct EpochEnd<'a> {
     /// What the log says of it.
     pub record: &'a EpochRecord,
+}
+
+/// The weights after an epoch.
+#[derive(Clone, Copy)]
+pub struct Weights<'a> {
+    /// Steps taken since the beginning of the run.
+    pub step: usize,
+    /// What the network has.
+    pub inventory: &'a Inventory,
+    /// The values, by the paths of the inventory.
+    pub state: &'a State,
 }
 
 /// Several callbacks as one: all are told, and the first that wants to stop gives the reason.
@@ -152,6 +176,10 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
         first_stop(self.iter_mut().map(|callback| callback.on_epoch_end(event)))
+    }
+
+    fn on_weights(&mut self, event: &Weights<'_>) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_weights(event))
     }
 
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
@@ -184,6 +212,10 @@ impl<C: Callback + ?Sized> Callback for &mut C {
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
         (**self).on_epoch_end(event)
+    }
+
+    fn on_weights(&mut self, event: &Weights<'_>) -> Result<()> {
+        (**self).on_weights(event)
     }
 
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
@@ -232,8 +264,16 @@ mod tests {
         for reason in ["", "one", "two"] {
             all.push(Box::new(Stops(reason, told.clone())));
         }
-        let batch =
-            Batch { epoch: 1, step: 1, samples: 1, loss: 0.0, accuracy: None, elapsed: Duration::ZERO };
+        let batch = Batch {
+            epoch: 1,
+            step: 1,
+            samples: 1,
+            batch_loss: 0.0,
+            lr: 0.1,
+            loss: 0.0,
+            accuracy: None,
+            elapsed: Duration::ZERO,
+        };
         assert_eq!(all.on_batch(&batch).unwrap(), Flow::Stop("one".into()));
         assert_eq!(told.load(Ordering::Relaxed), 3);
     }

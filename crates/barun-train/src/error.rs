@@ -275,6 +275,19 @@ pub enum Error {
         "early stopping looks at the validation part, and the split left none; give it a share, such as 0.1"
     )]
     NothingToWatch,
+    /// The terminal does not let itself be drawn on.
+    #[cfg(feature = "terminal")]
+    #[error("cannot draw on the terminal; train without --tui")]
+    Terminal(#[source] std::io::Error),
+    /// Details of a run that are not barun's, or damaged.
+    #[cfg(feature = "report")]
+    #[error("{}: these are no details of a run: {message}; remove the file to have the report without them", path.display())]
+    BadDetails {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
     /// What a callback remembered cannot be read again.
     #[error("what a callback remembered cannot be read: {0}")]
     Memory(String),

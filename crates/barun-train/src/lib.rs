@@ -4,6 +4,10 @@ mod best_by;
 pub mod build;
 pub mod callback;
 pub mod checkpoint;
+#[cfg(feature = "terminal")]
+pub mod dashboard;
+#[cfg(feature = "report")]
+pub mod details;
 pub mod early_stopping;
 pub mod error;
 pub mod export;
@@ -18,6 +22,8 @@ pub mod metrics;
 pub mod nearest;
 pub mod network;
 pub mod objective;
+#[cfg(feature = "report")]
+pub mod page;
 mod position;
 pub mod predictor;
 pub mod preparation;
@@ -30,6 +36,8 @@ pub mod run;
 pub mod runs;
 pub mod seeds;
 mod setup;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 pub mod trainer;
 
 pub use early_stopping::EarlyStopping;

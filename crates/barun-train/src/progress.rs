@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use barun_data::integrity::{Finding, Kind, Report, Severity};
 
-use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
+use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start};
 use crate::error::Result;
 use crate::log::EpochRecord;
 use crate::metrics::Metrics;
@@ -197,24 +197,32 @@ fn start_lines(event: &Start<'_>) -> Vec<String> {
     lines.push(start_line(event));
     if let Some(resumed) = event.resumed {
         lines.extend(resumed.notes.iter().map(|note| format!("note: {note}")));
-        lines.push(match (resumed.epochs, resumed.batches) {
-            (0, 0) => "resumed at the beginning".to_string(),
-            (epochs, 0) => format!("resumed after epoch {epochs}"),
-            (epochs, batches) => format!("resumed in epoch {} after step {batches}", epochs + 1),
-        });
+        lines.push(resumed_text(resumed));
     }
     lines
 }
 
+/// Where a run goes on.
+pub(crate) fn resumed_text(resumed: &Resumed) -> String {
+    match (resumed.epochs, resumed.batches) {
+        (0, 0) => "resumed at the beginning".to_string(),
+        (epochs, 0) => format!("resumed after epoch {epochs}"),
+        (epochs, batches) => format!("resumed in epoch {} after step {batches}", epochs + 1),
+    }
+}
+
 fn start_line(event: &Start<'_>) -> String {
+    format!("{} on {}, {}", event.model, event.data, start_text(event))
+}
+
+/// What a network learns, and from how much.
+pub(crate) fn start_text(event: &Start<'_>) -> String {
     let target = match event.classes {
         Some(classes) => format!("{classes} classes"),
         None => "a number".to_string(),
     };
     format!(
-        "{} on {}, target '{}' ({target}): {} parameters, {} training rows, {} steps an epoch",
-        event.model,
-        event.data,
+        "target '{}' ({target}): {} parameters, {} training rows, {} steps an epoch",
         event.target,
         thousands(event.params as f64),
         thousands(event.samples_per_epoch as f64),
@@ -263,7 +271,6 @@ pub fn duration_text(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::callback::Resumed;
     use crate::recipe::BestBy;
 
     const PLAN: Plan = Plan { epochs: 10, samples_per_epoch: 1000 };
@@ -296,6 +303,7 @@ mod tests {
             samples_per_epoch: 1000,
             valid_rows: 100,
             best_by: BestBy::Auto,
+            run: None,
             resumed: Some(&Resumed { epochs: 2, batches: 3, notes: vec!["a byte has changed".into()] }),
             notes: &["column 'id' is left out: it is empty".to_string()],
         };
@@ -318,6 +326,8 @@ mod tests {
             epoch: 2,
             step: 4,
             samples: 1500,
+            batch_loss: 0.4,
+            lr: 1e-3,
             loss: 0.5,
             accuracy: Some(0.8),
             elapsed: Duration::from_secs(3),
@@ -328,8 +338,16 @@ mod tests {
 
     #[test]
     fn the_first_moment_of_a_run_divides_by_nothing() {
-        let batch =
-            Batch { epoch: 1, step: 1, samples: 0, loss: f64::NAN, accuracy: None, elapsed: Duration::ZERO };
+        let batch = Batch {
+            epoch: 1,
+            step: 1,
+            samples: 0,
+            batch_loss: f64::NAN,
+            lr: 1e-3,
+            loss: f64::NAN,
+            accuracy: None,
+            elapsed: Duration::ZERO,
+        };
         assert_eq!(PLAN.batch_text(&batch), "loss NaN  0 samples/s  - left");
     }
 

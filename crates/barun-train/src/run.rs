@@ -8,6 +8,9 @@
 //!     checkpoints/last.safetensors    the state to go on from
 //!     checkpoints/previous.safetensors    the one before, should the last one be damaged
 //!     report.json                     how the run ended, with what was found in the data and what the model is worth
+//!     details.json                    what the report shows besides
+//!     report.html                     the report, a page
+//!     tensorboard/                    event files, with train/ and valid/ in it
 //!     .lock                           held while a process writes here
 //! ```
 
@@ -30,6 +33,11 @@ const RECIPE: &str = "recipe.toml";
 const LOG: &str = "log.jsonl";
 const REPORT: &str = "report.json";
 const SEEDS: &str = "seeds.json";
+const DETAILS: &str = "details.json";
+const PAGE: &str = "report.html";
+const EVENTS: &str = "tensorboard";
+/// How the names of event files begin.
+const EVENT_FILE: &str = "events.out.tfevents.";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = ".lock";
 /// What a run writes, and so what `--force` may remove.
@@ -38,7 +46,8 @@ const OWN_FILES: &[&str] = &[
     LOG,
     REPORT,
     SEEDS,
-    "report.html",
+    DETAILS,
+    PAGE,
     "checkpoints/best.safetensors",
     "checkpoints/last.safetensors",
     "checkpoints/previous.safetensors",
@@ -162,6 +171,24 @@ pub(crate) fn write_report(path: &Path, report: &TrainReport) -> Result<()> {
     write_atomically(&file, (text + "\n").as_bytes())
 }
 
+/// Where the details of the run at `path` are, or would be.
+#[cfg(feature = "report")]
+pub(crate) fn details_of(path: &Path) -> PathBuf {
+    path.join(DETAILS)
+}
+
+/// Where the report of the run at `path` is, or would be.
+#[cfg(feature = "report")]
+pub fn page_of(path: &Path) -> PathBuf {
+    path.join(PAGE)
+}
+
+/// Where the event files of the run at `path` are: of its training and validation part in folders inside.
+pub(crate) fn events_of(path: &Path) -> [PathBuf; 3] {
+    let all = path.join(EVENTS);
+    [all.clone(), all.join("train"), all.join("valid")]
+}
+
 /// Forgets how the run at `path` ended, because it goes on.
 pub(crate) fn remove_report(path: &Path) -> Result<()> {
     remove_if_there(&path.join(REPORT))
@@ -250,8 +277,16 @@ fn is_of_a_seed(entry: &fs::DirEntry) -> bool {
 
 fn remove_own_files(path: &Path) -> Result<()> {
     OWN_FILES.iter().try_for_each(|file| remove_if_there(&path.join(file)))?;
+    events_of(path).iter().try_for_each(|folder| remove_events(folder))?;
     let folders = [path.to_path_buf(), path.join(CHECKPOINTS)];
     folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| remove_left_overs(folder))
+}
+
+fn remove_events(folder: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let is_event = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(EVENT_FILE);
+    let mut events = entries.filter_map(std::io::Result::ok).filter(is_event);
+    events.try_for_each(|event| remove_if_there(&event.path()))
 }
 
 /// Makes the folder `parent/name-1`, or with the next number that is free.

@@ -64,6 +64,7 @@
 //! | [`nn`] | layers, activations, initialisers, losses, optimisers, schedules, the compiled step | `barun-nn` |
 //! | `data` | reading, splitting, checks of integrity, scaling, augmenting, loading (feature `data`; `parquet` and `npz` read more files, `images` folders of images, `download` fetches known sets) | `barun-data` |
 //! | `train` | recipes, the trainer, metrics, run folders (feature `train`) | `barun-train` |
+//! | `view` | charts, reports, event files, a terminal view (features `report`, `tensorboard`, `terminal`) | `barun-view` |
 //!
 //! # Two ways of working, one graph
 //!
@@ -90,6 +91,8 @@ pub use barun_nn as nn;
 pub use barun_nn::sequential;
 #[cfg(feature = "train")]
 pub use barun_train as train;
+#[cfg(any(feature = "report", feature = "tensorboard", feature = "terminal"))]
+pub use barun_view as view;
 pub use error::{Error, Result};
 #[cfg(feature = "data")]
 pub use feed::{InStep, ToStep};

@@ -9,6 +9,7 @@ pub mod gallery;
 pub mod list;
 pub mod memory;
 pub mod predict;
+pub mod report;
 pub mod resume;
 pub mod runs;
 pub mod train;

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use barun_train::memory::parse_bytes;
-use barun_train::progress;
 use barun_train::request::{ResumeRequest, resume_seeds};
 use barun_train::run::SeedsFolder;
 use clap::Args;
 
-use super::train::{finish, finish_seeds, follow_seed};
+use super::train::{finish, finish_seeds};
 use crate::Outcome;
 use crate::common::{Common, parse_duration};
 use crate::error::Result;
+use crate::follow::Follow;
 
 /// Go on with a run that was interrupted, killed, or out of time or disk
 ///
@@ -45,6 +45,14 @@ pub struct Resume {
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
 
+    /// Show curves and progress on the whole terminal while it trains
+    #[arg(long)]
+    tui: bool,
+
+    /// Write no report.html and no event files for TensorBoard
+    #[arg(long)]
+    no_report: bool,
+
     #[command(flatten)]
     common: Common,
 }
@@ -57,14 +65,16 @@ impl Resume {
             epochs: self.epochs,
             max_seconds: self.max_time.map(|time| time.as_secs_f64()),
             memory_limit: self.memory_limit,
+            report: !self.no_report,
             machine: self.common.machine()?,
         };
+        let follow = Follow::new(self.tui, &request.machine);
         if SeedsFolder::is_at(&request.run) {
             let seeds = SeedsFolder::open(&request.run)?.plan()?.1.len();
-            let report = resume_seeds(&request, &mut |number, seed| follow_seed(number, seeds, seed))?;
+            let report = resume_seeds(&request, &mut |number, seed| follow.seed(number, seeds, seed))?;
             return finish_seeds(&report, self.common.json);
         }
-        let report = barun_train::resume(&request, progress::for_stderr().as_mut())?;
+        let report = barun_train::resume(&request, follow.run().as_mut())?;
         finish(&report, self.common.json)
     }
 }

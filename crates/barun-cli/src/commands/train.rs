@@ -3,9 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use barun_train::callback::Callback;
 use barun_train::memory::parse_bytes;
-use barun_train::progress::{self, metrics_text};
+use barun_train::progress::metrics_text;
 use barun_train::report::{SeedsReport, TrainReport};
 use barun_train::request::{TrainRequest, train_seeds};
 use barun_train::seeds::Spreads;
@@ -13,6 +12,7 @@ use clap::Args;
 
 use crate::common::Common;
 use crate::error::Result;
+use crate::follow::Follow;
 use crate::recipe::RecipeArguments;
 use crate::{Outcome, output};
 
@@ -59,6 +59,14 @@ pub struct Train {
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
 
+    /// Show curves and progress on the whole terminal while it trains
+    #[arg(long)]
+    tui: bool,
+
+    /// Write no report.html and no event files for TensorBoard
+    #[arg(long)]
+    no_report: bool,
+
     /// Train so many times, with the recipe's seed and those after it: figures with mean and spread, a run folder each
     #[arg(long, value_name = "N", conflicts_with = "print_recipe")]
     seeds: Option<NonZeroUsize>,
@@ -89,25 +97,21 @@ impl Train {
             out: self.out,
             force: self.force,
             memory_limit: self.memory_limit,
+            report: !self.no_report,
             machine,
         };
+        let follow = Follow::new(self.tui, &request.machine);
         if let Some(seeds) = self.seeds {
             let seeds = seeds.get();
-            let report = train_seeds(&request, seeds, &mut |number, seed| follow_seed(number, seeds, seed))?;
+            let report = train_seeds(&request, seeds, &mut |number, seed| follow.seed(number, seeds, seed))?;
             return finish_seeds(&report, self.common.json);
         }
         if request.recipe.data.split.folds > 0 && request.recipe.data.split.fold == 0 {
-            return cross_validate(&request, self.common.json);
+            return cross_validate(&request, &follow, self.common.json);
         }
-        let report = barun_train::train(&request, progress::for_stderr().as_mut())?;
+        let report = barun_train::train(&request, follow.run().as_mut())?;
         finish(&report, self.common.json)
     }
-}
-
-/// Who follows one of several seeds.
-pub fn follow_seed(number: usize, seeds: usize, seed: u64) -> Box<dyn Callback> {
-    output::note(&format!("seed {seed}, {number} of {seeds}"));
-    progress::for_stderr()
 }
 
 /// Tells how the trainings of several seeds have ended.
@@ -184,8 +188,8 @@ fn gap_text(gap: f64) -> String {
 }
 
 /// Trains once for each fold, and tells how the folds spread.
-fn cross_validate(request: &TrainRequest, json: bool) -> Result<Outcome> {
-    let report = barun_train::cross_validate(request, progress::for_stderr().as_mut())?;
+fn cross_validate(request: &TrainRequest, follow: &Follow, json: bool) -> Result<Outcome> {
+    let report = barun_train::cross_validate(request, follow.run().as_mut())?;
     if json {
         output::json(&report)?;
     } else {

@@ -216,6 +216,13 @@ impl<M: Module + Forward> Step<M> {
         self.named(Purpose::Watch(Mode::Train, names), state, batch)
     }
 
+    /// What layers give for `x` in eval mode, by path, and what they probe by name. Commits nothing.
+    pub fn observe(&self, state: &State, x: &Buffer) -> Result<Vec<(String, Buffer)>> {
+        let built = self.built(Purpose::Watch(Mode::Eval, None), x, None)?;
+        let outputs = built.program.evaluate(state, &[x])?;
+        Ok(built.names.iter().cloned().zip(outputs).collect())
+    }
+
     /// The program that trains on batches of these shapes, or evaluates them: to compile it now, so that a mistake
     /// shows, or to look at its kernels and its memory.
     pub fn program(&self, mode: Mode, x: (&Shape, DType), y: (&Shape, DType)) -> Result<Arc<Program>> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use barun_data::{PreparedData, Targets};
+use barun_data::{Part, PreparedData, Targets};
 use barun_nn::layers::Sequential;
 use barun_nn::{Forward, Module};
 
@@ -20,33 +20,40 @@ use crate::recipe::{Draft, Recipe};
 const LINEAR_STEPS: usize = 2_000;
 const LINEAR_BATCH: usize = 128;
 
-/// Judges the model of `run` on the test part, or on the valid part where there is none; gives nothing where there is
-/// neither.
+/// The part that a model is judged on: the test part, or the valid part where there is none.
+pub(super) fn judged_part(data: &PreparedData) -> Part {
+    if data.test().is_empty() { data.valid() } else { data.test() }
+}
+
+/// Judges the model of `run` on the [`judged_part`], and gives what it said there too; gives nothing where there is no such
+/// part.
 pub(super) fn judge<M: Module + Forward>(
     recipe: &Recipe,
     checked: &Checked,
     model: &Predictor<M>,
     run: &Path,
     machine: &Machine,
-) -> Result<Option<Judgement>> {
+) -> Result<Option<(Judgement, Predictions)>> {
     let data = &checked.data;
-    let part = if data.test().is_empty() { data.valid() } else { data.test() };
+    let part = judged_part(data);
     if part.is_empty() {
         return Ok(None);
     }
     let (dataset, rows) = (data.dataset(), part.indices());
-    let evaluation = model.predictions(dataset.features(), dataset.targets(), rows)?.evaluate(0);
+    let said = model.predictions(dataset.features(), dataset.targets(), rows)?;
+    let evaluation = said.evaluate(0);
     let mut baselines = vec![constant(data, rows, model.preparation().unit_and_offset())];
     if let Some(linear) = linear(recipe, data, machine)? {
-        let said = linear.predictions(dataset.features(), dataset.targets(), rows)?;
+        let linear = linear.predictions(dataset.features(), dataset.targets(), rows)?;
         let about = "a linear model of the same inputs, trained on the same rows";
-        baselines.push(baseline("linear", about, &said));
+        baselines.push(baseline("linear", about, &linear));
     }
     let (earlier_looks, note) = match checked.fingerprint.filter(|_| part.name() == "test") {
         Some(fingerprint) => count_look(fingerprint, dataset.name(), run),
         None => (None, None),
     };
-    Ok(Some(Judgement { part: part.name().to_string(), evaluation, baselines, earlier_looks, note }))
+    let part = part.name().to_string();
+    Ok(Some((Judgement { part, evaluation, baselines, earlier_looks, note }, said)))
 }
 
 fn baseline(name: &str, about: &str, said: &Predictions) -> Baseline {

@@ -10,6 +10,7 @@ mod gallery;
 mod judge;
 mod memory;
 mod predict;
+mod record;
 mod resume;
 mod seeds;
 mod train;
@@ -62,6 +63,9 @@ pub struct TrainRequest {
     pub force: bool,
     /// The bytes it may take; not given: what the machine has free, where that is known.
     pub memory_limit: Option<usize>,
+    /// Whether the folder gets what people look at: a report, and event files for TensorBoard, as far as this library was
+    /// built with them.
+    pub report: bool,
     /// With what.
     pub machine: Machine,
 }
@@ -86,6 +90,8 @@ pub struct ResumeRequest {
     pub max_seconds: Option<f64>,
     /// The bytes it may take; not given: what the machine has free, where that is known.
     pub memory_limit: Option<usize>,
+    /// Whether the folder gets a report and event files, as in a [`TrainRequest`].
+    pub report: bool,
     /// With what.
     pub machine: Machine,
 }

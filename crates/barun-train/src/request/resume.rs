@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ResumeRequest;
-use super::train::{Checked, run};
+use super::train::{Checked, Terms, run};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::keeper::RunPlan;
@@ -31,7 +31,7 @@ pub fn resume(request: &ResumeRequest, callback: &mut dyn Callback) -> Result<Tr
     let checked = Checked::open(&recipe, &request.machine)?;
     callback.on_check(&checked.report)?;
     let plan = RunPlan::Resume { run: folder, recipe: recipe.clone(), seconds };
-    run(&recipe, &checked, plan, (&request.machine, request.memory_limit), callback)
+    run(&recipe, &checked, plan, Terms::of_resumed(request), callback)
 }
 
 /// Refuses a run that has nothing left to do.

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::train::{Checked, run};
-use super::{Machine, ResumeRequest, TrainRequest};
+use super::train::{Checked, Terms, run};
+use super::{ResumeRequest, TrainRequest};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::keeper::{RUNS, RunPlan};
@@ -47,7 +47,7 @@ pub fn train_seeds(
     };
     folder.write_plan(recipe, &seeds)?;
     let all = AllSeeds { recipe, checked, folder: &folder, seeds: &seeds };
-    all.go((&request.machine, request.memory_limit), followers)
+    all.go(Terms::of(request), followers)
 }
 
 /// Goes on with the seeds of an interrupted [`train_seeds`]: those that are over stay as they are.
@@ -62,7 +62,7 @@ pub fn resume_seeds(request: &ResumeRequest, followers: &mut Followers<'_>) -> R
     let checked = Checked::open(&recipe, &request.machine)?;
     folder.write_plan(&recipe, &seeds)?;
     let all = AllSeeds { recipe: &recipe, checked, folder: &folder, seeds: &seeds };
-    all.go((&request.machine, request.memory_limit), followers)
+    all.go(Terms::of_resumed(request), followers)
 }
 
 /// The runs of one recipe on one division of the data.
@@ -74,11 +74,7 @@ struct AllSeeds<'a> {
 }
 
 impl AllSeeds<'_> {
-    fn go(
-        mut self,
-        (machine, memory_limit): (&Machine, Option<usize>),
-        followers: &mut Followers<'_>,
-    ) -> Result<SeedsReport> {
+    fn go(mut self, terms: Terms<'_>, followers: &mut Followers<'_>) -> Result<SeedsReport> {
         let mut runs = Vec::new();
         let mut is_told = false;
         for (&seed, number) in self.seeds.iter().zip(1..) {
@@ -90,7 +86,7 @@ impl AllSeeds<'_> {
                     if !std::mem::replace(&mut is_told, true) {
                         follower.on_check(&self.checked.report)?;
                     }
-                    run(&recipe, &self.checked, plan, (machine, memory_limit), follower.as_mut())?
+                    run(&recipe, &self.checked, plan, terms, follower.as_mut())?
                 }
             };
             let interrupted = report.interrupted;

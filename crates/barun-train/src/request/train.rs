@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use barun_data::{PreparedData, SplitData, Targets, integrity};
+use barun_data::{Dataset, PreparedData, SplitData, Targets, integrity};
 use barun_nn::layers::Sequential;
 use barun_nn::schedules::Span;
 
 use super::judge::judge;
-use super::{Machine, TrainRequest, data};
+use super::record::Record;
+use super::{Machine, ResumeRequest, TrainRequest, data};
 use crate::build;
 use crate::callback::Callback;
 use crate::early_stopping::EarlyStopping;
@@ -30,13 +31,37 @@ pub fn train(request: &TrainRequest, callback: &mut dyn Callback) -> Result<Trai
     let recipe = &request.recipe.for_rows(checked.data.train().len());
     callback.on_check(&checked.report)?;
     let plan = RunPlan::New { out: request.out.clone(), force: request.force, recipe: recipe.clone() };
-    run(recipe, &checked, plan, (&request.machine, request.memory_limit), callback)
+    run(recipe, &checked, plan, Terms::of(request), callback)
 }
+
+/// On what terms a run goes.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub machine: &'a Machine,
+    pub memory_limit: Option<usize>,
+    /// Whether a report and event files are written.
+    pub report: bool,
+}
+
+impl<'a> Terms<'a> {
+    pub fn of(request: &'a TrainRequest) -> Terms<'a> {
+        Terms { machine: &request.machine, memory_limit: request.memory_limit, report: request.report }
+    }
+
+    pub fn of_resumed(request: &'a ResumeRequest) -> Terms<'a> {
+        Terms { machine: &request.machine, memory_limit: request.memory_limit, report: request.report }
+    }
+}
+
+/// No more bytes of rows than this are kept beside the prepared ones.
+const MOST_KEPT_BYTES: usize = 1 << 28;
 
 /// The data of a recipe, ready for training, and what was found in it.
 pub(super) struct Checked {
     pub data: PreparedData,
     pub report: integrity::Report,
+    /// Rows as they were read, to show them to people; none where they are the prepared ones, or too many to be kept twice.
+    pub raw: Option<Dataset>,
     /// By which looks at the test part are counted; none where this one belongs to a look that was counted.
     pub fingerprint: Option<u64>,
 }
@@ -48,7 +73,10 @@ impl Checked {
         // All folds of a cross-validation are one look.
         let is_new = recipe.data.split.fold <= 1;
         let fingerprint = is_new.then(|| integrity::fingerprint(split.dataset()));
-        Ok(Checked { data: prepare(recipe, split)?, report, fingerprint })
+        let is_small = split.dataset().features().bytes() <= MOST_KEPT_BYTES;
+        let is_prepared = split.dataset().features().image_shape().is_some();
+        let raw = (is_small && !is_prepared).then(|| split.dataset().clone());
+        Ok(Checked { data: prepare(recipe, split)?, report, raw, fingerprint })
     }
 }
 
@@ -57,28 +85,33 @@ pub(super) fn run(
     recipe: &Recipe,
     checked: &Checked,
     plan: RunPlan,
-    (machine, memory_limit): (&Machine, Option<usize>),
+    terms: Terms<'_>,
     callback: &mut dyn Callback,
 ) -> Result<TrainReport> {
-    let data = &checked.data;
+    let (data, machine) = (&checked.data, terms.machine);
     let mut trainer = trainer(recipe, data, machine)?.stop_when(machine.stop.clone()).keep(plan);
-    if let Some(limit) = Limit::or_machine(memory_limit) {
+    if let Some(limit) = Limit::or_machine(terms.memory_limit) {
         trainer = trainer.memory_limit(limit);
     }
+    let mut record = Record::new(recipe, terms.report);
     let mut callbacks: Vec<Box<dyn Callback + '_>> = vec![Box::new(callback)];
+    callbacks.extend(record.followers());
     if let Some(stopping) = EarlyStopping::of(&recipe.train.early_stopping) {
         callbacks.push(Box::new(stopping));
     }
     let trained = trainer.fit_with(data, &mut callbacks)?;
+    drop(callbacks);
     let mut report = TrainReport { findings: checked.report.findings.clone(), ..trained.report().clone() };
     let run = report.run.clone().unwrap_or_default();
+    let mut said = None;
     if !report.interrupted {
         if !data.test().is_empty() {
             report.test = Some(trained.test(data)?);
         }
-        report.judgement = judge(recipe, checked, &trained, &run, machine)?;
+        (report.judgement, said) = judge(recipe, checked, &trained, &run, machine)?.unzip();
     }
     write_report(&run, &report)?;
+    record.write(&run, checked, &trained, said.as_ref())?;
     Ok(report)
 }
 

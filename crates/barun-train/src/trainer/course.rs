@@ -12,7 +12,7 @@ use barun_engine::State;
 use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{Forward, Module, Step, averaged};
 
-use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start};
+use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start, Weights};
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::keeper::Keeper;
@@ -124,6 +124,7 @@ impl<M: Module + Forward> Course<'_, M> {
             valid_rows: self.valid.len(),
             best_by: self.best_by,
             notes: names.notes,
+            run: self.keeper.as_ref().map(Keeper::path),
             resumed,
         })?;
         if resumed.is_some() {
@@ -255,6 +256,8 @@ impl<M: Module + Forward> Course<'_, M> {
                 epoch: done + 1,
                 step: epoch.batches,
                 samples: done * self.loader.part().len() + epoch.rows,
+                batch_loss: output.loss,
+                lr: epoch.lr,
                 loss: epoch.tally.loss(),
                 accuracy: epoch.tally.accuracy(),
                 elapsed: Duration::from_secs_f64(self.clock.seconds()),
@@ -324,7 +327,10 @@ impl<M: Module + Forward> Course<'_, M> {
             keeper.add_to_log(&record)?;
             self.position.log_lines += 1;
         }
-        self.callback.on_epoch_end(&EpochEnd { record: &record })
+        let flow = self.callback.on_epoch_end(&EpochEnd { record: &record })?;
+        let inventory = self.step.inventory();
+        self.callback.on_weights(&Weights { step: record.step, inventory, state: &self.state })?;
+        Ok(flow)
     }
 
     /// The figures on the validation part; none where there is no such part.
