@@ -237,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn each_part_gets_its_share_of_what_occurs_twice() {
+        let bundles: Vec<u32> = (0..100).map(|row| if row < 40 { row / 2 } else { row }).collect();
+        let parts = assign_bundles(&bundles, &[0.6, 0.2, 0.2]);
+        let copies = parts.iter().map(|part| part.iter().filter(|&&row| row < 40).count());
+        assert_eq!(copies.collect::<Vec<_>>(), [24, 8, 8]);
+    }
+
+    #[test]
     fn three_bundles_fill_three_parts_however_unequal_the_shares() {
         let bundles: Vec<u32> = (0..100).map(|row| row % 3).collect();
         let parts = assign_bundles(&bundles, &[0.8, 0.1, 0.1]);
