@@ -157,7 +157,8 @@ pub fn gradcheck(f: impl FnOnce(&[Tensor]) -> Result<Tensor>, inputs: &[Buffer])
 
 /// Compares the gradients of a model's loss for one batch, for each parameter and for float inputs. [GRADCHK-08]
 ///
-/// The model runs in f64 and in `mode`, with parameters drawn from `seed` and dropout masks that stay.
+/// The model runs in f64 and in `mode`, with parameters drawn from `seed` and dropout masks that stay. Every number is
+/// displaced by itself, so it is for small models; for large ones there is [`gradcheck_directions`].
 pub fn gradcheck_model<M: Module + Forward + ?Sized>(
     model: &M,
     loss: &impl Loss,
@@ -165,12 +166,105 @@ pub fn gradcheck_model<M: Module + Forward + ?Sized>(
     mode: Mode,
     seed: u64,
 ) -> Result<Report> {
+    let (forward, values) = model_of_values(model, loss, batch, mode, seed)?;
+    check(forward, values, STEP)
+}
+
+/// A derivative along one direction, by back-propagation and by a difference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DirectionCheck {
+    /// By back-propagation: the gradient times the direction.
+    pub analytic: f64,
+    /// By a difference.
+    pub numeric: f64,
+    /// The norm of the gradient, about which the derivative along a random direction is.
+    pub gradient_norm: f64,
+}
+
+impl DirectionCheck {
+    /// The difference, relative to the gradient (of norm 1e-3 at least, so that rounding of 0 is not blown up).
+    pub fn relative_error(&self) -> f64 {
+        (self.analytic - self.numeric).abs() / self.gradient_norm.max(1e-3)
+    }
+}
+
+/// Compares the gradient of a model's loss for one batch with differences along random directions, in which all parameters
+/// and float inputs move at once, each by a standard normal number: two evaluations a direction, however large the model.
+///
+/// Along `directions` of them an error in any part of the gradient shows, though not in which. As [`gradcheck_model`] in all
+/// else. Where both disagree the difference is taken again a hundred times closer.
+///
+/// ```
+/// use barun_nn::{Batch, Buffer, Mode, layers::*, losses::CrossEntropy, gradcheck::gradcheck_directions, sequential};
+/// let model = sequential![Linear::new(3, 8), Tanh::default(), Linear::new(8, 2)];
+/// let batch = Batch { x: Buffer::new(&[0.5f64, -1.0, 2.0], [1, 3]), y: Buffer::new(&[1i64], [1]) };
+/// for found in gradcheck_directions(&model, &CrossEntropy::default(), &batch, Mode::Train, 1, 8)? {
+///     assert!(found.relative_error() < 1e-6);
+/// }
+/// # Ok::<(), barun_nn::Error>(())
+/// ```
+pub fn gradcheck_directions<M: Module + Forward + ?Sized>(
+    model: &M,
+    loss: &impl Loss,
+    batch: &Batch,
+    mode: Mode,
+    seed: u64,
+    directions: usize,
+) -> Result<Vec<DirectionCheck>> {
+    let (forward, mut values) = model_of_values(model, loss, batch, mode, seed)?;
+    let function = Differentiated::new(forward, &values)?;
+    let gradients: Vec<Vec<f64>> = function.gradients(&values)?.iter().map(Buffer::to_f64).collect();
+    let gradient_norm = gradients.iter().flatten().map(|g| g * g).sum::<f64>().sqrt();
+    let at: Vec<Vec<f64>> = values.iter().map(|(_, value)| value.to_f64()).collect();
+    let mut stream = Stream::new(seed, "directions");
+    let mut found = Vec::with_capacity(directions);
+    for _ in 0..directions {
+        let along: Vec<Vec<f64>> = at.iter().map(|x| x.iter().map(|_| stream.normal()).collect()).collect();
+        let products = gradients.iter().flatten().zip(along.iter().flatten()).map(|(g, d)| g * d);
+        let analytic = products.sum();
+        let mut moved = |h: f64| {
+            for ((value, x), d) in values.iter_mut().zip(&at).zip(&along) {
+                let moved: Vec<f64> = x.iter().zip(d).map(|(x, d)| x + h * d).collect();
+                value.1 = Buffer::new(&moved, value.1.shape().clone());
+            }
+            function.value(&values)
+        };
+        let mut difference = |h: f64| Ok::<f64, Error>((moved(h)? - moved(-h)?) / (2.0 * h));
+        let mut check = DirectionCheck { analytic, numeric: difference(DIRECTION_STEP)?, gradient_norm };
+        if check.relative_error() > AGREEMENT {
+            let closer = DirectionCheck { numeric: difference(DIRECTION_STEP / 100.0)?, ..check };
+            check = if closer.relative_error() < check.relative_error() { closer } else { check };
+        }
+        found.push(check);
+    }
+    Ok(found)
+}
+
+/// How far every number is moved along a direction: all move at once, so it is much less than [`STEP`].
+const DIRECTION_STEP: f64 = 1e-6;
+
+/// A tensor's name and its value.
+type Named = (String, Buffer);
+
+/// A function of tensors.
+type Function<'a> = Box<dyn FnOnce(&[Tensor]) -> Result<Tensor> + 'a>;
+
+/// The loss of a model for one batch as a function of the values that are returned with it: all parameters, and the inputs
+/// where they are floats.
+fn model_of_values<'a, M: Module + Forward + ?Sized>(
+    model: &'a M,
+    loss: &'a impl Loss,
+    batch: &Batch,
+    mode: Mode,
+    seed: u64,
+) -> Result<(Function<'a>, Vec<Named>)> {
     let inventory = Arc::new(Inventory::of(model)?);
     let state = fresh_state(model, seed, DType::F64)?;
-    let get = |path: &str| Ok::<_, Error>(state.read(crate::pass::position(state.layout(), path)?));
+    let get =
+        |state: &State, path: &str| Ok::<_, Error>(state.read(crate::pass::position(state.layout(), path)?));
     let mut values = Vec::new();
     for entry in &inventory.parameters {
-        values.push((entry.path.clone(), get(&entry.path)?));
+        values.push((entry.path.clone(), get(&state, &entry.path)?));
     }
     let mut x = Tensor::new(batch.x.clone());
     let x_is_float = x.dtype().is_float();
@@ -179,13 +273,13 @@ pub fn gradcheck_model<M: Module + Forward + ?Sized>(
     }
     let y = Tensor::new(batch.y.clone());
     let y = if y.dtype().is_float() { y.cast(DType::F64) } else { y };
-    let forward = |leaves: &[Tensor]| {
+    let forward = move |leaves: &[Tensor]| {
         let scalar = |value: i64| Tensor::new(Buffer::new(&[value], []));
         let mut pass = Pass::new(&inventory, mode, scalar(seed as i64), scalar(0), |path| {
             let parameters = inventory.parameters.iter().position(|entry| entry.path == path);
             match parameters {
                 Some(index) => Ok(leaves[index].clone()),
-                None => Ok(Tensor::new(get(path)?)),
+                None => Ok(Tensor::new(get(&state, path)?)),
             }
         })?;
         if x_is_float {
@@ -193,56 +287,69 @@ pub fn gradcheck_model<M: Module + Forward + ?Sized>(
         }
         loss.loss(&model.forward(&x, &mut pass)?, &y)
     };
-    check(forward, values, STEP)
+    Ok((Box::new(forward), values))
 }
 
-/// Compiles `f` with its gradients once and compares at `values`.
-fn check(
-    f: impl FnOnce(&[Tensor]) -> Result<Tensor>,
-    mut values: Vec<(String, Buffer)>,
-    h: f64,
-) -> Result<Report> {
-    let leaf =
-        |(name, value): &(String, Buffer)| Tensor::placeholder(name, value.shape().clone(), value.dtype());
-    let inputs: Vec<Tensor> = values.iter().map(leaf).collect();
-    if let Some(input) = inputs.iter().find(|input| input.dtype() != DType::F64) {
-        return Err(Error::Model(format!("a gradient check needs f64, not {}", input.describe())));
+/// A function of f64 tensors and its gradient, compiled. An output that is no scalar is weighed with fixed random numbers.
+struct Differentiated {
+    value: Program,
+    gradients: Program,
+    state: State,
+}
+
+impl Differentiated {
+    /// `values` are of the kind that it takes.
+    fn new(f: impl FnOnce(&[Tensor]) -> Result<Tensor>, values: &[Named]) -> Result<Self> {
+        let leaf = |(name, value): &Named| Tensor::placeholder(name, value.shape().clone(), value.dtype());
+        let inputs: Vec<Tensor> = values.iter().map(leaf).collect();
+        if let Some(input) = inputs.iter().find(|input| input.dtype() != DType::F64) {
+            return Err(Error::Model(format!("a gradient check needs f64, not {}", input.describe())));
+        }
+        let output = f(&inputs)?;
+        let weights = random_weights(output.shape()?);
+        let scalar = (&output * weights).sum(..);
+        let gradients = scalar.grad(&inputs.iter().collect::<Vec<_>>())?;
+        let layout = Layout::new(Vec::new())?;
+        let compile = |outputs: &[Tensor]| {
+            let spec = ProgramSpec { layout: &layout, inputs: &inputs, outputs, updates: &[] };
+            Program::compile(&spec, &Options::default())
+        };
+        let (value, gradients) = (compile(&[scalar])?, compile(&gradients)?);
+        Ok(Differentiated { value, gradients, state: State::zeros(&layout) })
     }
-    let output = f(&inputs)?;
-    let weights = random_weights(output.shape()?);
-    let scalar = (&output * weights).sum(..);
-    let mut outputs = vec![scalar.clone()];
-    outputs.extend(scalar.grad(&inputs.iter().collect::<Vec<_>>())?);
-    let layout = Layout::new(Vec::new())?;
-    let state = State::zeros(&layout);
-    let compile = |outputs: &[Tensor]| {
-        let spec = ProgramSpec { layout: &layout, inputs: &inputs, outputs, updates: &[] };
-        Program::compile(&spec, &Options::default())
-    };
-    let value_only = compile(&outputs[..1])?;
-    let feeds = |values: &[(String, Buffer)], program: &Program| -> Result<Vec<Buffer>> {
-        let feeds: Vec<&Buffer> = values.iter().map(|(_, value)| value).collect();
-        Ok(program.evaluate(&state, &feeds)?)
-    };
-    let gradients = feeds(&values, &compile(&outputs)?)?;
-    let names: Vec<String> = values.iter().map(|(name, _)| name.clone()).collect();
+
+    fn value(&self, values: &[Named]) -> Result<f64> {
+        let outputs = self.value.evaluate(&self.state, &feeds(values))?;
+        Ok(outputs[0].to_f64()[0])
+    }
+
+    fn gradients(&self, values: &[Named]) -> Result<Vec<Buffer>> {
+        Ok(self.gradients.evaluate(&self.state, &feeds(values))?)
+    }
+}
+
+fn feeds(values: &[Named]) -> Vec<&Buffer> {
+    values.iter().map(|(_, value)| value).collect()
+}
+
+/// Compiles `f` with its gradients once and compares at `values`, displacing each number by itself.
+fn check(f: impl FnOnce(&[Tensor]) -> Result<Tensor>, mut values: Vec<Named>, h: f64) -> Result<Report> {
+    let function = Differentiated::new(f, &values)?;
+    let gradients = function.gradients(&values)?;
     let mut comparisons = Vec::new();
-    for (index, gradient) in gradients[1..].iter().enumerate() {
+    for (index, gradient) in gradients.iter().enumerate() {
+        let name = values[index].0.clone();
         let mut x = values[index].1.to_f64();
         let shape = values[index].1.shape().clone();
         let mut failure = None;
         let mut value_at = |x: &[f64]| {
             values[index].1 = Buffer::new(x, shape.clone());
-            match feeds(&values, &value_only) {
-                Ok(outputs) => outputs[0].to_f64()[0],
-                Err(error) => {
-                    failure = Some(error);
-                    f64::NAN
-                }
-            }
+            function.value(&values).unwrap_or_else(|error| {
+                failure = Some(error);
+                f64::NAN
+            })
         };
         let numeric = numerical_gradient(&mut value_at, &mut x, h);
-        let name = names[index].clone();
         let mut comparison = Comparison { name, analytic: gradient.to_f64(), numeric, kinks: Vec::new() };
         comparison.look_closer(value_at, &mut x, h / 100.0);
         if let Some(error) = failure {

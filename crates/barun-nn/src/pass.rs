@@ -200,14 +200,13 @@ impl Pass {
         }
     }
 
-    /// Standard normal numbers for a weight, another draw at each step (Box and Muller, 1958).
+    /// Standard normal numbers for a weight, another draw at each step.
     fn noise(&self, entry: &ParameterEntry, dtype: DType) -> Tensor {
         let uniform = |draw| {
             let key = combine(hash_name(&entry.path), combine(hash_name("weight noise"), draw));
             Tensor::random(key, entry.shape.clone(), dtype, &self.seed, &self.step)
         };
-        let radius = ((1.0 - uniform(0)).ln() * -2.0).sqrt();
-        radius * (uniform(1) * std::f64::consts::TAU).cos()
+        normal(&uniform(0), &uniform(1))
     }
 
     fn kept(&self, id: &Id, name: &'static str) -> Result<Tensor> {
@@ -250,6 +249,13 @@ impl Pass {
     /// How many members answered, each for itself; none where the model gives one answer.
     pub fn members(&self) -> Option<usize> {
         self.members
+    }
+
+    /// Standard normal numbers, drawn as [uniform](Pass::uniform) ones are.
+    pub fn normal(&mut self, shape: impl Into<Shape>, dtype: DType) -> Tensor {
+        let shape = shape.into();
+        let first = self.uniform(shape.clone(), dtype);
+        normal(&first, &self.uniform(shape, dtype))
     }
 
     /// Keeps `tensor` under `name` (inside a layer: its path, a dot, the name) for whoever watches this pass.
@@ -304,6 +310,12 @@ impl Pass {
         state.write(index, &Buffer::new(&[step + 1], []))?;
         Ok(())
     }
+}
+
+/// Standard normal numbers from two uniform ones each. Box and Muller, 1958.
+fn normal(first: &Tensor, second: &Tensor) -> Tensor {
+    let radius = ((1.0 - first).ln() * -2.0).sqrt();
+    radius * (second * std::f64::consts::TAU).cos()
 }
 
 fn not_visited(what: &str) -> Error {

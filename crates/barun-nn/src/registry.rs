@@ -129,7 +129,7 @@ pub fn catalog() -> Vec<Item> {
             settings: thing.settings(),
         });
     };
-    layers::examples().iter().for_each(|layer| add(Family::Layer, layer));
+    layers::examples().iter().for_each(|example| add(Family::Layer, &*example.layer));
     activations::all().iter().for_each(|activation| add(Family::Activation, activation));
     losses::all().iter().for_each(|loss| add(Family::Loss, loss));
     optimizers::all().iter().for_each(|optimizer| add(Family::Optimizer, optimizer));

@@ -37,6 +37,21 @@ impl Tensor {
         Tensor::build(Primitive::Conv2d(conv), &[self, kernels], None)
     }
 
+    /// Transposed 2-D convolution, the adjoint of [`conv2d`](Tensor::conv2d) as a function of its images: of images
+    /// `[n, h, w, out]` those of size `[h', w']` that this convolution with kernels `[kh, kw, in / groups, out]` takes to
+    /// height h and width w, `[n, h', w', in]`.
+    #[track_caller]
+    pub fn conv2d_transpose(&self, kernels: &Tensor, size: [usize; 2], conv: Conv2d) -> Tensor {
+        if self.check().is_err() || kernels.check().is_err() || self.rank() != 4 || kernels.rank() != 4 {
+            // As the convolution would report it.
+            return self.conv2d(kernels, conv);
+        }
+        let channels = kernels.node().shape[2] * conv.groups;
+        let shape = Shape::from([self.node().shape[0], size[0], size[1], channels]);
+        let kind = Some((shape, self.dtype().computed()));
+        Tensor::build(Primitive::Conv2dInputGrad(conv), &[self, kernels], kind)
+    }
+
     /// The maximum of each window of images `[n, h, w, c]`. [CNN-10]
     #[track_caller]
     pub fn max_pool2d(&self, pool: Pool2d) -> Tensor {

@@ -1,7 +1,7 @@
 //! Batch normalisation.
 
 use crate::param::Parameter;
-use crate::{Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
+use crate::{DType, Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
 
 /// Batch normalisation: give each feature mean 0 and variance 1 over the batch, then scale and shift.
 ///
@@ -15,7 +15,9 @@ use crate::{Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
 /// w. Gamma starts at 1 and beta at 0 and both are learned; the running mean starts at 0 and the running variance,
 /// which keeps the unbiased estimate `m / (m - 1) var`, at 1. Defaults follow PyTorch (eps 1e-5, momentum 0.1); the
 /// notes' eps is 1e-6. The variance is computed in two passes, so a large mean does not cancel it. {4, 5, 6} becomes
-/// {-1.2247, 0, 1.2247}; the notes print {-0.01, 0, 0.01}, which is a slip. [NORM-01 .. NORM-10, NORM-21]
+/// {-1.2247, 0, 1.2247}; the notes print {-0.01, 0, 0.01}, which is a slip. [`Step::finalize`](crate::Step::finalize) puts
+/// the exact statistics of the training part in place of the running ones. It may stand before or after the activation.
+/// [NORM-01 .. NORM-10, NORM-12, NORM-14, NORM-21]
 ///
 /// Ioffe & Szegedy, 2015, "Batch normalization: accelerating deep network training by reducing internal covariate
 /// shift".
@@ -31,6 +33,13 @@ pub struct BatchNorm {
     #[hyper(skip)]
     pub id: Id,
 }
+
+/// The number of values of each feature in a batch, as it is watched.
+pub(crate) const BATCH_COUNT: &str = "batch_count";
+/// Their mean.
+pub(crate) const BATCH_MEAN: &str = "batch_mean";
+/// Their variance, divided by the number.
+pub(crate) const BATCH_VAR: &str = "batch_var";
 
 impl BatchNorm {
     /// For `features` features or channels.
@@ -82,10 +91,14 @@ impl Forward for BatchNorm {
             let beta = pass.parameter(&self.id, "beta")?;
             let running_mean = pass.stat(&self.id, "running_mean")?;
             let running_var = pass.stat(&self.id, "running_var")?;
+            let batch_axes: Vec<i64> = (0..shape.rank() as i64 - 1).collect();
+            let mean = x.mean(&*batch_axes);
+            let var = (x - &mean).square().mean(&*batch_axes);
+            // For whoever watches; at inference nobody else computes them.
+            pass.probe(BATCH_COUNT, &Tensor::scalar(count as f64, DType::F64));
+            pass.probe(BATCH_MEAN, &mean);
+            pass.probe(BATCH_VAR, &var);
             let (mean, var) = if pass.is_training() {
-                let batch_axes: Vec<i64> = (0..shape.rank() as i64 - 1).collect();
-                let mean = x.mean(&*batch_axes);
-                let var = (x - &mean).square().mean(&*batch_axes);
                 let unbiased = &var * (count as f64 / (count as f64 - 1.0));
                 pass.update_stat(&self.id, "running_mean", self.mix(&running_mean, &mean))?;
                 pass.update_stat(&self.id, "running_var", self.mix(&running_var, &unbiased))?;

@@ -70,6 +70,13 @@ impl Conv2d {
     }
 }
 
+impl Conv2d {
+    /// A filter for each channel by itself, which sees no other: stride 1, no padding, with bias.
+    pub fn depthwise(channels: usize, kernel: impl Into<Pair>) -> Self {
+        Conv2d { groups: channels, ..Conv2d::new(channels, channels, kernel) }
+    }
+}
+
 impl Module for Conv2d {
     fn visit(&self, visitor: &mut Visitor<'_>) {
         let [height, width] = self.kernel;

@@ -59,32 +59,38 @@ impl Module for Dropout {
 impl Forward for Dropout {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         pass.layer(&self.id, "Dropout", |pass| {
-            let keep = 1.0 - self.rate;
-            if !(0.0..1.0).contains(&self.rate) {
-                let requirement = format!("the rate is {}, it must be at least 0 and below 1", self.rate);
-                return Ok(Tensor::error(
-                    "dropout",
-                    &[x],
-                    requirement,
-                    "the rate is the part that is dropped",
-                ));
-            }
             let x = &pass.rounded(x);
-            let dropped = |pass: &mut Pass| -> Result<Tensor> {
-                let uniform = pass.uniform(x.shape()?, x.dtype().computed());
-                let is_dropped = uniform.less(&uniform.like(self.rate));
-                pass.probe("dropped", &is_dropped);
-                Ok(is_dropped)
-            };
-            Ok(match (pass.drops(), self.scaling) {
-                _ if self.rate == 0.0 => x.clone(),
-                (true, DropoutScaling::InTraining) => {
-                    dropped(pass)?.where_(&x.like(0.0), &pass.rounded(&(x * (1.0 / keep))))
-                }
-                (true, DropoutScaling::AtInference) => dropped(pass)?.where_(&x.like(0.0), x),
-                (false, DropoutScaling::InTraining) => x.clone(),
-                (false, DropoutScaling::AtInference) => x * keep,
-            })
+            match self.scaling {
+                DropoutScaling::InTraining => drop_in_training(x, self.rate, pass),
+                DropoutScaling::AtInference => Ok(match drawn(x, self.rate, pass)? {
+                    Some(is_dropped) => is_dropped.where_(&x.like(0.0), x),
+                    None if self.rate == 0.0 => x.clone(),
+                    None => x * (1.0 - self.rate),
+                }),
+            }
         })
     }
+}
+
+/// Which elements of `x` this pass drops; none where it drops nothing. Watched as `dropped`.
+pub(super) fn drawn(x: &Tensor, rate: f64, pass: &mut Pass) -> Result<Option<Tensor>> {
+    if !(0.0..1.0).contains(&rate) {
+        let requirement = format!("the rate is {rate}, it must be at least 0 and below 1");
+        Tensor::error("dropout", &[x], requirement, "the rate is the part that is dropped").check()?;
+    }
+    if rate == 0.0 || !pass.drops() {
+        return Ok(None);
+    }
+    let uniform = pass.uniform(x.shape()?, x.dtype().computed());
+    let is_dropped = uniform.less(&uniform.like(rate));
+    pass.probe("dropped", &is_dropped);
+    Ok(Some(is_dropped))
+}
+
+/// `x` with a part of it dropped in training and the rest made larger for it.
+pub(super) fn drop_in_training(x: &Tensor, rate: f64, pass: &mut Pass) -> Result<Tensor> {
+    Ok(match drawn(x, rate, pass)? {
+        Some(is_dropped) => is_dropped.where_(&x.like(0.0), &pass.rounded(&(x * (1.0 / (1.0 - rate))))),
+        None => x.clone(),
+    })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::hyper::by_name as find;
-use crate::layers::Sequential;
+use crate::layers::{BatchNorm, Conv2d, Relu, Sequential};
 use crate::{Error, Hyper, Result, Shape};
 
 /// A recipe for a network.
@@ -13,12 +13,12 @@ pub trait Architecture: Hyper + fmt::Debug + Send + Sync {
 }
 
 macro_rules! models {
-    ($($file:ident: $type:ident),* $(,)?) => {
-        $(mod $file; pub use $file::$type;)*
+    ($($file:ident: $($type:ident)+),* $(,)?) => {
+        $(mod $file; pub use $file::{$($type),+};)*
 
         /// Every architecture with its default settings.
         pub fn all() -> Vec<Box<dyn Architecture>> {
-            vec![$(Box::new($type::default())),*]
+            vec![$($(Box::new($type::default())),+),*]
         }
     };
 }
@@ -27,7 +27,13 @@ models! {
     lenet: Lenet,
     cnn: Cnn,
     notes_cnn: NotesCnn,
+    resnet9: Resnet9,
     resnet18: Resnet18,
+    vgg11: Vgg11,
+    mobilenet: Mobilenet,
+    recurrent: RnnModel LstmModel,
+    transformer: Transformer,
+    autoencoder: Autoencoder,
     tabular: Tabular,
 }
 pub use mlp::NormPlace;
@@ -44,6 +50,30 @@ fn image(model: &str, input: &Shape) -> Result<[usize; 3]> {
             "{model} works on images [height, width, channels]; the data has rows of shape {input}"
         ))
     })
+}
+
+/// Length and features of a sequence, as [`ToSequence`](crate::layers::ToSequence) makes it of rows of this shape.
+fn sequence(model: &str, input: &Shape) -> Result<[usize; 2]> {
+    match input[..] {
+        [columns] => Ok([columns, 1]),
+        [length, features] => Ok([length, features]),
+        [height, width, channels] => Ok([height, width * channels]),
+        _ => Err(Error::Model(format!(
+            "{model} works on images, sequences or the columns of a table; the data has rows of shape {input}"
+        ))),
+    }
+}
+
+/// A 3 x 3 convolution that keeps the size, divided by `stride`, batch normalisation, which has the bias, and ReLU.
+fn conv_norm_relu(model: &mut Sequential, inputs: usize, filters: usize, stride: usize) {
+    model.push(Conv2d {
+        stride: [stride; 2],
+        padding: [1, 1],
+        bias: false,
+        ..Conv2d::new(inputs, filters, 3)
+    });
+    model.push(BatchNorm::new(filters));
+    model.push(Relu::default());
 }
 
 /// The size of an axis after a window moved over it. [CNN-05]

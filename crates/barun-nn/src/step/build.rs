@@ -77,8 +77,9 @@ impl<M: Module + Forward> Step<M> {
         let y = key.y.as_ref().map(|(shape, dtype)| Tensor::placeholder("y", shape.clone(), *dtype));
         inputs.extend(y.clone());
         let mode = match key.purpose {
-            Purpose::Evaluate | Purpose::Predict | Purpose::Sample | Purpose::Observe => Mode::Eval,
-            Purpose::Train | Purpose::Gradients | Purpose::Watch(_) => Mode::Train,
+            Purpose::Evaluate | Purpose::Predict | Purpose::Sample => Mode::Eval,
+            Purpose::Train | Purpose::Gradients => Mode::Train,
+            Purpose::Watch(mode, _) => mode,
         };
         let sampled = key.purpose == Purpose::Sample;
         let (prediction, pass) = self.predicted(&x, mode, sampled)?;
@@ -100,8 +101,7 @@ impl<M: Module + Forward> Step<M> {
                 let names = trained.iter().map(|(entry, _)| entry.path.clone()).collect();
                 Outcome { names, outputs: gradients(&loss, &trained)?, ..Outcome::default() }
             }
-            (Purpose::Watch(wanted), _) => watched(&pass, wanted.as_deref())?,
-            (Purpose::Observe, _) => watched(&pass, None)?,
+            (Purpose::Watch(_, wanted), _) => watched(&pass, wanted.as_deref())?,
             (Purpose::Predict | Purpose::Sample, _) => {
                 Outcome { outputs: vec![prediction], ..Outcome::default() }
             }
@@ -289,7 +289,14 @@ fn watched(pass: &Pass, wanted: Option<&[String]>) -> Result<Outcome> {
         let known = all.into_iter().map(|(name, _)| name).collect();
         return Err(Error::UnknownName { family: "layer or probe".into(), name: name.clone(), known });
     }
-    let chosen = all.into_iter().filter(|(name, _)| wanted.is_none_or(|names| names.contains(name)));
-    let (names, outputs) = chosen.unzip();
+    // In the order of the names where they are given.
+    let chosen: Vec<(String, Tensor)> = match wanted {
+        None => all,
+        Some(names) => {
+            let named = |name: &String| all.iter().find(|(known, _)| known == name).cloned();
+            names.iter().filter_map(named).collect()
+        }
+    };
+    let (names, outputs) = chosen.into_iter().unzip();
     Ok(Outcome { names, outputs, updates: Vec::new() })
 }

@@ -5,6 +5,7 @@
 
 mod average;
 mod build;
+mod finalize;
 mod fleet;
 mod groups;
 mod memory;
@@ -102,10 +103,8 @@ enum Purpose {
     /// Prediction with dropout.
     Sample,
     Gradients,
-    /// What is watched in training: these names, or all.
-    Watch(Option<Vec<String>>),
-    /// All that can be watched in eval mode.
-    Observe,
+    /// What is watched: these names, or all.
+    Watch(Mode, Option<Vec<String>>),
 }
 
 /// A model, an optimiser and a loss, compiled into steps.
@@ -214,12 +213,12 @@ impl<M: Module + Forward> Step<M> {
         names: Option<&[&str]>,
     ) -> Result<Vec<(String, Buffer)>> {
         let names = names.map(|names| names.iter().map(|name| name.to_string()).collect());
-        self.named(Purpose::Watch(names), state, batch)
+        self.named(Purpose::Watch(Mode::Train, names), state, batch)
     }
 
     /// What layers give for `x` in eval mode, by path, and what they probe by name. Commits nothing.
     pub fn observe(&self, state: &State, x: &Buffer) -> Result<Vec<(String, Buffer)>> {
-        let built = self.built(Purpose::Observe, x, None)?;
+        let built = self.built(Purpose::Watch(Mode::Eval, None), x, None)?;
         let outputs = built.program.evaluate(state, &[x])?;
         Ok(built.names.iter().cloned().zip(outputs).collect())
     }

@@ -319,6 +319,112 @@ fn prelu_matches_pytorch() {
 }
 
 #[test]
+fn normalisations_of_single_rows_match_pytorch() {
+    check_layer("layer_norm", |case| LayerNorm {
+        eps: case.number("eps"),
+        ..LayerNorm::new(case.size("features"))
+    });
+    check_layer("rms_norm", |case| RmsNorm {
+        eps: case.number("eps"),
+        ..RmsNorm::new(case.size("features"))
+    });
+    check_layer("group_norm", |case| GroupNorm::new(case.size("groups"), case.size("channels")));
+}
+
+#[test]
+fn embedding_matches_pytorch() {
+    for case in cases("embedding") {
+        let model = Embedding::new(case.size("count"), case.size("size"));
+        both_precisions(|dtype, tolerance| {
+            let [weight, upstream] =
+                ["param.weight", "upstream"].map(|name| in_type(case.tensor(name), dtype));
+            let outputs = compute(&[case.tensor("indices"), &weight, &upstream], |tensors| {
+                let inventory = std::sync::Arc::new(barun_nn::Inventory::of(&model)?);
+                let zero = Tensor::scalar(0.0, DType::I64);
+                let mut pass = barun_nn::Pass::new(&inventory, Mode::Train, zero.clone(), zero, |_| {
+                    Ok(tensors[1].clone())
+                })?;
+                let output = model.forward(&tensors[0], &mut pass)?;
+                let gradient = (&output * &tensors[2]).sum(..).grad(&[&tensors[1]])?.remove(0);
+                Ok(vec![output, gradient])
+            })
+            .unwrap();
+            for (found, name) in outputs.iter().zip(["output", "grad.weight"]) {
+                assert_close(&found.to_f64(), &case.tensor(name).to_f64(), tolerance, name);
+            }
+        });
+    }
+}
+
+#[test]
+fn conv1d_and_transposed_conv2d_match_pytorch() {
+    check_layer("conv1d", |case| Conv1d {
+        stride: case.size("stride"),
+        padding: case.size("padding"),
+        dilation: case.size("dilation"),
+        groups: case.size("groups"),
+        bias: case.flag("bias"),
+        ..Conv1d::new(case.size("in_channels"), case.size("out_channels"), case.size("kernel"))
+    });
+    check_layer("conv_transpose2d", |case| ConvTranspose2d {
+        stride: case.pair("stride"),
+        padding: case.pair("padding"),
+        output_padding: case.pair("output_padding"),
+        dilation: case.pair("dilation"),
+        groups: case.size("groups"),
+        bias: case.flag("bias"),
+        ..ConvTranspose2d::new(case.size("in_channels"), case.size("out_channels"), case.pair("kernel"))
+    });
+}
+
+#[test]
+fn recurrent_layers_match_pytorch() {
+    let returns = |case: &Case| match case.text("returns") {
+        "last" => Returns::Last,
+        _ => Returns::Sequence,
+    };
+    let sizes = |case: &Case| (case.size("inputs"), case.size("hidden"));
+    check_layer("rnn", |case| Rnn {
+        activation: activations::by_name(case.text("activation")).unwrap(),
+        returns: returns(case),
+        reverse: case.flag("reverse"),
+        ..Rnn::new(sizes(case).0, sizes(case).1)
+    });
+    check_layer("lstm", |case| Lstm {
+        forget_bias: 0.0,
+        returns: returns(case),
+        reverse: case.flag("reverse"),
+        ..Lstm::new(sizes(case).0, sizes(case).1)
+    });
+    check_layer("gru", |case| Gru {
+        returns: returns(case),
+        reverse: case.flag("reverse"),
+        ..Gru::new(sizes(case).0, sizes(case).1)
+    });
+}
+
+#[test]
+fn attention_and_a_block_of_a_transformer_match_pytorch() {
+    check_layer("multi_head_attention", |case| MultiHeadAttention {
+        causal: case.flag("causal"),
+        ..MultiHeadAttention::new(case.size("size"), case.size("heads"))
+    });
+    check_layer("transformer_block", |case| {
+        let (size, inner) = (case.size("size"), case.size("inner"));
+        let around = |body| Residual { activation: Box::new(Identity::default()), ..Residual::new(body) };
+        sequential![
+            around(sequential![LayerNorm::new(size), MultiHeadAttention::new(size, case.size("heads"))]),
+            around(sequential![
+                LayerNorm::new(size),
+                Linear::new(size, inner),
+                Gelu::default(),
+                Linear::new(inner, size)
+            ]),
+        ]
+    });
+}
+
+#[test]
 fn losses_match_pytorch() {
     let names: Vec<&str> = losses::all().iter().map(|loss| loss.name()).collect();
     assert_covered("loss", &names, &[]);

@@ -9,7 +9,7 @@ use barun_nn::optimizers::Sgd;
 use barun_nn::registry::{Family, catalog};
 use barun_nn::{
     Batch, Buffer, Forward, Layer, Mode, Module, Pass, Result, Step, StepOptions, Tensor, activations,
-    losses, sequential,
+    fresh_state, losses, sequential,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -32,9 +32,9 @@ fn noise(shape: &[usize], seed: u64) -> Buffer {
 
 /// Checks parameters and input of a model against a random target of its output's shape.
 fn check(model: &(impl Module + Forward), x: Buffer, mode: Mode, seed: u64) -> Result<()> {
-    let values = first_values(model, seed, barun_nn::DType::F64);
-    let output = run_model(model, mode, &values, &x, None)?.output;
-    let target = noise(output.shape(), seed + 1000);
+    let state = fresh_state(model, seed, barun_nn::DType::F64)?;
+    let output = model.forward(&Tensor::new(x.clone()), &mut Pass::by_run(model, &state, mode)?)?;
+    let target = noise(output.shape()?, seed + 1000);
     let report = gradcheck_model(model, &Mse::default(), &Batch { x, y: target }, mode, seed)?;
     assert!(report.passes(TOLERANCE), "{report}");
     Ok(())
@@ -60,6 +60,45 @@ fn example(name: &str, [n, a, b, c]: [usize; 4], seed: u64) -> (Box<dyn Layer>, 
         "batch_norm" => (Box::new(BatchNorm::new(a)), noise(&[n + 2, a], seed)),
         "prelu" => (Box::new(Prelu::new(if seed.is_multiple_of(2) { a } else { 1 })), rows()),
         "maxout" => (Box::new(Maxout::new(b)), noise(&[n, a * b], seed)),
+        "layer_norm" => (Box::new(LayerNorm::new(a + 1)), noise(&[n, b, a + 1], seed)),
+        "rms_norm" => (Box::new(RmsNorm::new(a)), noise(&[n, b, a], seed)),
+        "group_norm" => (Box::new(GroupNorm::new(b, 2 * b)), noise(&[n, a, c, 2 * b], seed)),
+        "conv1d" => {
+            let conv = Conv1d {
+                padding: seed as usize % 2,
+                dilation: 1 + seed as usize % 2,
+                ..Conv1d::new(c, b, 2)
+            };
+            (Box::new(conv), noise(&[n, a + 2, c], seed))
+        }
+        "conv_transpose2d" => {
+            let stride = 1 + seed as usize % 2;
+            let conv = ConvTranspose2d {
+                stride: [stride, 2],
+                padding: [0, 1],
+                output_padding: [stride - 1, 1],
+                ..ConvTranspose2d::new(c, b, [2, 3])
+            };
+            (Box::new(conv), noise(&[n, a, b, c], seed))
+        }
+        "rnn" => (Box::new(Rnn { reverse: a == 2, ..Rnn::new(c, b) }), noise(&[n, a, c], seed)),
+        "lstm" => (Box::new(Lstm { returns: Returns::Sequence, ..Lstm::new(c, b) }), noise(&[n, a, c], seed)),
+        "gru" => (Box::new(Gru { returns: Returns::Sequence, ..Gru::new(c, b) }), noise(&[n, a, c], seed)),
+        "multi_head_attention" => {
+            let attention =
+                MultiHeadAttention { causal: a == 2, dropout: 0.3, ..MultiHeadAttention::new(2 * b, b) };
+            (Box::new(attention), noise(&[n, a, 2 * b], seed))
+        }
+        "to_sequence" => (Box::new(ToSequence::default()), images()),
+        "sequence_mean" => (Box::new(SequenceMean::default()), noise(&[n, a, b], seed)),
+        "position_embedding" => (Box::new(PositionEmbedding::new(a, b)), noise(&[n, a, b], seed)),
+        "column_tokens" => (Box::new(ColumnTokens::new(a, b)), rows()),
+        "embedding" => {
+            let numbers: Vec<i64> = (0..n * a).map(|at| (at as i64 * 7 + seed as i64) % 4).collect();
+            (Box::new(Embedding::new(4, b)), Buffer::new(&numbers, [n, a]))
+        }
+        "alpha_dropout" => (Box::new(AlphaDropout::new(0.4)), rows()),
+        "gaussian_noise" => (Box::new(GaussianNoise::new(0.4)), rows()),
         "dropout" => (Box::new(Dropout::new(0.4)), rows()),
         "sequential" => {
             (Box::new(sequential![Linear::new(a, b), Tanh::default(), Linear::new(b, c)]), rows())

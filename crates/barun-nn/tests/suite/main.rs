@@ -16,5 +16,6 @@ mod normalization;
 mod optimizers;
 mod regularization;
 mod schedules;
+mod sequences;
 mod step_options;
 mod steps;

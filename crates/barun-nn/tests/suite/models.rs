@@ -2,9 +2,12 @@
 
 use barun_nn::gradcheck::gradcheck_model;
 use barun_nn::hyper::Value;
-use barun_nn::losses::CrossEntropy;
-use barun_nn::models::{self, Architecture, Cnn, Lenet, Mlp, NormPlace, NotesCnn, Resnet18};
-use barun_nn::optimizers::Sgd;
+use barun_nn::losses::{CrossEntropy, Mse};
+use barun_nn::models::{
+    self, Architecture, Autoencoder, Cnn, Lenet, LstmModel, Mlp, Mobilenet, NormPlace, NotesCnn, Resnet9,
+    Resnet18, RnnModel, Transformer, Vgg11,
+};
+use barun_nn::optimizers::{Adam, Sgd};
 use barun_nn::{Batch, Buffer, DType, Hyper, Inventory, Mode, Shape, Step, summary};
 
 use crate::common::f64s;
@@ -30,6 +33,68 @@ fn the_usual_networks_have_their_numbers_of_parameters() {
     assert_eq!(count(&Lenet::default(), &[28, 28, 1]), (61_706, 0));
     assert_eq!(count(&Cnn::default(), &[28, 28, 1]), (1_199_882, 0));
     assert_eq!(count(&Resnet18::default(), &[32, 32, 3]), (11_173_962, 9_600));
+    assert_eq!(count(&Resnet9::default(), &[32, 32, 3]), (6_573_130, 2 * 2240));
+    // 9,231,114 as it is usually counted, with 2752 biases beside the normalisations.
+    assert_eq!(count(&Vgg11::default(), &[32, 32, 3]).0, 9_231_114 - 2752);
+    let plain = Vgg11 { batch_norm: false, ..Vgg11::default() };
+    assert_eq!(count(&plain, &[32, 32, 3]), (9_231_114 - 2 * 2752, 0));
+    assert_eq!(count(&Mobilenet::default(), &[32, 32, 3]).0, 3_217_226);
+    assert_eq!(count(&RnnModel::default(), &[28, 28, 1]).0, 28 * 128 + 128 * 128 + 128 + 1290);
+    assert_eq!(count(&LstmModel::default(), &[28, 28, 1]).0, 4 * (28 * 128 + 128 * 128 + 128) + 1290);
+    let stacked = LstmModel { hidden: 8, layers: 3 };
+    assert_eq!(count(&stacked, &[5]).0, 4 * (8 + 64 + 8) + 2 * 4 * (64 + 64 + 8) + 90);
+    // Attention 4 d^2 + 4 d, two linear layers 8 d^2 + 5 d, two normalisations 4 d.
+    let block = 12 * 64 * 64 + 13 * 64;
+    assert_eq!(
+        count(&Transformer::default(), &[28, 28, 1]).0,
+        28 * 64 + 64 + 28 * 64 + 2 * block + 2 * 64 + 650
+    );
+    assert_eq!(count(&Transformer::default(), &[9]).0, 2 * 9 * 64 + 2 * block + 2 * 64 + 650);
+    let through = |a: usize, b: usize| a * b + b;
+    let autoencoder = through(784, 128) + through(128, 16) + through(16, 128) + through(128, 10);
+    assert_eq!(count(&Autoencoder::default(), &[28, 28, 1]).0, autoencoder);
+}
+
+#[test]
+fn small_images_lose_the_poolings_for_which_nothing_is_left() {
+    for model in [models::by_name("vgg11").unwrap(), models::by_name("resnet9").unwrap()] {
+        for side in [1, 3, 8] {
+            let built = model.build(&[side, side, 1].into(), 4).unwrap();
+            let summary = summary(&built, [1, side, side, 1], DType::F32).unwrap();
+            assert_eq!(*summary.rows.last().unwrap().output, [1, 4]);
+        }
+    }
+    let error = models::by_name("mobilenet").unwrap().build(&[7].into(), 2).unwrap_err().to_string();
+    assert!(error.contains("mobilenet works on images"), "{error}");
+    let mut transformer = Transformer { heads: 5, ..Transformer::default() };
+    let error = transformer.build(&[7].into(), 2).unwrap_err().to_string();
+    assert!(error.contains("5 heads must divide its size of 64"), "{error}");
+    transformer.heads = 8;
+    assert!(transformer.build(&[7].into(), 2).is_ok());
+}
+
+#[test]
+fn an_autoencoder_learns_to_give_its_input_again() {
+    // Rows on a plane in six dimensions: a code of two numbers is enough.
+    let mut stream = barun_engine::random::Stream::new(1, "plane");
+    let row = |_| {
+        let (a, b) = (stream.normal(), stream.normal());
+        [a, b, a + b, a - b, 0.5 * a, 2.0 * b].map(|value| value as f32)
+    };
+    let x: Vec<f32> = (0..64).flat_map(row).collect();
+    let batch = Batch { x: Buffer::new(&x, [64, 6]), y: Buffer::new(&x, [64, 6]) };
+    let loss_of = |code: usize| {
+        let linear = Autoencoder { hidden: vec![], code };
+        let step =
+            Step::compile(linear.build(&[6].into(), 6).unwrap(), &Adam::default(), &Mse::default()).unwrap();
+        let mut state = step.init(1).unwrap();
+        for _ in 0..600 {
+            step.run(&mut state, &batch, 0.01).unwrap();
+        }
+        step.evaluate(&state, &batch).unwrap().loss
+    };
+    let (two, one) = (loss_of(2), loss_of(1));
+    assert!(two < 1e-4 && one > 0.1, "{two} {one}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use barun_nn::gradcheck::gradcheck_model;
 use barun_nn::layers::*;
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::optimizers::Sgd;
-use barun_nn::{Batch, Buffer, DType, Mode, Step, sequential, summary};
+use barun_nn::{Batch, Buffer, DType, Mode, State, Step, StepOptions, sequential, summary};
 
 use crate::common::*;
 
@@ -149,6 +149,98 @@ fn norm_10_one_row_works_at_inference_and_is_refused_in_training() {
     // One image has many values per channel.
     let image = f64s(&rows(9, 2, 1).to_f64(), [1, 3, 3, 2]);
     assert!(run_model(&layer, Mode::Train, &values, &image, None).is_ok());
+}
+
+#[test]
+fn norm_12_exact_statistics_are_those_of_the_whole_set_layer_by_layer() {
+    let model = sequential![
+        BatchNorm::new(3),
+        Linear::new(3, 5),
+        BatchNorm::new(5),
+        Relu::default(),
+        Linear::new(5, 2)
+    ];
+    let options = StepOptions { precision: DType::F64, ..StepOptions::default() };
+    let step = Step::with(&model, &Sgd::default(), &CrossEntropy::default(), options).unwrap();
+    // A mean a thousand times the deviation, and a last batch that is smaller.
+    let all: Vec<f64> = rows(100, 3, 5).to_f64().iter().map(|x| 1000.0 + x).collect();
+    let in_batches = |size: usize| {
+        let cut = |part: &[f64]| Ok(f64s(part, [part.len() / 3, 3]));
+        all.chunks(3 * size).map(cut).collect::<Vec<barun_nn::Result<Buffer>>>()
+    };
+    let mut state = step.init(1).unwrap();
+    let batch = |x: &[f64]| Batch {
+        x: f64s(x, [x.len() / 3, 3]),
+        y: Buffer::new(&vec![0i64; x.len() / 3], [x.len() / 3]),
+    };
+    for part in all.chunks(30) {
+        step.run(&mut state, &batch(part), 0.01).unwrap();
+    }
+    let get = |state: &State, name: &str| state.get(name).unwrap().to_f64();
+    let running = get(&state, "0.running_mean");
+    step.finalize(&mut state, || in_batches(32)).unwrap();
+    let moments = |values: &[f64], features: usize| -> (Vec<f64>, Vec<f64>) {
+        let column = |feature| values.iter().skip(feature).step_by(features).copied().collect::<Vec<f64>>();
+        (0..features).map(|feature| (mean(&column(feature)), variance(&column(feature)))).unzip()
+    };
+    let (exact_mean, exact_var) = moments(&all, 3);
+    assert_close(&get(&state, "0.running_mean"), &exact_mean, 1e-12, "mean");
+    assert_close(&get(&state, "0.running_var"), &exact_var, 1e-9, "variance");
+    assert!((running[0] - exact_mean[0]).abs() > 1.0, "the running mean was on its way: {running:?}");
+    // What the second one gets, with the first one as it is at inference.
+    let first = get(&state, "1.weight");
+    let (gamma, beta, bias) = (get(&state, "0.gamma"), get(&state, "0.beta"), get(&state, "1.bias"));
+    let inner: Vec<f64> = all
+        .chunks(3)
+        .flat_map(|row| {
+            let normal: Vec<f64> = (0..3)
+                .map(|at| (row[at] - exact_mean[at]) / (exact_var[at] + 1e-5).sqrt() * gamma[at] + beta[at])
+                .collect();
+            (0..5)
+                .map(|unit| bias[unit] + (0..3).map(|at| normal[at] * first[5 * at + unit]).sum::<f64>())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let (inner_mean, inner_var) = moments(&inner, 5);
+    assert_close(&get(&state, "2.running_mean"), &inner_mean, 1e-9, "mean of the second");
+    assert_close(&get(&state, "2.running_var"), &inner_var, 1e-9, "variance of the second");
+    let mut again = state.clone();
+    step.finalize(&mut again, || in_batches(7)).unwrap();
+    assert_close(&get(&again, "2.running_var"), &get(&state, "2.running_var"), 1e-12, "other batches");
+    let error = step.finalize(&mut again, Vec::new).unwrap_err().to_string();
+    assert!(error.contains("no batches"), "{error}");
+}
+
+#[test]
+fn norm_11_batch_statistics_of_sorted_batches_mislead_where_kept_ones_do_not() {
+    // Rows of two classes on both sides of 0: a batch of one class, normalised by itself, lies around 0 again.
+    let model = sequential![BatchNorm::new(2), Linear::new(2, 2)];
+    let step = Step::compile(&model, &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let mut state = step.init(1).unwrap();
+    let mixed = blobs(64, 2, 2, 1);
+    for _ in 0..200 {
+        step.run(&mut state, &mixed, 0.1).unwrap();
+    }
+    let of_class = |class: usize| {
+        let rows: Vec<f32> =
+            mixed.x.to_f64().chunks(2).skip(class).step_by(2).flatten().map(|x| *x as f32).collect();
+        Buffer::new(&rows, [32, 2])
+    };
+    let correct = |outputs: Vec<f64>, class: usize| {
+        outputs.chunks(2).filter(|row| (row[1] > row[0]) == (class == 1)).count()
+    };
+    let (mut kept, mut by_batch) = (0, 0);
+    for class in [0, 1] {
+        let x = of_class(class);
+        kept += correct(step.predict(&state, &x).unwrap().to_f64(), class);
+        let batch = Batch { x, y: Buffer::new(&[class as i64; 32], [32]) };
+        let watched = step.watch(&state, &batch, Some(&["1"])).unwrap();
+        by_batch += correct(watched[0].1.to_f64(), class);
+    }
+    println!(
+        "of 64 rows in sorted batches: {kept} right by kept statistics, {by_batch} by those of the batch"
+    );
+    assert!(kept >= 58 && by_batch <= 44, "{kept} {by_batch}");
 }
 
 #[test]
