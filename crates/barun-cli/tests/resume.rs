@@ -138,10 +138,13 @@ fn cut_off(scratch: &Scratch, out: &str) {
         let has = |name: &str| path.join("checkpoints").join(name).is_file();
         let is_cut =
             still_ran && ["best", "last", "previous"].iter().all(|name| has(&format!("{name}.safetensors")));
-        if is_cut && log(&path).len() < 6 {
+        // When all epochs are told, the run judges what it has trained.
+        let told = std::fs::read(path.join("log.jsonl")).unwrap_or_default();
+        let is_over = told.iter().filter(|&&byte| byte == b'\n').count() >= 6;
+        if is_cut && !is_over {
             return;
         }
-        delay = if still_ran { delay * 5 / 4 } else { delay * 2 / 3 };
+        delay = if still_ran && !is_over { delay * 5 / 4 } else { delay * 2 / 3 };
         assert!(delay > Duration::from_millis(5), "the run is over before it can be killed");
     }
 }

@@ -45,7 +45,7 @@ fn a_leak_is_told_before_training_and_dropping_its_columns_cures_it() {
     assert!(leak.unwrap() < epoch.unwrap(), "{}", ran.err);
     assert!(ran.err.contains("--drop casual") && ran.err.contains("--drop instant"), "{}", ran.err);
     assert_eq!(kinds(&ran.json()), ["target-leak", "identifier"]);
-    let kept = std::fs::read_to_string(scratch.path("runs/rides-mlp-1/report.json")).unwrap();
+    let kept = std::fs::read_to_string(scratch.path("runs/rides-tabular-1/report.json")).unwrap();
     assert_eq!(kinds(&serde_json::from_str(&kept).unwrap()), ["target-leak", "identifier"]);
 
     let drop = ["check", "rides.csv", "--drop", "casual", "--drop", "registered", "--drop", "instant"];
@@ -71,23 +71,23 @@ fn a_result_has_intervals_and_baselines_and_each_look_at_the_test_part_is_counte
     assert_eq!(names, ["constant", "linear"]);
     let guess = number(&judgement["baselines"][0]["figures"]["accuracy"]["value"]);
     assert!((guess - 1.0 / 3.0).abs() < 0.05, "{guess}");
-    let kept = std::fs::read_to_string(scratch.path("runs/flowers-mlp-1/report.json")).unwrap();
+    let kept = std::fs::read_to_string(scratch.path("runs/flowers-tabular-1/report.json")).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap()["judgement"], *judgement);
 
     // Another model, and then the same again: both have looked.
     let second = scratch.run(&train);
     assert!(
         second.err.contains(
-            "the test part of flowers has been looked at once before, first by runs/flowers-mlp-1."
+            "the test part of flowers has been looked at once before, first by runs/flowers-tabular-1."
         ),
         "{}",
         second.err
     );
-    let third = scratch.run(&["eval", "runs/flowers-mlp-1", "--part", "test"]);
+    let third = scratch.run(&["eval", "runs/flowers-tabular-1", "--part", "test"]);
     assert!(third.err.contains("has been looked at 2 times before"), "{}", third.err);
     assert!(third.out.contains("balanced_accuracy"), "{}", third.out);
     // The valid part may be looked at as often as one likes, and columns left out make no other data of it.
-    assert_eq!(scratch.run(&["eval", "runs/flowers-mlp-1"]).err, "");
+    assert_eq!(scratch.run(&["eval", "runs/flowers-tabular-1"]).err, "");
     let without = scratch.run(&["train", "flowers.csv", "--epochs", "1", "--drop", "noise"]);
     assert!(without.err.contains("has been looked at 3 times before"), "{}", without.err);
     assert!(without.out.contains("model [95 % interval]"), "{}", without.out);
@@ -195,7 +195,7 @@ fn cross_validation_trains_and_judges_once_for_each_fold() {
     let report = ran.json();
     assert_eq!(
         (&report["run"], report["folds"].as_array().unwrap().len()),
-        (&"runs/flowers-mlp-folds-1".into(), 3)
+        (&"runs/flowers-tabular-folds-1".into(), 3)
     );
     let accuracies: Vec<f64> =
         report["folds"].as_array().unwrap().iter().map(|fold| number(&fold["test"]["accuracy"])).collect();
@@ -204,7 +204,7 @@ fn cross_validation_trains_and_judges_once_for_each_fold() {
     assert!(number(&report["judged"]["accuracy"]["sd"]) >= 0.0);
     for fold in 1..=3 {
         // A fold is measured again by its run's own recipe.
-        let run = format!("runs/flowers-mlp-folds-1/fold-{fold}");
+        let run = format!("runs/flowers-tabular-folds-1/fold-{fold}");
         let again = scratch.run(&["eval", &run, "--part", "test", "--json"]).json();
         assert_eq!(number(&again["accuracy"]), accuracies[fold - 1]);
     }

@@ -124,7 +124,8 @@ fn joined(images: &Features, more: &Features) -> Result<Features> {
     if let (Features::Images { pixels, shape }, Features::Images { pixels: more, .. }) = (images, more) {
         return Ok(Features::Images { pixels: [&pixels[..], more].concat(), shape: *shape });
     }
-    let both = Both { shape: images.image_shape().unwrap_or_default(), images: [images.clone(), more.clone()] };
+    let both =
+        Both { shape: images.image_shape().unwrap_or_default(), images: [images.clone(), more.clone()] };
     // What has been made is kept by each of them.
     Ok(Features::Lazy(LazyImages::new(both, 0)))
 }

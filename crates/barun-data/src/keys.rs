@@ -54,11 +54,9 @@ impl Times {
         }
         match cells.get(best.len()) {
             None => Ok(Times { column: column.to_string(), of: best }),
-            Some(value) => Err(Error::NotATime {
-                column: column.to_string(),
-                row: best.len() + 1,
-                value: value.clone(),
-            }),
+            Some(value) => {
+                Err(Error::NotATime { column: column.to_string(), row: best.len() + 1, value: value.clone() })
+            }
         }
     }
 }

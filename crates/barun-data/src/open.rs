@@ -163,7 +163,10 @@ impl OpenOptions {
         let is_idx = name.contains("idx3-ubyte");
         let is_zip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
         if path.is_dir() {
-            return open_images(path, self);
+            return match Format::of(path) {
+                Some(_) => Err(Error::IsFolder { path: path.to_path_buf() }),
+                None => open_images(path, self),
+            };
         }
         if Format::of(path).is_none() && !is_idx && !is_zip {
             let name = path.display().to_string();

@@ -282,7 +282,7 @@ fn leaks_of_every_shape_are_found_and_honest_columns_are_not_accused() {
         let columns = [made.columns.clone(), vec![share, other]].concat();
         assert_eq!(leaks(&Made { columns, ..Made::new(600, seed) }, false), [["c5", "c6"]]);
         // Flags of which one or the other says the class.
-        let is_row = |row: usize, wanted: bool| f32::from(u8::from((row % 2 == 0) == wanted));
+        let is_row = |row: usize, wanted: bool| f32::from(u8::from(row.is_multiple_of(2) == wanted));
         let flags = |wanted: bool| -> Vec<f32> {
             (0..600).map(|row| made.labels[row] as f32 * is_row(row, wanted)).collect()
         };

@@ -42,7 +42,10 @@ impl<M: Module + Forward> Predictor<M> {
             ImageLayout::Nchw => "bytes from 0 to 255: batch, channels, height, width",
         };
         let input = match is_table {
-            true => ("features", "numbers as in the table and flags of 0 or 1, in the order of the metadata's `columns`"),
+            true => (
+                "features",
+                "numbers as in the table and flags of 0 or 1, in the order of the metadata's `columns`",
+            ),
             false => ("image", image),
         };
         let source = Source {

@@ -55,8 +55,7 @@ pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Findi
         let found = alone.iter().map(|&(at, share)| one(name(at), target, share, rows.len(), split));
         return Ok(found.collect());
     }
-    let numbers: Vec<usize> =
-        (0..heads.len()).filter(|&at| halves.holds[at] == Holds::Numbers).collect();
+    let numbers: Vec<usize> = (0..heads.len()).filter(|&at| halves.holds[at] == Holds::Numbers).collect();
     if numbers.len() > MOST_COLUMNS {
         sampled.note(format!(
             "leaks by several columns together: not looked for among {} columns, more than {MOST_COLUMNS}",
@@ -85,12 +84,7 @@ fn one(name: &str, target: &str, share: f64, rows: usize, split: &SplitData) -> 
     finding.says(message, advice).columns(vec![name.to_string()])
 }
 
-fn several<'a>(
-    name: &impl Fn(usize) -> &'a str,
-    target: &str,
-    found: &Formula,
-    rows: usize,
-) -> Finding {
+fn several<'a>(name: &impl Fn(usize) -> &'a str, target: &str, found: &Formula, rows: usize) -> Finding {
     let columns: Vec<String> = found.terms.iter().map(|&(at, _)| name(at).to_string()).collect();
     let formula = formula_text(name, found);
     let message =
@@ -258,7 +252,10 @@ impl Halves {
         }
         (chosen.len() <= FEW).then(|| {
             let Formula { terms, intercept } = moments.fit(&chosen).0;
-            Formula { terms: terms.into_iter().map(|(at, weight)| (numbers[at], weight)).collect(), intercept }
+            Formula {
+                terms: terms.into_iter().map(|(at, weight)| (numbers[at], weight)).collect(),
+                intercept,
+            }
         })
     }
 }

@@ -11,11 +11,11 @@
 
 use std::collections::HashMap;
 
+use super::copies::is_affordable;
 use super::duplicates::parts;
 use super::finding::{Finding, Kind, Severity, so_many};
 use super::pictures::{NUMBERS, Waves};
 use super::sample::Sampled;
-use super::copies::is_affordable;
 use crate::dataset::Features;
 use crate::error::Result;
 use crate::split::SplitData;

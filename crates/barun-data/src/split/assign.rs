@@ -91,11 +91,19 @@ fn place(
     Stream::new(seed, "split bundles").shuffle(&mut bundles);
     bundles.sort_by_key(|bundle| std::cmp::Reverse(bundle.len()));
     let mut of_part: Vec<Vec<Vec<usize>>> = vec![Vec::new(); parts.len()];
+    // Where there are single rows too, each part gets its share of the bundles of every size: what occurs several times may
+    // be special, and a part without it would be another kind of data.
+    let bundled: usize = bundles.iter().map(Vec::len).sum();
+    let has_singles = bundled < totals.iter().sum();
+    let mut shared = if has_singles { vec![0; totals.len()] } else { totals.to_vec() };
     for bundle in bundles {
         let counts = count_strata(&bundle, stratum_of);
+        if has_singles {
+            counts.iter().for_each(|&(stratum, count)| shared[stratum] += count);
+        }
         let rise = |part: usize| -> f64 {
             let by_stratum = counts.iter().map(|&(stratum, count)| {
-                let target = fractions[part] * totals[stratum] as f64;
+                let target = fractions[part] * shared[stratum] as f64;
                 let count = count as f64;
                 count * (count + 2.0 * (placed[part][stratum] as f64 - target))
             });

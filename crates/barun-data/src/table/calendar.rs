@@ -74,7 +74,7 @@ fn days(date: &[u8], order: DateOrder) -> Option<i32> {
         return None;
     }
     let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
-    (1 <= month && month <= 12 && 1 <= day && day <= days_in(year, month))
+    ((1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day))
         .then(|| days_from_civil(year, month, day))
 }
 

@@ -49,12 +49,14 @@ impl Table {
         let mut writer = StoreWriter::new(columns.len(), room);
         copy(&self.store, &mut writer, |cells, into| into.extend_from_slice(cells))?;
         copy(&more.store, &mut writer, |cells, into| {
-            into.extend(sources.iter().map(|source| match source {
-                From::Cell(at) => cells[*at],
-                From::Category(at, code) => code.get(cells[*at] as usize).map_or(f32::NAN, |code| {
-                    if cells[*at].is_nan() { f32::NAN } else { *code }
-                }),
-                From::Nowhere => f32::NAN,
+            into.extend(sources.iter().map(|source| {
+                match source {
+                    From::Cell(at) => cells[*at],
+                    From::Category(at, code) => code
+                        .get(cells[*at] as usize)
+                        .map_or(f32::NAN, |code| if cells[*at].is_nan() { f32::NAN } else { *code }),
+                    From::Nowhere => f32::NAN,
+                }
             }));
         })?;
         Ok(Table::new(columns, writer.finish()?))

@@ -358,10 +358,9 @@ mod tests {
         let noise = |row: usize| (row * 7919 % 1000) as f64 / 1000.0;
         let labels: Vec<usize> = (0..rows).map(|row| row % 7).collect();
         let mut probabilities = Vec::new();
-        for row in 0..rows {
-            let scores: Vec<f64> = (0..7)
-                .map(|class| noise(row * 7 + class) + if class == labels[row] { 0.5 } else { 0.0 })
-                .collect();
+        for (row, &label) in labels.iter().enumerate() {
+            let scores: Vec<f64> =
+                (0..7).map(|class| noise(row * 7 + class) + if class == label { 0.5 } else { 0.0 }).collect();
             let sum: f64 = scores.iter().sum();
             probabilities.extend(scores.iter().map(|score| score / sum));
         }

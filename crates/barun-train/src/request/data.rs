@@ -51,7 +51,9 @@ pub(super) fn open_source_for(
     source: &str,
     machine: &Machine,
 ) -> Result<Dataset> {
-    let [height, width, channels] = preparation.input[..] else { return open_source(recipe, source, machine) };
+    let [height, width, channels] = preparation.input[..] else {
+        return open_source(recipe, source, machine);
+    };
     let colour = match channels {
         1 => Some(Colour::Grey),
         _ => Some(Colour::Rgb),
