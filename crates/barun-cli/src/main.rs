@@ -24,6 +24,7 @@ Examples:
   barun train pets --model cnn               tell the classes of a folder of class folders of images apart
   barun train recipe.toml --set train.lr=3e-4
   barun resume runs/houses-mlp-1             go on after an interruption
+  barun report runs/houses-mlp-1             write its report.html anew
   barun predict runs/houses-mlp-1 new-houses.csv
 
 Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 130 interrupted (state saved).")]

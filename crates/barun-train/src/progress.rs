@@ -83,7 +83,7 @@ impl Callback for Bar {
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
-        self.bar.println(self.plan.epoch_line(event.record));
+        self.bar.println(self.plan.epoch_figures(event.record) + &ending(event.record));
         Ok(Flow::Continue)
     }
 
@@ -163,24 +163,34 @@ impl Plan {
         )
     }
 
-    fn epoch_line(&self, record: &EpochRecord) -> String {
+    /// What stands above the bar, which tells the pace itself.
+    fn epoch_figures(&self, record: &EpochRecord) -> String {
         let valid =
             record.valid.map_or_else(String::new, |valid| format!(" | valid {}", metrics_text(&valid)));
-        let skipped = match record.skipped_steps {
-            0 => String::new(),
-            steps => format!("  ({steps} steps skipped: not finite)"),
-        };
+        format!("{}  train {}{valid}", self.epoch_text(record.epoch), metrics_text(&record.train))
+    }
+
+    fn epoch_line(&self, record: &EpochRecord) -> String {
         let seconds_per_epoch = record.seconds / record.epoch.max(1) as f64;
         let left = seconds_per_epoch * self.epochs.saturating_sub(record.epoch) as f64;
         format!(
-            "{}  train {}{valid} | {} samples/s  {} left{}{skipped}",
-            self.epoch_text(record.epoch),
-            metrics_text(&record.train),
+            "{} | {} samples/s  {} left{}",
+            self.epoch_figures(record),
             thousands(record.samples_per_second),
             duration_text(left),
-            if record.best { "  (best)" } else { "" },
+            ending(record),
         )
     }
+}
+
+/// What is special about an epoch.
+fn ending(record: &EpochRecord) -> String {
+    let best = if record.best { "  (best)" } else { "" };
+    let skipped = match record.skipped_steps {
+        0 => String::new(),
+        steps => format!("  ({steps} steps skipped: not finite)"),
+    };
+    format!("{best}{skipped}")
 }
 
 /// What was found in the data, a line each; of what only was to be known, `barun check` tells, but for what says how the

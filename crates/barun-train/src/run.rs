@@ -191,6 +191,7 @@ pub(crate) fn events_of(path: &Path) -> [PathBuf; 3] {
 
 /// Forgets how the run at `path` ended, because it goes on.
 pub(crate) fn remove_report(path: &Path) -> Result<()> {
+    remove_if_there(&path.join(DETAILS))?;
     remove_if_there(&path.join(REPORT))
 }
 

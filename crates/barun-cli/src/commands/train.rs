@@ -7,6 +7,7 @@ use barun_train::memory::parse_bytes;
 use barun_train::progress::metrics_text;
 use barun_train::report::{SeedsReport, TrainReport};
 use barun_train::request::{TrainRequest, train_seeds};
+use barun_train::run::page_of;
 use barun_train::seeds::Spreads;
 use clap::Args;
 
@@ -23,7 +24,8 @@ use crate::{Outcome, output};
 /// keys` shows everything a recipe can say. What is decided about the data - columns and rows that are left out, what the
 /// target is taken for, the size of images - is said on standard error.
 ///
-/// The run folder gets the resolved recipe, log.jsonl and checkpoints/{best,last}.safetensors. The weights of the best epoch
+/// The run folder gets the resolved recipe, log.jsonl, checkpoints/{best,last}.safetensors, report.html and event files for
+/// TensorBoard. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
 /// part is looked at once, at the end, and looks are counted over all runs. What is wrong with the data is told before anything
 /// is trained; `barun check` tells it without training. Ctrl-C ends the run after the running step, its state saved; `barun
@@ -169,6 +171,8 @@ fn summary(report: &TrainReport) -> String {
     };
     rows.extend(report.gap.map(|gap| ("gap".to_string(), gap_text(gap))));
     rows.extend(report.run.as_ref().map(|run| ("run".to_string(), run.display().to_string())));
+    let page = report.run.as_ref().map(|run| page_of(run)).filter(|page| page.is_file());
+    rows.extend(page.map(|page| ("report".to_string(), page.display().to_string())));
     if let Some(run) = report.run.as_ref().filter(|_| report.interrupted || report.is_out_of_time) {
         rows.push(("go on".to_string(), format!("barun resume {}", run.display())));
     }

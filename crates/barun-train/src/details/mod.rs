@@ -10,7 +10,7 @@ mod recorder;
 
 use std::path::Path;
 
-use barun_data::{Features, PreparedData, Targets};
+use barun_data::{Dataset, PreparedData, Targets};
 use barun_nn::{Forward, Module};
 use barun_view::Thinned;
 use serde::{Deserialize, Serialize};
@@ -72,21 +72,21 @@ pub struct DataDetails {
 }
 
 impl Details {
-    /// Of a trained network, what it said of the part it was judged on - the features as they were read, their rows, the
-    /// predictions - and the losses on the way.
+    /// Of a trained network, its data as it was read and as it was prepared, what it said of the part it was judged on - the
+    /// rows and the predictions - and the losses on the way.
     pub(crate) fn of<M: Module + Forward>(
         model: &Predictor<M>,
-        data: &PreparedData,
-        judged: Option<(&Features, &[usize], &Predictions)>,
+        (raw, data): (&Dataset, &PreparedData),
+        judged: Option<(&[usize], &Predictions)>,
         losses: Thinned,
         seed: u64,
     ) -> Result<Details> {
         Ok(Details {
             made_with: MadeWith::of(model)?,
-            data: DataDetails::of(data),
+            data: DataDetails::of(raw, data),
             losses,
             layers: Layers::of(model, data, seed)?,
-            mistakes: judged.map(|(raw, rows, said)| Mistakes::of(raw, rows, said)),
+            mistakes: judged.map(|(rows, said)| Mistakes::of(raw.features(), rows, said)),
         })
     }
 
@@ -126,7 +126,7 @@ impl MadeWith {
 }
 
 impl DataDetails {
-    fn of(data: &PreparedData) -> DataDetails {
+    fn of(raw: &Dataset, data: &PreparedData) -> DataDetails {
         let parts = [data.train(), data.valid(), data.test()];
         let mut classes: Vec<(String, [usize; 3])> = Vec::new();
         if let Targets::Classes { labels, classes: names, .. } = data.dataset().targets() {
@@ -136,7 +136,7 @@ impl DataDetails {
             }
         }
         DataDetails {
-            about: data.dataset().to_string(),
+            about: raw.to_string(),
             target: data.dataset().targets().name().to_string(),
             parts: parts.map(|part| part.len()),
             classes,

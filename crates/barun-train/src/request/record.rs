@@ -64,10 +64,10 @@ impl Record {
             if !trained.report().interrupted {
                 let data = &checked.data;
                 let part = super::judge::judged_part(data);
-                let raw = checked.raw.as_ref().unwrap_or(data.dataset()).features();
-                let judged = said.map(|said| (raw, part.indices(), said));
+                let raw = checked.raw.as_ref().unwrap_or(data.dataset());
+                let judged = said.map(|said| (part.indices(), said));
                 let (losses, seed) = (self.recorder.losses, trained.report().seed);
-                crate::details::Details::of(trained, data, judged, losses, seed)?.write(run)?;
+                crate::details::Details::of(trained, (raw, data), judged, losses, seed)?.write(run)?;
             }
             crate::page::write(run)?;
         }

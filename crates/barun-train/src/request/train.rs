@@ -61,6 +61,7 @@ pub(super) struct Checked {
     pub data: PreparedData,
     pub report: integrity::Report,
     /// Rows as they were read, to show them to people; none where they are the prepared ones, or too many to be kept twice.
+    #[cfg_attr(not(feature = "report"), allow(dead_code))]
     pub raw: Option<Dataset>,
     /// By which looks at the test part are counted; none where this one belongs to a look that was counted.
     pub fingerprint: Option<u64>,
