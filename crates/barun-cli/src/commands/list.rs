@@ -166,7 +166,7 @@ fn augmentations() -> Vec<Item> {
 fn data_sets() -> Vec<(&'static str, String)> {
     let sources = SOURCES.map(|source| (source, about(source).unwrap_or_default().to_string()));
     let files = [
-        ("FILE.csv", "A table with a header line; also .tsv."),
+        ("FILE.csv", "A table; also .tsv, .parquet, .npy and .npz."),
         ("FOLDER", "Images: a folder for each class, with PNG, JPEG or WebP files; also a .zip of one."),
     ];
     sources.into_iter().chain(files.map(|(name, about)| (name, about.to_string()))).collect()
