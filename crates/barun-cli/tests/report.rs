@@ -45,7 +45,12 @@ fn a_training_leaves_a_report_in_which_no_name_becomes_code() {
     );
     assert_eq!(page.matches("<script").count(), 1);
     assert!(page.contains("&lt;script&gt;alert(1)"));
-    for part in ["What was taken for what", "Is it as sure as it is right?", "before the first step", "linear baseline"] {
+    for part in [
+        "What was taken for what",
+        "Is it as sure as it is right?",
+        "before the first step",
+        "linear baseline",
+    ] {
         assert!(page.contains(part), "{part} is missing");
     }
 }

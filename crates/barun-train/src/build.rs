@@ -2,19 +2,32 @@
 
 use barun_data::augment::{Augment, Fill};
 use barun_nn::layers::{
-    AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GlobalAvgPool, Identity, Linear, MaxPool2d, Maxout,
-    MemberHead, MemberScale, PeriodicEmbedding, Prelu, Residual, Sequential, SmoothClip,
+    AlphaDropout, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GaussianNoise, GlobalAvgPool, GroupNorm,
+    Identity, LayerNorm, Linear, MaxPool2d, Maxout, MemberHead, MemberScale, PeriodicEmbedding, Prelu,
+    Residual, Sequential, SmoothClip,
 };
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::regularization::Penalty;
 use barun_nn::schedules::{Schedule, Span, Warmup};
-use barun_nn::{DType, Init, Layer, StepOptions, losses};
+use barun_nn::{DType, Init, Layer, Shape, StepOptions, losses};
 
-use crate::network::PlannedLayer;
+use crate::error::Result;
+use crate::network::{PlannedLayer, plan};
 use crate::recipe::{self, LossChoice, Scheduled, Units};
 
+/// The network of a recipe's model, for rows of shape `input` and `outputs` numbers out.
+///
+/// # Errors
+/// When the model does not take such rows.
+pub fn network(model: &recipe::Model, input: &[usize], outputs: usize) -> Result<Sequential> {
+    match model {
+        recipe::Model::Named(architecture) => Ok(architecture.build(&Shape::from(input), outputs)?),
+        _ => Ok(self::model(&plan(model, input, outputs)?, model.init())),
+    }
+}
+
 /// The network of planned layers. The tensors of `model.layers[2]` are called `2.weight`, `2.bias`.
-pub fn model(planned: &[PlannedLayer], init: Init) -> Sequential {
+fn model(planned: &[PlannedLayer], init: Init) -> Sequential {
     Sequential { layers: planned.iter().map(|planned| layer(planned, init)).collect() }
 }
 
@@ -51,6 +64,10 @@ fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
         recipe::Layer::GlobalAvgPool => Box::new(GlobalAvgPool::default()),
         recipe::Layer::Flatten => Box::new(Flatten::default()),
         recipe::Layer::BatchNorm => Box::new(BatchNorm::new(from)),
+        recipe::Layer::LayerNorm => Box::new(LayerNorm::new(from)),
+        recipe::Layer::GroupNorm { groups } => Box::new(GroupNorm::new(*groups, from)),
+        recipe::Layer::Noise { std } => Box::new(GaussianNoise::new(*std)),
+        recipe::Layer::AlphaDropout { rate } => Box::new(AlphaDropout::new(*rate)),
         recipe::Layer::Dropout { rate } => Box::new(Dropout::new(*rate)),
         recipe::Layer::SmoothClip { bound } => {
             Box::new(SmoothClip { bound: *bound, ..SmoothClip::default() })
@@ -174,7 +191,7 @@ pub fn precision(precision: recipe::Precision) -> DType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{parameters, plan};
+    use crate::network::parameters;
     use crate::recipe::Recipe;
     use barun_nn::schedules::Moment;
     use barun_nn::summary;
@@ -192,7 +209,7 @@ mod tests {
             (
                 "model.layers = [{ type = \"conv\", channels = 4, groups = 2, stride = 2 }, \"avgpool\", \"flatten\",
                  { type = \"residual\", layers = [{ type = \"linear\", units = 7 }] }, { type = \"prelu\", per_channel = true },
-                 { type = \"linear\", units = 12 }, { type = \"maxout\", pieces = 3 }, { type = \"elu\", alpha = 0.5 }, { type = \"linear\", units = \"classes\" }]",
+                 { type = \"linear\", units = 12 }, { type = \"maxout\", pieces = 3 }, { type = \"elu\", alpha = 0.5 }, \"layernorm\", { type = \"groupnorm\", groups = 2 }, \"noise\", \"alpha_dropout\", { type = \"linear\", units = \"classes\" }]",
                 vec![9, 9, 2],
             ),
         ] {

@@ -26,7 +26,7 @@ pub struct PlannedLayer {
     pub shortcut: Vec<PlannedLayer>,
 }
 
-/// Lays out `model` for rows of shape `input` and `outputs` numbers out (one for each class, or one for a number).
+/// Lays out `model`, which is a list of layers or stands for one, for rows of shape `input` and `outputs` numbers out (one for each class, or one for a number).
 pub fn plan(model: &Model, input: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
     let layers = layers_of(model, input)?;
     let planned = plan_list("model.layers", &layers, input, outputs)?;
@@ -67,10 +67,7 @@ impl PlannedLayer {
             Layer::Conv { kernel, groups, bias, .. } => {
                 kernel * kernel * (from / groups) * to + if *bias { to } else { 0 }
             }
-            Layer::BatchNorm => 2 * from,
-            Layer::Periodic { size, frequencies, .. } => from * periodic_parameters(*size, *frequencies),
-            Layer::MemberScale { .. } => self.output.iter().product(),
-            Layer::MemberHead { .. } => self.input[0] * (from + 1) * to,
+            Layer::BatchNorm | Layer::LayerNorm | Layer::GroupNorm { .. } => 2 * from,
             Layer::Prelu { per_channel } => {
                 if *per_channel {
                     from
@@ -78,6 +75,9 @@ impl PlannedLayer {
                     1
                 }
             }
+            Layer::Periodic { size, frequencies, .. } => from * periodic_parameters(*size, *frequencies),
+            Layer::MemberScale { .. } => self.output.iter().product(),
+            Layer::MemberHead { .. } => self.input[0] * (from + 1) * to,
             _ => parameters(&self.inside) + parameters(&self.shortcut),
         }
     }
@@ -94,6 +94,10 @@ fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     match model {
         Model::Layers { layers, .. } => return Ok(layers.clone()),
+        Model::Named(model) => {
+            let message = format!("{} is no list of layers; the library builds it as a whole", model.name());
+            return Err(barun_nn::Error::Model(message).into());
+        }
         Model::Mlp { hidden, activation, batch_norm, dropout, .. } => {
             if input.len() > 1 {
                 layers.push(Layer::Flatten);
@@ -295,7 +299,21 @@ fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> R
         | Layer::Prelu { .. }
         | Layer::SmoothClip { .. }
         | Layer::BatchNorm
+        | Layer::LayerNorm
+        | Layer::Noise { .. }
+        | Layer::AlphaDropout { .. }
         | Layer::Dropout { .. } => input.to_vec(),
+        Layer::GroupNorm { groups } => match input.last() {
+            Some(channels) if channels % *groups == 0 => input.to_vec(),
+            _ => {
+                let requires = format!("needs features or channels that its {groups} groups divide");
+                return Err(at.misfit(
+                    requires,
+                    &shape_text(input),
+                    "choose `groups` that divides them".into(),
+                ));
+            }
+        },
     };
     Ok(PlannedLayer { path, layer, input: input.to_vec(), output, inside, shortcut })
 }

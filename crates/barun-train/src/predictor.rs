@@ -14,7 +14,6 @@ use crate::checkpoint::{Checkpoint, tensors_of, write_into, write_weights_into};
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::metrics::{Evaluation, Metrics, Predictions};
-use crate::network::plan;
 use crate::objective::{Objective, Tally};
 use crate::preparation::Preparation;
 use crate::recipe::{self, Recipe};
@@ -203,8 +202,7 @@ impl ModelFile {
         let loss = build::loss(&recipe.train.loss, preparation.classes.is_some());
         let (unit, _) = preparation.unit_and_offset();
         let objective = Objective::of(&*loss, &targets, unit)?;
-        let planned = plan(&recipe.model, &preparation.input, objective.outputs(&targets))?;
-        let model = build::model(&planned, recipe.model.init());
+        let model = build::network(&recipe.model, &preparation.input, objective.outputs(&targets))?;
         let options = StepOptions {
             precision: precision(recipe.train.precision),
             input: preparation.transform(),

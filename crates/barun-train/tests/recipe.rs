@@ -19,7 +19,7 @@ fn activations() -> String {
     names(barun_nn::activations::all())
 }
 fn layers() -> String {
-    let own = "conv, linear, prelu, maxout, maxpool, avgpool, globalavgpool, flatten, batchnorm, dropout, smooth_clip, \
+    let own = "conv, linear, prelu, maxout, maxpool, avgpool, globalavgpool, flatten, batchnorm, layernorm, groupnorm, noise, alpha_dropout, dropout, smooth_clip, \
                periodic, member_scale, member_head, residual";
     format!("{own}, {}", activations())
 }

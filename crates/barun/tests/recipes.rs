@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use barun::train::recipe::Key;
-use barun::train::{Recipe, network};
+use barun::train::{Recipe, build};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -23,7 +23,7 @@ fn every_sample_recipe_is_valid_and_its_network_fits() {
             "digits" => (&[28, 28, 1], 10),
             _ => (&[4], 3),
         };
-        network::plan(&recipe.model, input, outputs).unwrap_or_else(|error| panic!("{name}: {error}"));
+        build::network(&recipe.model, input, outputs).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(text.contains(&format!("barun train recipes/{name}")), "{name} says how to use it");
         seen += 1;
     }

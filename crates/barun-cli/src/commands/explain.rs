@@ -1,6 +1,6 @@
 //! `barun explain NAME`: what a thing is, from its own documentation.
 
-use barun_nn::registry::{Item, catalog};
+use barun_nn::registry::{Family, Item, catalog};
 use barun_train::nearest::nearest;
 use barun_train::recipe::LIBRARY_NAMES;
 use clap::Args;
@@ -88,7 +88,9 @@ fn explained(item: &Item) -> Explained<'_> {
 fn text(item: &Item) -> String {
     let mut text = format!("{} ({})\n\n{}\n", item.name, item.family.name(), item.plain_doc());
     if !item.settings.is_empty() {
-        text.push_str("\nSettings, with their defaults:\n");
+        // Of a layer the sizes have no default.
+        let of = if item.family == Family::Layer { "as in an example" } else { "with their defaults" };
+        text.push_str(&format!("\nSettings, {of}:\n"));
         let left = |setting: &barun_nn::hyper::Setting| format!("{} = {}", setting.name, setting.value);
         let rows: Vec<_> = item.settings.iter().map(|s| (left(s), format!("{}.", s.about))).collect();
         text.push_str(&output::columns(&rows));

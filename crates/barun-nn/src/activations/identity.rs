@@ -8,7 +8,8 @@ use crate::{Hyper, Id, Init};
 /// f(x) = x
 /// ```
 ///
-/// Layers with it between them are one linear map, however many there are. [ACT-11, ACT-25]
+/// Layers with it between them are one linear map, however many there are. PyTorch's Identity.
+/// [ACT-11, ACT-25]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Identity {
     /// The identity of the layer.

@@ -9,7 +9,7 @@ use crate::{Hyper, Id, Init};
 /// ```
 ///
 /// The output that [`Nll`](crate::losses::Nll) takes `of = log_probabilities`; stable where the logarithm of softmax is
-/// not. [`CrossEntropy`](crate::losses::CrossEntropy) has it inside. [TENSOR-18]
+/// not. [`CrossEntropy`](crate::losses::CrossEntropy) has it inside. As PyTorch's LogSoftmax. [TENSOR-18]
 #[derive(Clone, Debug, Hyper)]
 pub struct LogSoftmax {
     /// The axis; the last unless set.

@@ -9,7 +9,8 @@ use crate::{Hyper, Id, Init};
 /// ```
 ///
 /// For gates, and at the output for the probability of the first of two classes: `sigmoid(z) = softmax(z, 0)[0]`. In
-/// hidden layers it saturates and is not centred at 0: prefer ReLU. Stable for any x. [ACT-01, ACT-12, ACT-24]
+/// hidden layers it saturates and is not centred at 0: prefer ReLU. Stable for any x. Verhulst, 1838.
+/// [ACT-01, ACT-12, ACT-24]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Sigmoid {
     /// The identity.

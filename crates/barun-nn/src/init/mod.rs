@@ -63,25 +63,30 @@ initializers! {
     /// What suits the activation after the weights: Xavier for sigmoid and tanh, He for the ReLU family, LeCun else.
     ///
     /// LeCun is for SELU and where nothing follows. What follows is known inside a `Sequential`; for layers that are fields
-    /// of a struct it is He, unless set. [INIT-23]
+    /// of a struct it is He, unless set. Glorot & Bengio, 2010; He et al., 2015; Klambauer et al., 2017. [INIT-23]
     Auto = "auto",
-    /// All 0: right for biases, wrong for weights, whose units then stay equal. [INIT-19]
+    /// All 0: right for biases, wrong for weights, whose units then stay equal.
+    ///
+    /// `w = 0`, as PyTorch's `zeros_`. [INIT-19]
     Zeros = "zeros",
     /// All the same.
     ///
-    /// A small positive number as a bias keeps ReLU units active at the start. [INIT-22]
+    /// `w = c`, as PyTorch's `constant_`. A small positive number as a bias keeps ReLU units active at the start. [INIT-22]
     Constant(f64) like 0.01 = "constant",
     /// Normal with this standard deviation.
     ///
-    /// `normal(1)` is the historic choice that saturates sigmoids, `normal(0.01)` one that lets all units look alike.
+    /// `w = std z` with standard normal z, as PyTorch's `normal_`. `normal(1)` is the historic choice that saturates sigmoids, `normal(0.01)` one that lets all units look alike.
     /// [INIT-01, INIT-02]
     Normal(f64) like 0.01 = "normal",
     /// Normal with this standard deviation, but nothing beyond two of them.
     ///
-    /// What is further out is drawn again, which leaves 0.88 of the deviation. No weight starts so large that its unit is
+    /// `w = std z` with |z| <= 2, as PyTorch's `trunc_normal_` with such bounds: what is further out is drawn again, which
+    /// leaves 0.88 of the deviation. No weight starts so large that its unit is
     /// stuck; usual in transformers, with 0.02.
     TruncatedNormal(f64) like 0.02 = "truncated_normal",
     /// Uniform between plus and minus this.
+    ///
+    /// `w` in `[-a, a]`, as PyTorch's `uniform_`.
     Uniform(f64) like 0.01 = "uniform",
     /// Normal, std `sqrt(1 / fan_in)`: for identity and SELU.
     ///
@@ -89,7 +94,7 @@ initializers! {
     LecunNormal = "lecun_normal",
     /// Uniform, `+-sqrt(3 / fan_in)`: for identity and SELU.
     ///
-    /// The variance of `lecun_normal`. [INIT-04]
+    /// The variance of `lecun_normal`. LeCun et al., 1998, "Efficient backprop". [INIT-04]
     LecunUniform = "lecun_uniform",
     /// Uniform, `+-sqrt(1 / fan_in)`, as the notes write it: a third of LeCun's variance.
     ///
@@ -102,7 +107,7 @@ initializers! {
     XavierNormal = "xavier_normal",
     /// Uniform, `+-sqrt(6 / (fan_in + fan_out))`: for sigmoid and tanh.
     ///
-    /// The variance of `xavier_normal`. [INIT-06]
+    /// The variance of `xavier_normal`. Glorot & Bengio, 2010. [INIT-06]
     XavierUniform = "xavier_uniform",
     /// Normal, std `sqrt(2 / fan_in)`: for ReLU and its family.
     ///
@@ -111,7 +116,7 @@ initializers! {
     HeNormal = "he_normal",
     /// Uniform, `+-sqrt(6 / fan_in)`: for ReLU and its family.
     ///
-    /// The variance of `he_normal`. [INIT-08]
+    /// The variance of `he_normal`. He et al., 2015. [INIT-08]
     HeUniform = "he_uniform",
     /// A random orthogonal matrix times this gain.
     ///

@@ -13,7 +13,9 @@ use crate::{Forward, Hyper, Id, Init, Module, Pass, Result, Tensor, Visitor};
 /// [n, h, w, in] -> [n, floor((h + 2 p - d (k - 1) - 1) / s) + 1, .., out],  W [kh, kw, in / groups, out]
 /// ```
 ///
-/// [CNN-01 .. CNN-09, CNN-15]
+/// With as many groups as channels it is depthwise: each filter sees one channel ([`Conv2d::depthwise`]); a dilation sees
+/// further with as many weights. Defaults follow PyTorch. LeCun et al., 1989, "Backpropagation applied to handwritten zip
+/// code recognition". [CNN-01 .. CNN-09, CNN-15]
 ///
 /// ```
 /// use barun_nn::layers::Conv2d;

@@ -2,7 +2,7 @@
 
 use crate::{Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
 
-/// Joins all axes but the first: `[n, h, w, c] -> [n, h * w * c]`. [DATA-27, LAYER-09]
+/// Joins all axes but the first: `[n, h, w, c] -> [n, h * w * c]`, as PyTorch's Flatten. [DATA-27, LAYER-09]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Flatten {
     /// The identity.

@@ -9,7 +9,7 @@ use crate::{Forward, Hyper, Id, Init, Module, Pass, Result, Tensor, Visitor};
 /// y = x W + b        [.., in] -> [.., out],  W [in, out],  b [out]
 /// ```
 ///
-/// Also known as affine or dense. [LAYER-01, LAYER-06, TENSOR-01]
+/// Also known as affine or dense. Rosenblatt, 1958, "The perceptron". [LAYER-01, LAYER-06, TENSOR-01]
 ///
 /// ```
 /// use barun_nn::layers::Linear;

@@ -21,7 +21,9 @@ transparent_layer!(MaxPool2d);
 transparent_layer!(AvgPool2d);
 transparent_layer!(GlobalAvgPool);
 
-/// The maximum of each window: `[n, h, w, c] -> [n, h', w', c]`; the gradient goes to the maximum. [CNN-10]
+/// The maximum of each window: `[n, h, w, c] -> [n, h', w', c]`; the gradient goes to the maximum.
+///
+/// As PyTorch's MaxPool2d. Weng, Ahuja & Huang, 1992, "Cresceptron". [CNN-10]
 #[derive(Clone, Debug, Hyper)]
 pub struct MaxPool2d {
     /// Height and width of the window.
@@ -55,7 +57,9 @@ impl Forward for MaxPool2d {
     }
 }
 
-/// The mean of each window: `[n, h, w, c] -> [n, h', w', c]`; the gradient is shared equally. [CNN-11]
+/// The mean of each window: `[n, h, w, c] -> [n, h', w', c]`; the gradient is shared equally.
+///
+/// As PyTorch's AvgPool2d. LeCun et al., 1989, "Handwritten digit recognition with a back-propagation network". [CNN-11]
 #[derive(Clone, Debug, Hyper)]
 pub struct AvgPool2d {
     /// Height and width of the window.
@@ -92,6 +96,8 @@ impl Forward for AvgPool2d {
 }
 
 /// The mean of each channel over the whole image: `[n, h, w, c] -> [n, c]`.
+///
+/// Lin, Chen & Yan, 2013, "Network in network".
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct GlobalAvgPool {
     /// The identity.

@@ -11,7 +11,8 @@ use crate::{Feeds, Forward, Hyper, Id, Init, Module, Pass, Result, Tensor, Visit
 /// ```
 ///
 /// The simplest way from data of any shape to a layer for sequences. The columns of a table have no order by nature; here it
-/// is that of the file.
+/// is that of the file. Le, Jaitly & Hinton, 2015, "A simple way to initialize recurrent networks of rectified linear units",
+/// read images as sequences, there pixel by pixel.
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct ToSequence {
     /// The identity.
@@ -52,7 +53,8 @@ impl Forward for ToSequence {
 /// y[n, c] = sum over t of x[n, t, c] / length
 /// ```
 ///
-/// What is left of the order must be in the features by then.
+/// What is left of the order must be in the features by then. Lin, Chen & Yan, 2013, "Network in network", do it for
+/// images.
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct SequenceMean {
     /// The identity.

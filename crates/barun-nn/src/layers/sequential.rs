@@ -2,7 +2,8 @@
 
 use crate::{Feeds, Forward, Hyper, Layer, Module, Pass, Result, Tensor, Visitor};
 
-/// Layers one after the other; the output of each is the input of the next. [LAYER-02]
+/// Layers one after the other; the output of each is the input of the next: `y = f_k(.. f_2(f_1(x)))`, as PyTorch's
+/// Sequential. [LAYER-02]
 ///
 /// Inside it [`Init::Auto`](crate::Init::Auto) knows which activation follows. Paths are positions: `0.weight`.
 ///

@@ -9,7 +9,7 @@ use crate::{Hyper, Result, Tensor};
 /// loss = mean of -(w t log p + (1 - t) log(1 - p)),      p kept within [eps, 1 - eps]
 /// ```
 ///
-/// [`BceWithLogits`](super::BceWithLogits) has no such edges; prefer it. [LOSS-11, LOSS-19]
+/// [`BceWithLogits`](super::BceWithLogits) has no such edges; prefer it. As PyTorch's BCELoss. [LOSS-11, LOSS-19]
 #[derive(Clone, Debug, Hyper)]
 pub struct Bce {
     /// The smallest probability whose logarithm is taken; 1e-7 unless set.

@@ -23,7 +23,7 @@ named_cases!(NllOf { Probabilities = "probabilities", LogProbabilities = "log_pr
 ///
 /// For a network that ends with a softmax, or, with `of = log_probabilities`, with a log-softmax. A probability of 0
 /// gives a large finite loss, and no gradient below eps. [`CrossEntropy`](super::CrossEntropy) on logits has no such
-/// edge; prefer it. [LOSS-08, LOSS-19]
+/// edge; prefer it. On log-probabilities as PyTorch's NLLLoss. [LOSS-08, LOSS-19]
 #[derive(Clone, Debug, Hyper)]
 pub struct Nll {
     /// The smallest probability whose logarithm is taken; 1e-7 unless set.

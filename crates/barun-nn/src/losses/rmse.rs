@@ -10,7 +10,7 @@ use crate::{Hyper, Result, Tensor};
 /// ```
 ///
 /// Mostly to be read: it has the same minimum as the squared error, but steps that do not get smaller towards it, and of
-/// several batches it is not the mean. Of a target of 0 the root has no derivative; 0 is used. [LOSS-07]
+/// several batches it is not the mean. Of a target of 0 the root has no derivative; 0 is used. Gauss, 1809. [LOSS-07]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Rmse {}
 

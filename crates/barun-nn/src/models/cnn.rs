@@ -4,7 +4,13 @@ use super::{Architecture, after_window, image};
 use crate::layers::{Conv2d, Dropout, Flatten, Linear, MaxPool2d, Relu, Sequential};
 use crate::{Hyper, Result, Shape, sequential};
 
-/// Two 3 x 3 convolutions, one pooling, two linear layers, with dropout: the usual first network for digits. [CNN-12]
+/// Two 3 x 3 convolutions, one pooling, two linear layers, with dropout: the usual first network for digits.
+///
+/// ```text
+/// conv 32, relu, conv 64, relu, max pool, dropout 1/4, flatten, linear 128, relu, dropout 1/2, linear
+/// ```
+///
+/// The network of PyTorch's MNIST example. [CNN-12]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Cnn {}
 

@@ -6,6 +6,10 @@ use crate::{Hyper, Result, Shape, sequential};
 
 /// LeNet-5: two convolutions with average pooling, three linear layers, tanh.
 ///
+/// ```text
+/// conv 6, tanh, mean pool, conv 16, tanh, mean pool, flatten, linear 120, tanh, linear 84, tanh, linear
+/// ```
+///
 /// For 28 x 28 images the first convolution pads by 2, so that its maps are 28 x 28. LeCun, Bottou, Bengio & Haffner,
 /// 1998, "Gradient-based learning applied to document recognition".
 #[derive(Clone, Debug, Default, Hyper)]

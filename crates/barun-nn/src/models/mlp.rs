@@ -19,7 +19,13 @@ pub enum NormPlace {
 }
 named_cases!(NormPlace { None = "none", BeforeActivation = "before_activation", AfterActivation = "after_activation" });
 
-/// Fully connected layers with an activation between them. [LAYER-02]
+/// Fully connected layers with an activation between them.
+///
+/// ```text
+/// flatten, then for each hidden layer  f(x W + b),  linear
+/// ```
+///
+/// Rumelhart, Hinton & Williams, 1986, "Learning representations by back-propagating errors". [LAYER-02]
 #[derive(Clone, Debug, Hyper)]
 pub struct Mlp {
     /// Units of each hidden layer; none makes it linear.

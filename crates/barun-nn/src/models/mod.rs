@@ -7,9 +7,27 @@ use crate::layers::{BatchNorm, Conv2d, Relu, Sequential};
 use crate::{Error, Hyper, Result, Shape};
 
 /// A recipe for a network.
-pub trait Architecture: Hyper + fmt::Debug + Send + Sync {
+pub trait Architecture: Hyper + fmt::Debug + Send + Sync + CloneArchitecture {
     /// The network for inputs of this shape (without the batch axis) and `outputs` classes or values. [LAYER-10]
     fn build(&self, input: &Shape, outputs: usize) -> Result<Sequential>;
+}
+
+/// A copy behind a pointer; every architecture that is `Clone` has it.
+pub trait CloneArchitecture {
+    /// The copy.
+    fn clone_box(&self) -> Box<dyn Architecture>;
+}
+
+impl<A: Architecture + Clone + 'static> CloneArchitecture for A {
+    fn clone_box(&self) -> Box<dyn Architecture> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Architecture> {
+    fn clone(&self) -> Self {
+        (**self).clone_box()
+    }
 }
 
 macro_rules! models {

@@ -4,7 +4,13 @@ use super::{Architecture, after_window, image};
 use crate::layers::{Conv2d, Flatten, Linear, MaxPool2d, Relu, Sequential};
 use crate::{Hyper, Init, Result, Shape, sequential};
 
-/// Conv, ReLU, pool, affine, ReLU, affine, as the notes cite it: 433,890 parameters on 28 x 28 digits. [CNN-22]
+/// Conv, ReLU, pool, affine, ReLU, affine, as the notes cite it: 433,890 parameters on 28 x 28 digits.
+///
+/// ```text
+/// conv 5 x 5, relu, max pool, flatten, linear, relu, linear
+/// ```
+///
+/// Saito, 2016, "Deep learning from scratch", chapter 7. [CNN-22]
 #[derive(Clone, Debug, Hyper)]
 pub struct NotesCnn {
     /// Filters of 5 x 5, without padding.

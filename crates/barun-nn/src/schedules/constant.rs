@@ -9,7 +9,8 @@ use crate::Hyper;
 /// lr(t) = base
 /// ```
 ///
-/// To see what an optimiser does by itself; nearly every run ends lower with a rate that falls. [SCHED-04]
+/// To see what an optimiser does by itself; nearly every run ends lower with a rate that falls. PyTorch's
+/// optimisers without a scheduler. [SCHED-04]
 #[derive(Clone, Debug, Default, Hyper)]
 pub struct Constant {}
 

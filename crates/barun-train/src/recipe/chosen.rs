@@ -9,6 +9,7 @@ use std::ops::Deref;
 use barun_nn::activations::{self, Activation};
 use barun_nn::hyper::{self, HyperValue};
 use barun_nn::losses::{self, Loss, Outputs, Task};
+use barun_nn::models::{self, Architecture};
 use barun_nn::optimizers::{self, AnyOptimizer, Clip};
 use barun_nn::schedules::{self, Schedule, Span};
 use barun_nn::{Hyper, Init, WeightAverage};
@@ -76,6 +77,18 @@ impl Vocabulary for Box<dyn Activation> {
 
     fn all() -> Vec<Self> {
         activations::all()
+    }
+}
+
+/// Models that recipes describe themselves, with more settings than the library's of the same name.
+const OWN_MODELS: [&str; 5] = ["mlp", "tabular", "lenet", "cnn", "resnet18"];
+
+impl Vocabulary for Box<dyn Architecture> {
+    const NOUN: &'static str = "a model";
+    const IS_TABLE: bool = true;
+
+    fn all() -> Vec<Self> {
+        models::all().into_iter().filter(|model| !OWN_MODELS.contains(&model.name())).collect()
     }
 }
 
@@ -193,6 +206,11 @@ impl<T: Vocabulary> Chosen<T> {
         let default = T::DEFAULT.map_or("required".to_string(), |name| by_kind(|d| format!("{:?}", name(d))));
         keys.push(Key { path: join(&key.path, "name"), default, ..key.clone() });
         keys.extend(further.iter().map(|more| Key { path: join(&key.path, &more.path), ..more.clone() }));
+        Self::list_settings(&key, keys);
+    }
+
+    /// Each setting of each name, where `key` is that of the name.
+    pub(crate) fn list_settings(key: &Key, keys: &mut Vec<Key>) {
         for name in Self::names() {
             let of =
                 |defaults| Self::named(name, defaults).map(|thing| thing.0.settings()).unwrap_or_default();
@@ -408,6 +426,7 @@ mod tests {
         check::<Box<dyn Schedule>>();
         check::<Box<dyn Loss>>();
         check::<Box<dyn Activation>>();
+        check::<Box<dyn Architecture>>();
         for &init in Init::ALL {
             assert_eq!(Init::read(&init.write().unwrap(), "x", &IMAGES).unwrap(), init);
         }

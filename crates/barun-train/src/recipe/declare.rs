@@ -222,6 +222,7 @@ macro_rules! tagged {
                         list_key(&key, stringify!($key), &[$( $key_doc, )*], $fallback, rule, keys);
                     } )* )?
                 } )*
+                $( <$OtherType>::list_settings(&key, keys); )?
             }
         }
     };

@@ -6,18 +6,23 @@ use barun_nn::activations::{Relu, Tanh};
 use super::chosen::Chosen;
 use super::declare::tagged;
 use super::defaults::Defaults;
-use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE, POSITIVE};
+use super::rules::{
+    AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE,
+};
 use super::setting::Fallback::{Is, Required};
 use super::setting::{Setting, wrong_type};
 use super::tree::{Node, Value};
 use crate::error::Result;
+
+/// A network of the library's with its settings.
+pub type Architecture = Chosen<Box<dyn barun_nn::models::Architecture>>;
 
 /// An activation with its settings.
 pub type Activation = Chosen<Box<dyn barun_nn::activations::Activation>>;
 
 tagged! {
     /// `[model]`: the network. A list of `layers` without a `name` is the model `layers`.
-    pub enum Model, "a model", "name" or else (|d| d.model) {
+    pub enum Model, "a model", "name" or else (|d| d.model) otherwise Named(Architecture) {
         /// Fully connected layers, for tables and small images.
         "mlp" => Mlp {
             /// The width of each hidden layer; `[]` makes the model linear.
@@ -144,6 +149,23 @@ tagged! {
         "flatten" => Flatten,
         /// Batch normalisation of each feature or channel.
         "batchnorm" => BatchNorm,
+        /// Layer normalisation: of the features or channels of each place by itself.
+        "layernorm" => LayerNorm,
+        /// Group normalisation: of groups of channels of each image by itself.
+        "groupnorm" => GroupNorm {
+            /// Groups, which must divide the features or channels.
+            groups: usize = Is(|_| 4), AT_LEAST_ONE;
+        },
+        /// Adds normal noise in each training step.
+        "noise" => Noise {
+            /// Its deviation.
+            std: f64 = Is(|_| 0.1), NOT_NEGATIVE;
+        },
+        /// Dropout for SELU: silences a share of its input and keeps mean and variance.
+        "alpha_dropout" => AlphaDropout {
+            /// The share.
+            rate: f64 = Is(|_| 0.1), BELOW_ONE;
+        },
         /// Silences a share of its input in each training step.
         "dropout" => Dropout {
             /// The share.
@@ -191,6 +213,9 @@ pub const LIBRARY_NAMES: &[(&str, &str)] = &[
     ("avgpool", "avg_pool2d"),
     ("globalavgpool", "global_avg_pool"),
     ("batchnorm", "batch_norm"),
+    ("layernorm", "layer_norm"),
+    ("groupnorm", "group_norm"),
+    ("noise", "gaussian_noise"),
     ("periodic", "periodic_embedding"),
 ];
 
@@ -232,6 +257,8 @@ impl Model {
             | Model::Cnn { init, .. }
             | Model::ResNet18 { init, .. }
             | Model::Layers { init, .. } => *init,
+            // It has its own.
+            Model::Named(_) => Init::Auto,
         }
     }
 }

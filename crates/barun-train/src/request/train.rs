@@ -15,7 +15,6 @@ use crate::early_stopping::EarlyStopping;
 use crate::error::{Error, Result};
 use crate::keeper::RunPlan;
 use crate::memory::Limit;
-use crate::network::plan;
 use crate::objective::Objective;
 use crate::recipe::Recipe;
 use crate::report::TrainReport;
@@ -140,10 +139,10 @@ pub(super) fn trainer(
     let loss = build::loss(&recipe.train.loss, targets.classes().is_some());
     let objective = Objective::of(&*loss, targets, 1.0)?;
     let input = data.dataset().features().sample_shape();
-    let planned = plan(&recipe.model, &input, objective.outputs(targets))?;
+    let network = build::network(&recipe.model, &input, objective.outputs(targets))?;
     let rows = data.train().len();
     check_steps(recipe, rows)?;
-    let trainer = Trainer::new(build::model(&planned, recipe.model.init()), loss)
+    let trainer = Trainer::new(network, loss)
         .optimizer((*recipe.train.optimizer).clone())
         .schedule(build::schedule(&recipe.train.schedule))
         .epochs(recipe.epochs(rows))
