@@ -248,6 +248,32 @@ fn a_chain_of_a_million_nodes_is_built_and_dropped_without_recursion() {
     drop(y);
 }
 
+/// With more threads than cores whoever waits sleeps at once, so a wake-up that is left out shows as a test that never
+/// ends: a turn whose body is wide enough for all and ends with small work for one.
+#[test]
+fn the_members_of_a_scan_are_woken_at_the_end_of_each_turn() {
+    let w = Tensor::new(random(1, &[128, 128]));
+    let xs = Tensor::new(random(2, &[40, 64, 128]));
+    let step = |carry: &[Tensor], x: &[Tensor]| {
+        let h = (carry[0].matmul(&w) * 0.05 + &x[0]).tanh();
+        let mean = h.mean(..);
+        Ok((vec![h.clone()], vec![&mean * 2.0 + mean.exp()]))
+    };
+    let all = |threads: usize| {
+        let h0 = Tensor::zeros([64, 128], DType::F32);
+        let (last, means) = scan(&[&h0], &[&xs], ScanOptions::default(), step).unwrap();
+        let outputs = [last[0].clone(), means[0].clone()];
+        let layout = Layout::new(Vec::new()).unwrap();
+        let spec = ProgramSpec { layout: &layout, inputs: &[], outputs: &outputs, updates: &[] };
+        let program = Program::compile(&spec, &on(threads, None)).unwrap();
+        (0..5).map(|_| program.evaluate(&State::zeros(&layout), &[]).unwrap()).last().unwrap()
+    };
+    let bits = |buffers: Vec<Buffer>| {
+        buffers.iter().flat_map(|buffer| buffer.as_slice::<f32>().unwrap().to_vec()).collect::<Vec<_>>()
+    };
+    assert_eq!(bits(all(1)), bits(all(16)));
+}
+
 #[test]
 fn a_scan_of_a_thousand_steps_is_one_node_and_has_gradients() {
     let w = Tensor::from([[0.5f64, 0.1], [-0.2, 0.4]]).variable();

@@ -514,6 +514,8 @@ impl ScanWork {
             };
             self.body.walk(frame, member, scratch, board, boards, &mut Untimed, stays_until);
         }
+        // Whoever ends the last step calls the team's caller alone, and here the others are awaited too.
+        member.wake();
     }
 
     /// Copies the turn's carries to where the next turn reads them. A body may hand a carry on to another place
