@@ -246,9 +246,11 @@ pub fn metrics_text(metrics: &Metrics) -> String {
     texts.collect::<Vec<_>>().join("  ")
 }
 
-/// Four digits after the point where that says something, else powers of ten.
+/// Four digits after the point where that says something, else powers of ten; what rounding has left of 0 is 0.
 pub fn figure_text(figure: f64) -> String {
-    if figure == 0.0 || !figure.is_finite() || (1e-3..1e5).contains(&figure.abs()) {
+    if figure.abs() < 1e-12 {
+        format!("{:.4}", 0.0)
+    } else if !figure.is_finite() || (1e-3..1e5).contains(&figure.abs()) {
         format!("{figure:.4}")
     } else {
         format!("{figure:.3e}")

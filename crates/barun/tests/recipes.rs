@@ -20,14 +20,14 @@ fn every_sample_recipe_is_valid_and_its_network_fits() {
         let text = std::fs::read_to_string(&path).unwrap();
         let recipe = Recipe::from_toml(&text, &name).unwrap_or_else(|error| panic!("{error}"));
         let (input, outputs): (&[usize], _) = match recipe.data.source.as_str() {
-            "digits" => (&[28, 28, 1], 10),
+            "digits" | "mnist" => (&[28, 28, 1], 10),
             _ => (&[4], 3),
         };
         build::network(&recipe.model, input, outputs).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(text.contains(&format!("barun train recipes/{name}")), "{name} says how to use it");
         seen += 1;
     }
-    assert!(seen >= 3);
+    assert!(seen >= 4);
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::path::Path;
 use barun_view::report::{Notice, Severity, Tile};
 
 use super::Run;
+use super::judgement::shown;
 use crate::judgement::Judgement;
 use crate::metrics::{Figure, Measure, Metrics};
-use crate::progress::{duration_text, figure_text, thousands};
+use crate::progress::{duration_text, thousands};
 use crate::recipe::Recipe;
 
 /// The name of the data without its folder.
@@ -75,9 +76,9 @@ fn judged_tiles(judgement: &Judgement) -> Vec<Tile> {
     };
     let tile = |measure: Measure, figure: &Figure| Tile {
         name: format!("{} {}", judgement.part, measure.name().replace('_', " ")),
-        value: short(figure.value),
+        value: shown(figure.value),
         detail: match figure.low.is_finite() {
-            true => format!("{} to {}", short(figure.low), short(figure.high)),
+            true => format!("{} to {}", shown(figure.low), shown(figure.high)),
             false => String::new(),
         },
     };
@@ -92,7 +93,7 @@ fn judged_tiles(judgement: &Judgement) -> Vec<Tile> {
     if let Some((baseline, figure)) = of_baseline("linear").or_else(|| of_baseline("constant")) {
         tiles.push(Tile {
             name: format!("{} baseline", baseline.name),
-            value: short(figure.value),
+            value: shown(figure.value),
             detail: format!("{} on the same rows", first.name()),
         });
     }
@@ -105,11 +106,7 @@ fn part_tile(part: &str, metrics: &Metrics) -> Option<Tile> {
         (None, Some(rmse)) => ("rmse", rmse),
         (None, None) => return None,
     };
-    Some(Tile { name: format!("{part} {name}"), value: short(value), detail: String::new() })
-}
-
-fn short(figure: f64) -> String {
-    if figure.is_nan() { "–".to_string() } else { figure_text(figure) }
+    Some(Tile { name: format!("{part} {name}"), value: shown(value), detail: String::new() })
 }
 
 fn time_text(seconds: f64) -> String {

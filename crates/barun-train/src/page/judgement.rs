@@ -54,13 +54,9 @@ fn figures(judgement: &Judgement) -> Table {
     Table { caption: caption + &unanswered, ..table }
 }
 
-fn shown(figure: f64) -> String {
-    match figure {
-        figure if figure.is_nan() => "–".to_string(),
-        // What rounding has left of 0.
-        figure if figure.abs() < 1e-12 => figure_text(0.0),
-        figure => figure_text(figure),
-    }
+/// A figure, or a dash where there is none.
+pub(super) fn shown(figure: f64) -> String {
+    if figure.is_nan() { "–".to_string() } else { figure_text(figure) }
 }
 
 fn charts(evaluation: &Evaluation) -> Vec<Figure> {
