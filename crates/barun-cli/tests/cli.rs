@@ -78,7 +78,8 @@ fn a_mistake_in_the_input_is_exit_code_1_and_one_error_line() {
         (
             &["train", "digits", "--model", "lnet", "--json"],
             "error: --model lnet: `model` is \"lnet\", which is not a model; did you mean \"lenet\"? \
-             Known: mlp, tabular, lenet, cnn, resnet18, layers\n",
+             Known: mlp, tabular, lenet, cnn, resnet18, layers, notes_cnn, resnet9, vgg11, mobilenet, rnn, lstm, \
+             transformer, autoencoder\n",
         ),
     ];
     for (arguments, message) in cases {
