@@ -61,7 +61,7 @@ fn a_time_budget_ends_a_run_and_more_of_it_goes_on() {
     let first = scratch.run(&train);
     assert_eq!(first.code, 0, "{}", first.err);
     assert!(first.out.starts_with("stopped: the time of 0.3 s is up after "), "{}", first.out);
-    assert!(first.out.contains("  go on  barun resume run\n"), "{}", first.out);
+    assert!(first.out.contains("  go on   barun resume run\n"), "{}", first.out);
     let refused = scratch.run(&["resume", "run"]);
     assert!(refused.refusal().ends_with("the time of 0.3 s is up; give it more in all with --max-time"));
     let more = scratch.run(&["resume", "run", "--max-time", "600ms", "--json"]).json();
