@@ -62,6 +62,9 @@ impl Module for Gru {
 }
 
 impl Cell for Gru {
+    fn id(&self) -> &Id {
+        &self.id
+    }
     fn inputs(&self) -> usize {
         self.inputs
     }
@@ -70,11 +73,6 @@ impl Cell for Gru {
     }
     fn remembered(&self) -> usize {
         1
-    }
-
-    fn gates(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let weight = pass.rounded(&pass.parameter(&self.id, "weight")?);
-        Ok(pass.rounded(x).matmul(&weight) + pass.parameter(&self.id, "bias")?)
     }
 
     fn turn(&self, pass: &Pass) -> Result<impl Fn(&Tensor, &[Tensor]) -> Vec<Tensor>> {

@@ -65,6 +65,9 @@ impl Module for Lstm {
 }
 
 impl Cell for Lstm {
+    fn id(&self) -> &Id {
+        &self.id
+    }
     fn inputs(&self) -> usize {
         self.inputs
     }
@@ -73,11 +76,6 @@ impl Cell for Lstm {
     }
     fn remembered(&self) -> usize {
         2
-    }
-
-    fn gates(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let weight = pass.rounded(&pass.parameter(&self.id, "weight")?);
-        Ok(pass.rounded(x).matmul(&weight) + pass.parameter(&self.id, "bias")?)
     }
 
     fn turn(&self, pass: &Pass) -> Result<impl Fn(&Tensor, &[Tensor]) -> Vec<Tensor>> {

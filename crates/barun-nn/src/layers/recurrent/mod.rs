@@ -15,7 +15,7 @@ pub use rnn::Rnn;
 use barun_engine::{ScanOptions, scan};
 
 use crate::hyper::named_cases;
-use crate::{Pass, Result, Tensor};
+use crate::{Id, Pass, Result, Tensor};
 
 /// What a recurrent layer gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,9 @@ named_cases!(Returns { Last = "last", Sequence = "sequence" });
 /// # Ok::<(), barun_nn::Error>(())
 /// ```
 pub trait Cell {
+    /// The identity, under which `weight` and `bias` of the input's part are kept.
+    fn id(&self) -> &Id;
+
     /// Features of an element of the sequence.
     fn inputs(&self) -> usize;
 
@@ -51,7 +54,10 @@ pub trait Cell {
     fn remembered(&self) -> usize;
 
     /// What the input adds to the gates: `[.., inputs] -> [.., gates * hidden]`.
-    fn gates(&self, x: &Tensor, pass: &Pass) -> Result<Tensor>;
+    fn gates(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
+        let weight = pass.rounded(&pass.parameter(self.id(), "weight")?);
+        Ok(pass.rounded(x).matmul(&weight) + pass.parameter(self.id(), "bias")?)
+    }
 
     /// A turn: from what the input adds to the gates, `[n, gates * hidden]`, and what is remembered to what is remembered
     /// from then on.

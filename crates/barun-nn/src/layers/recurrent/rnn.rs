@@ -64,6 +64,9 @@ impl Module for Rnn {
 }
 
 impl Cell for Rnn {
+    fn id(&self) -> &Id {
+        &self.id
+    }
     fn inputs(&self) -> usize {
         self.inputs
     }
@@ -72,11 +75,6 @@ impl Cell for Rnn {
     }
     fn remembered(&self) -> usize {
         1
-    }
-
-    fn gates(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let weight = pass.rounded(&pass.parameter(&self.id, "weight")?);
-        Ok(pass.rounded(x).matmul(&weight) + pass.parameter(&self.id, "bias")?)
     }
 
     fn turn(&self, pass: &Pass) -> Result<impl Fn(&Tensor, &[Tensor]) -> Vec<Tensor>> {
