@@ -37,6 +37,7 @@ impl Record {
     /// Who follows the run; the same whether a record is wanted or not, so that checkpoints are too.
     // Each of them is there by its feature, which a list of all could not say.
     #[allow(clippy::vec_init_then_push)]
+    #[cfg_attr(not(any(feature = "report", feature = "tensorboard")), allow(unused_mut))]
     pub fn followers(&mut self) -> Vec<Box<dyn Callback + '_>> {
         let mut followers: Vec<Box<dyn Callback + '_>> = Vec::new();
         #[cfg(feature = "report")]
