@@ -8,13 +8,13 @@ use barun_engine::{Buffer, State, Tensor};
 
 use crate::translate::Error;
 
-/// Whether each node can be known without the input (feed 0) and without the size of the batch, which `is_fixed` tells.
-/// Of what only repeats a known value, that value is.
-pub fn known(graph: &Graph, is_fixed: impl Fn(usize) -> bool) -> Vec<bool> {
+/// Whether each node can be known without the feeds that are not given and without the size of the batch, which `is_fixed`
+/// tells. Of what only repeats a known value, that value is.
+pub fn known(graph: &Graph, is_fixed: impl Fn(usize) -> bool, is_given: impl Fn(usize) -> bool) -> Vec<bool> {
     let mut known: Vec<bool> = Vec::with_capacity(graph.nodes.len());
     for (at, inst) in graph.nodes.iter().enumerate() {
         let is_known = match &inst.op {
-            Primitive::Feed { index } => *index != 0,
+            Primitive::Feed { index } => is_given(*index),
             Primitive::Random { .. } => false,
             Primitive::Full { .. } => true,
             Primitive::Broadcast => known[inst.operands[0]],

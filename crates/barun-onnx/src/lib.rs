@@ -11,10 +11,14 @@
 //! * **Layout.** Convolution and pooling are NHWC and HWIO here, NCHW and OIHW there: each is put between two transpositions,
 //!   which ONNX runtimes cancel against each other.
 //!
-//! Operators are those of opset 17. What has no counterpart (loops, random numbers, gradients) is refused by name.
+//! * **Loops stay loops.** A scan becomes ONNX's `Scan`, its body a graph inside; what is the same in each turn is not handed
+//!   in, the body sees it by its name.
+//!
+//! Operators are those of opset 17. What has no counterpart (random numbers, gradients) is refused by name.
 
 mod constants;
 mod proto;
+mod scan;
 mod translate;
 
 use barun_engine::graph::Graph;

@@ -78,21 +78,27 @@ pub struct Attribute {
     pub name: String,
     #[prost(int64, tag = "3")]
     pub int: i64,
+    #[prost(message, optional, tag = "6")]
+    pub graph: Option<Graph>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
-    /// Which of the two: 2 or 7.
+    /// Which of the three: 2, 5 or 7.
     #[prost(int32, tag = "20")]
     pub kind: i32,
 }
 
 impl Attribute {
     pub fn int(name: &str, int: i64) -> Attribute {
-        Attribute { name: name.to_string(), int, ints: Vec::new(), kind: 2 }
+        Attribute { name: name.to_string(), int, kind: 2, ..Attribute::default() }
     }
 
     pub fn ints(name: &str, ints: impl IntoIterator<Item = usize>) -> Attribute {
         let ints = ints.into_iter().map(|int| int as i64).collect();
-        Attribute { name: name.to_string(), int: 0, ints, kind: 7 }
+        Attribute { name: name.to_string(), ints, kind: 7, ..Attribute::default() }
+    }
+
+    pub fn graph(name: &str, graph: Graph) -> Attribute {
+        Attribute { name: name.to_string(), graph: Some(graph), kind: 5, ..Attribute::default() }
     }
 }
 

@@ -160,12 +160,34 @@ fn what_repeats_along_the_batch_is_expanded_where_its_whole_shape_is_needed() {
 }
 
 #[test]
+fn a_loop_sees_what_is_the_same_in_each_turn_by_its_name() {
+    let state = state(&[("weight", &[3, 3])]);
+    let looped = |x: &Tensor, w: &[Tensor]| {
+        let options = ScanOptions { length: Some(4), ..ScanOptions::default() };
+        scan(&[x], &[], options, |carry, _| Ok((vec![carry[0].matmul(&w[0])], Vec::new())))
+            .unwrap()
+            .0
+            .remove(0)
+    };
+    let model = translated(&state, &[3], DType::F32, &looped).unwrap();
+    assert_eq!(ops(&model), ["Scan", "Identity"]);
+    let attribute =
+        |name: &str| nodes(&model)[0].attributes.iter().find(|attribute| attribute.name == name).unwrap();
+    let body = attribute("body").graph.as_ref().unwrap();
+    assert_eq!(body.nodes.iter().map(|node| node.op.as_str()).collect::<Vec<_>>(), ["MatMul", "Identity"]);
+    assert_eq!(body.nodes[0].inputs, [body.inputs[0].name.as_str(), "weight"]);
+    // A loop without sequences gets one of as many zeros as it has turns.
+    assert_eq!((body.inputs.len(), attribute("num_scan_inputs").int), (2, 1));
+    assert!(constants(&model).iter().any(|(_, dims)| *dims == [4]), "{:?}", constants(&model));
+}
+
+#[test]
 fn what_has_no_counterpart_is_refused_by_name() {
     let state = state(&[]);
-    let looped = |x: &Tensor, _: &[Tensor]| {
-        let options = ScanOptions { length: Some(3), ..ScanOptions::default() };
-        scan(&[x], &[], options, |carry, _| Ok((vec![&carry[0] * 2.0], Vec::new()))).unwrap().0.remove(0)
+    let spread = |x: &Tensor, _: &[Tensor]| {
+        let rows = x.argmax(-1);
+        x.scatter_add(&rows, 2)
     };
-    let message = translated(&state, &[3], DType::F32, &looped).unwrap_err().to_string();
+    let message = translated(&state, &[3], DType::F32, &spread).unwrap_err().to_string();
     assert!(message.contains("has no counterpart in ONNX, so this network cannot be exported"), "{message}");
 }

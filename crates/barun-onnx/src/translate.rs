@@ -10,7 +10,7 @@ use barun_engine::graph::{Binary, Conv2d, Graph, Inst, Literal, Pool2d, Primitiv
 use barun_engine::{Buffer, DType, Shape, Tensor};
 
 use crate::proto::{self, Attribute, Constant, Node};
-use crate::{BATCHES, Source, Traced, constants, dtype_number};
+use crate::{BATCHES, Source, constants, dtype_number};
 
 /// What cannot be translated.
 #[derive(Debug, thiserror::Error)]
@@ -40,65 +40,54 @@ type Result<T> = std::result::Result<T, Error>;
 
 /// A size: fixed, or so many times the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dim {
+pub(crate) enum Dim {
     Fixed(usize),
     Batch(usize),
 }
 
 /// A value of the ONNX graph.
 #[derive(Clone, Debug)]
-struct Value {
-    name: String,
+pub(crate) struct Value {
+    pub(crate) name: String,
     /// The shape it has; it broadcasts to the shape it stands for.
-    has: Vec<Dim>,
+    pub(crate) has: Vec<Dim>,
 }
 
 /// The graph of ONNX that computes what `source` does.
 pub fn translate(source: &Source<'_>) -> Result<proto::Graph> {
-    let (graph, data) = source.small;
-    let shapes = shapes(source.small, source.large)?;
-    let known = constants::known(graph, |at| is_fixed(&shapes[at]));
-    let computed = graph.nodes.iter().enumerate().filter(|(at, _)| !known[*at]).map(|(_, inst)| inst);
-    let used = computed.flat_map(|inst| &inst.operands).chain(&graph.outputs);
-    // What repeats a value broadcasts by itself, and a number needs no computing.
-    let used = used.filter(|&&at| known[at]).map(|&at| origin_of(graph, at));
-    let mut wanted: Vec<usize> =
-        used.filter(|&at| !matches!(graph.nodes[at].op, Primitive::Full { .. })).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let values = constants::values(graph, &wanted, source.state, data)?;
-    let mut translation = Translation {
-        graph,
-        shapes: &shapes,
-        values: &values,
-        source,
-        made: HashMap::new(),
-        input: Value { name: source.input.0.to_string(), has: Vec::new() },
-        nodes: Vec::new(),
-        constants: Vec::new(),
-    };
-    translation.run()
+    let ((small, data), (large, _)) = (source.small, source.large);
+    let input = Value { name: source.input.0.to_string(), has: Vec::new() };
+    let mut shared = Shared { source, input, constants: Vec::new(), names: 0 };
+    Translation::new(small, large, &mut shared, data, |feed| feed != 0)?.run()
 }
 
 /// The shape of every node, told from the two sizes of batch.
-fn shapes((small, _): &Traced, (large, _): &Traced) -> Result<Vec<Vec<Dim>>> {
+fn shapes(small: &Graph, large: &Graph) -> Result<Vec<Vec<Dim>>> {
     let (first, second) = BATCHES;
     let of = |(a, b): (&Inst, &Inst)| {
-        if matches!(a.op, Primitive::Scan(_)) {
-            // Its body has shapes of its own, so that it would seem to depend on the batch.
-            return Err(operation_error(a));
-        }
         let dims = a.shape.iter().zip(b.shape.iter()).map(|(&a, &b)| match a == b {
             true => Some(Dim::Fixed(a)),
             false => (a % first == 0 && a / first * second == b).then_some(Dim::Batch(a / first)),
         });
         let dims: Option<Vec<Dim>> = dims.collect();
-        dims.filter(|dims| a.op == b.op && dims.len() == b.shape.rank()).ok_or_else(|| batch_error(a))
+        dims.filter(|dims| is_same(&a.op, &b.op) && dims.len() == b.shape.rank())
+            .ok_or_else(|| batch_error(a))
     };
     if let (Some(inst), true) = (small.nodes.last(), small.nodes.len() != large.nodes.len()) {
         return Err(batch_error(inst));
     }
     small.nodes.iter().zip(&large.nodes).map(of).collect()
+}
+
+/// Whether the operation is the same for both sizes of batch. The shapes in a loop's body differ; they are compared when
+/// the body is translated.
+fn is_same(small: &Primitive, large: &Primitive) -> bool {
+    match (small, large) {
+        (Primitive::Scan(a), Primitive::Scan(b)) => {
+            (a.constants, a.carries, a.length, a.reverse) == (b.constants, b.carries, b.length, b.reverse)
+        }
+        _ => small == large,
+    }
 }
 
 /// The node whose elements a broadcast repeats.
@@ -121,61 +110,97 @@ fn batch_error(inst: &Inst) -> Error {
     Error::Batch { op: inst.op.name(), place: place(inst) }
 }
 
-fn operation_error(inst: &Inst) -> Error {
+pub(crate) fn operation_error(inst: &Inst) -> Error {
     Error::Operation { op: inst.op.name(), place: place(inst) }
 }
 
-struct Translation<'a> {
-    graph: &'a Graph,
-    shapes: &'a [Vec<Dim>],
-    values: &'a HashMap<usize, Arc<Buffer>>,
+/// What the main graph and the bodies of its loops have in common: bodies see the values around them by their names.
+pub(crate) struct Shared<'a> {
     source: &'a Source<'a>,
-    made: HashMap<usize, Value>,
+    /// The model's input.
     input: Value,
-    nodes: Vec<Node>,
-    constants: Vec<Constant>,
+    pub(crate) constants: Vec<Constant>,
+    /// How many names have been given.
+    names: usize,
 }
 
-impl Translation<'_> {
-    fn run(&mut self) -> Result<proto::Graph> {
-        let source = self.source;
-        let mut input = None;
-        let needed = self.needed();
-        let graph = self.graph;
+/// A graph on its way to ONNX: the whole model, or the body of a loop.
+pub(crate) struct Translation<'a, 's> {
+    pub(crate) graph: &'a Graph,
+    /// The same graph for the larger batch.
+    pub(crate) large: &'a Graph,
+    pub(crate) shapes: Vec<Vec<Dim>>,
+    values: HashMap<usize, Arc<Buffer>>,
+    pub(crate) made: HashMap<usize, Value>,
+    /// The results of loops.
+    pub(crate) loops: HashMap<usize, Vec<Value>>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) shared: &'s mut Shared<'a>,
+}
+
+impl<'a, 's> Translation<'a, 's> {
+    /// Of a graph that refers to `data`; `is_given` are the feeds that are known now.
+    pub(crate) fn new(
+        graph: &'a Graph,
+        large: &'a Graph,
+        shared: &'s mut Shared<'a>,
+        data: &[Arc<Buffer>],
+        is_given: impl Fn(usize) -> bool,
+    ) -> Result<Translation<'a, 's>> {
+        let shapes = shapes(graph, large)?;
+        let known = constants::known(graph, |at| is_fixed(&shapes[at]), is_given);
+        let computed = graph.nodes.iter().enumerate().filter(|(at, _)| !known[*at]).map(|(_, inst)| inst);
+        let used = computed.flat_map(|inst| &inst.operands).chain(&graph.outputs);
+        // What repeats a value broadcasts by itself, and a number needs no computing.
+        let used = used.filter(|&&at| known[at]).map(|&at| origin_of(graph, at));
+        let mut wanted: Vec<usize> =
+            used.filter(|&at| !matches!(graph.nodes[at].op, Primitive::Full { .. })).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let values = constants::values(graph, &wanted, shared.source.state, data)?;
+        let (made, loops) = (HashMap::new(), HashMap::new());
+        Ok(Translation { graph, large, shapes, values, made, loops, nodes: Vec::new(), shared })
+    }
+
+    /// The whole model.
+    fn run(mut self) -> Result<proto::Graph> {
+        let (source, graph) = (self.shared.source, self.graph);
+        let is_input = |inst: &Inst| matches!(inst.op, Primitive::Feed { index: 0 });
+        let input = graph.nodes.iter().position(is_input);
+        if let Some(at) = input {
+            self.shared.input.has = self.shapes[at].clone();
+            self.made.insert(at, self.shared.input.clone());
+        }
+        self.compute()?;
+        let outputs = graph.outputs.iter().zip(source.outputs);
+        let outputs = outputs.map(|(&at, &named)| self.output(at, named)).collect::<Result<Vec<_>>>()?;
+        let inputs = input.into_iter().map(|at| self.outer(source.input, at)).collect();
+        let mut constants = std::mem::take(&mut self.shared.constants);
+        // Of kernels that were turned, the unturned ones.
+        let mut used = HashSet::new();
+        collect_inputs(&self.nodes, &mut used);
+        constants.retain(|constant| used.contains(constant.name.as_str()));
+        Ok(proto::Graph { nodes: self.nodes, name: "barun".to_string(), constants, inputs, outputs })
+    }
+
+    /// Translates what the outputs need, after the feeds have been made.
+    pub(crate) fn compute(&mut self) -> Result<()> {
+        let (needed, graph) = (self.needed(), self.graph);
         for (at, inst) in graph.nodes.iter().enumerate() {
-            if matches!(inst.op, Primitive::Feed { index: 0 }) {
-                self.input.has = self.shapes[at].clone();
-                input = Some(self.outer(source.input, at));
-                self.made.insert(at, self.input.clone());
-            } else if needed[at] {
+            if needed[at] && !self.made.contains_key(&at) {
                 let value = self.node(at, inst)?;
                 self.made.insert(at, value);
             }
         }
-        let mut outputs = Vec::new();
-        for (&at, &named) in self.graph.outputs.iter().zip(source.outputs) {
-            let whole = self.whole(at)?;
-            let node = Node {
-                inputs: vec![whole],
-                outputs: vec![named.0.to_string()],
-                name: named.0.to_string(),
-                op: "Identity".to_string(),
-                attributes: Vec::new(),
-            };
-            self.nodes.push(node);
-            outputs.push(self.outer(named, at));
-        }
-        let (nodes, mut constants) = (std::mem::take(&mut self.nodes), std::mem::take(&mut self.constants));
-        // Of kernels that were turned, the unturned ones.
-        let used: HashSet<&str> = nodes.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
-        constants.retain(|constant| used.contains(constant.name.as_str()));
-        Ok(proto::Graph {
-            nodes,
-            name: "barun".to_string(),
-            constants,
-            inputs: input.into_iter().collect(),
-            outputs,
-        })
+        Ok(())
+    }
+
+    /// Gives a value away as an output of the graph, under a name of its own.
+    pub(crate) fn output(&mut self, at: usize, named: (&str, &str)) -> Result<proto::Value> {
+        let inputs = vec![self.whole(at)?];
+        let (outputs, name) = (vec![named.0.to_string()], named.0.to_string());
+        self.nodes.push(Node { inputs, outputs, name, op: "Identity".to_string(), attributes: Vec::new() });
+        Ok(self.outer(named, at))
     }
 
     /// Which nodes are computed by the model: those that the outputs depend on, up to the constants.
@@ -190,27 +215,18 @@ impl Translation<'_> {
         needed
     }
 
-    /// An input or output of the whole graph.
-    fn outer(&self, (name, doc): (&str, &str), at: usize) -> proto::Value {
-        let size = |dim: &Dim| match dim {
-            Dim::Fixed(size) => proto::Size::Fixed(*size as i64),
-            Dim::Batch(1) => proto::Size::Free("batch".to_string()),
-            Dim::Batch(times) => proto::Size::Free(format!("{times}*batch")),
-        };
-        let dims = self.shapes[at].iter().map(|dim| proto::Dim { size: Some(size(dim)) }).collect();
-        let dtype = dtype_number(self.graph.nodes[at].dtype);
-        let tensor = proto::TensorKind { dtype, shape: Some(proto::Shape { dims }) };
-        let kind = Some(proto::Kind { tensor: Some(tensor) });
-        proto::Value { name: name.to_string(), kind, doc: doc.to_string() }
+    /// A value that stands for what `at` computes, under another name.
+    fn outer(&self, named: (&str, &str), at: usize) -> proto::Value {
+        outer(named, &self.shapes[at], self.graph.nodes[at].dtype)
     }
 
-    fn node(&mut self, at: usize, inst: &Inst) -> Result<Value> {
-        if let Some(value) = self.values.get(&at) {
+    fn node(&mut self, at: usize, inst: &'a Inst) -> Result<Value> {
+        if let Some(value) = self.values.get(&at).cloned() {
             let name = match &inst.op {
-                Primitive::Slot { index } => self.source.state.layout().slots()[*index].name.clone(),
+                Primitive::Slot { index } => self.shared.source.state.layout().slots()[*index].name.clone(),
                 op => self.name(inst, op.name()),
             };
-            return Ok(self.constant(name, value));
+            return Ok(self.constant(name, &value));
         }
         Ok(match &inst.op {
             Primitive::Full { value } => self.full(inst, *value),
@@ -269,6 +285,8 @@ impl Translation<'_> {
             Primitive::Conv2d(geometry) => self.conv2d(at, inst, geometry)?,
             Primitive::MaxPool2d(geometry) => self.pool2d(at, inst, "MaxPool", geometry)?,
             Primitive::AvgPool2d(geometry) => self.pool2d(at, inst, "AveragePool", geometry)?,
+            Primitive::Scan(scan) => self.scan(at, inst, scan)?,
+            Primitive::Project { index } => self.loops[&inst.operands[0]][*index].clone(),
             Primitive::Data
             | Primitive::Placeholder { .. }
             | Primitive::Feed { .. }
@@ -279,9 +297,7 @@ impl Translation<'_> {
             | Primitive::Conv2dWeightGrad(_)
             | Primitive::MaxPool2dScatter(_)
             | Primitive::MaxPool2dPick(_)
-            | Primitive::AvgPool2dScatter(_)
-            | Primitive::Scan(_)
-            | Primitive::Project { .. } => return Err(operation_error(inst)),
+            | Primitive::AvgPool2dScatter(_) => return Err(operation_error(inst)),
         })
     }
 
@@ -290,16 +306,16 @@ impl Translation<'_> {
     }
 
     /// A name that no other value has: the layer and the operation.
-    fn name(&self, inst: &Inst, op: &str) -> String {
-        let number = self.nodes.len() + self.constants.len();
+    pub(crate) fn name(&mut self, inst: &Inst, op: &str) -> String {
+        let number = self.shared.next();
         match &*inst.origin.layer {
             "" => format!("{op}_{number}"),
             layer => format!("{layer}/{op}_{number}"),
         }
     }
 
-    fn constant(&mut self, name: String, value: &Buffer) -> Value {
-        self.constants.push(Constant {
+    pub(crate) fn constant(&mut self, name: String, value: &Buffer) -> Value {
+        self.shared.constants.push(Constant {
             dims: value.shape().iter().map(|&size| size as i64).collect(),
             dtype: dtype_number(value.dtype()),
             name: name.clone(),
@@ -311,7 +327,7 @@ impl Translation<'_> {
     /// A list of numbers that an operation takes as an input.
     fn integers(&mut self, numbers: impl Iterator<Item = i64>) -> String {
         let numbers: Vec<i64> = numbers.collect();
-        let name = format!("sizes_{}", self.nodes.len() + self.constants.len());
+        let name = format!("sizes_{}", self.shared.next());
         self.constant(name, &Buffer::new(&numbers, [numbers.len()])).name
     }
 
@@ -394,7 +410,7 @@ impl Translation<'_> {
     }
 
     /// The name of a value that has its whole shape.
-    fn whole(&mut self, at: usize) -> Result<String> {
+    pub(crate) fn whole(&mut self, at: usize) -> Result<String> {
         let (value, shape) = (self.value(at).clone(), &self.shapes[at]);
         if value.has == *shape {
             return Ok(value.name);
@@ -431,9 +447,14 @@ impl Translation<'_> {
 
     /// The size of the batch, as a list of one number.
     fn batch(&mut self, inst: &Inst) -> Result<String> {
-        let axis =
-            self.input.has.iter().position(|dim| *dim == Dim::Batch(1)).ok_or_else(|| batch_error(inst))?;
-        let shape = self.push(inst, "Shape", vec![self.input.name.clone()], Vec::new());
+        let axis = self
+            .shared
+            .input
+            .has
+            .iter()
+            .position(|dim| *dim == Dim::Batch(1))
+            .ok_or_else(|| batch_error(inst))?;
+        let shape = self.push(inst, "Shape", vec![self.shared.input.name.clone()], Vec::new());
         let [from, to] = [axis as i64, axis as i64 + 1].map(|end| self.integers(std::iter::once(end)));
         Ok(self.push(inst, "Slice", vec![shape, from, to], Vec::new()))
     }
@@ -481,7 +502,7 @@ impl Translation<'_> {
             Some(value) => {
                 let turned = Tensor::new((**value).clone()).permute(&[3, 2, 0, 1]).eval()?;
                 let name = format!("{}:oihw", self.value(inst.operands[1]).name);
-                match self.constants.iter().any(|constant| constant.name == name) {
+                match self.shared.constants.iter().any(|constant| constant.name == name) {
                     true => name,
                     false => self.constant(name, &turned).name,
                 }
@@ -518,6 +539,37 @@ impl Translation<'_> {
 
     fn permuted(&mut self, inst: &Inst, name: String, order: [usize; 4]) -> String {
         self.push(inst, "Transpose", vec![name], vec![Attribute::ints("perm", order)])
+    }
+}
+
+impl Shared<'_> {
+    /// A number that no other name has.
+    fn next(&mut self) -> usize {
+        self.names += 1;
+        self.names - 1
+    }
+}
+
+/// An input or output of a graph.
+pub(crate) fn outer((name, doc): (&str, &str), shape: &[Dim], dtype: DType) -> proto::Value {
+    let size = |dim: &Dim| match dim {
+        Dim::Fixed(size) => proto::Size::Fixed(*size as i64),
+        Dim::Batch(1) => proto::Size::Free("batch".to_string()),
+        Dim::Batch(times) => proto::Size::Free(format!("{times}*batch")),
+    };
+    let dims = shape.iter().map(|dim| proto::Dim { size: Some(size(dim)) }).collect();
+    let tensor = proto::TensorKind { dtype: dtype_number(dtype), shape: Some(proto::Shape { dims }) };
+    let kind = Some(proto::Kind { tensor: Some(tensor) });
+    proto::Value { name: name.to_string(), kind, doc: doc.to_string() }
+}
+
+/// The names of what `nodes` take, those in the bodies of loops too.
+fn collect_inputs<'n>(nodes: &'n [Node], names: &mut HashSet<&'n str>) {
+    for node in nodes {
+        names.extend(node.inputs.iter().map(String::as_str));
+        node.attributes.iter().filter_map(|attribute| attribute.graph.as_ref()).for_each(|body| {
+            collect_inputs(&body.nodes, names);
+        });
     }
 }
 

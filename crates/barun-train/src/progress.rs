@@ -1,5 +1,6 @@
 //! How a run shows its progress: a bar on a terminal, plain lines elsewhere. No colours.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 pub struct Bar {
     bar: ProgressBar,
     plan: Plan,
+    told: HashSet<String>,
     drawn: Duration,
 }
 
@@ -38,6 +40,7 @@ impl Bar {
         Bar {
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
             plan: Plan::default(),
+            told: HashSet::new(),
             drawn: Duration::ZERO,
         }
     }
@@ -58,7 +61,7 @@ impl Drop for Bar {
 
 impl Callback for Bar {
     fn on_check(&mut self, report: &Report) -> Result<()> {
-        check_lines(report).iter().for_each(|line| self.bar.println(line));
+        check_lines(report, &mut self.told).iter().for_each(|line| self.bar.println(line));
         Ok(())
     }
 
@@ -97,12 +100,13 @@ impl Callback for Bar {
 pub struct Lines<W> {
     out: W,
     plan: Plan,
+    told: HashSet<String>,
 }
 
 impl<W: Write + Send> Lines<W> {
     /// Lines to `out`.
     pub fn new(out: W) -> Lines<W> {
-        Lines { out, plan: Plan::default() }
+        Lines { out, plan: Plan::default(), told: HashSet::new() }
     }
 
     /// A reader that has gone away is no reason to lose the run.
@@ -113,7 +117,7 @@ impl<W: Write + Send> Lines<W> {
 
 impl<W: Write + Send> Callback for Lines<W> {
     fn on_check(&mut self, report: &Report) -> Result<()> {
-        check_lines(report).iter().for_each(|line| self.say(line));
+        check_lines(report, &mut self.told).iter().for_each(|line| self.say(line));
         Ok(())
     }
 
@@ -194,11 +198,12 @@ fn ending(record: &EpochRecord) -> String {
 }
 
 /// What was found in the data, a line each; of what only was to be known, `barun check` tells, but for what says how the
-/// figures are to be read.
-fn check_lines(report: &Report) -> Vec<String> {
+/// figures are to be read. What is `told` is not told again of further folds.
+fn check_lines(report: &Report, told: &mut HashSet<String>) -> Vec<String> {
     let is_told =
         |finding: &&Finding| finding.severity > Severity::Note || finding.kind == Kind::ClassImbalance;
-    report.findings.iter().filter(is_told).map(ToString::to_string).collect()
+    let lines = report.findings.iter().filter(is_told).map(ToString::to_string);
+    lines.filter(|line| told.insert(line.clone())).collect()
 }
 
 /// What was decided about the data, then what is trained on it; of a resumed run also where it goes on and what it found.

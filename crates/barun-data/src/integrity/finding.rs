@@ -33,7 +33,8 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Severity::Note => "note",
             Severity::Warning => "warning",
-            Severity::Error => "error",
+            // Not "error": training goes on, and the figures come with this beside them.
+            Severity::Error => "serious",
         })
     }
 }

@@ -106,7 +106,7 @@ fn notices(html: &mut String, notices: &[Notice]) {
             Severity::Good => ("good", "ok"),
             Severity::Note => ("note", "note"),
             Severity::Warning => ("warning", "warning"),
-            Severity::Error => ("error", "error"),
+            Severity::Error => ("error", "serious"),
         };
         let text = escaped(&notice.text);
         let _ = write!(html, "<div class=\"notice {class}\"><b>{word}</b><div>{text}");
