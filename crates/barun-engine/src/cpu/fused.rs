@@ -199,6 +199,16 @@ impl FusedLoop {
         self.code.len() + self.loads.len() + self.stores.len() + self.reduces.len()
     }
 
+    /// Whether the loop needs no tiles: machine code does all of it, from memory to memory, and the processor itself sees
+    /// what comes next.
+    fn is_one_walk(&self) -> bool {
+        let in_place =
+            |load: &Load| matches!(load.access, Access::Contiguous { .. } | Access::Uniform { .. });
+        let is_native = matches!(&self.steps[..], [Step::Native(range, _)] if range.len() == self.code.len());
+        let is_flat = self.pattern.is_none() && self.stores.iter().all(|store| store.direct);
+        is_native && is_flat && self.loads.iter().all(in_place)
+    }
+
     /// Nanoseconds the loop is expected to take on one thread; decides what is worth sharing.
     pub fn estimate_ns(&self) -> f64 {
         let memory = self.loads.len() + self.stores.len();
@@ -448,6 +458,8 @@ pub struct Tile<'a> {
     scratch: *mut u8,
     /// In the scratch memory, behind everything else.
     values: &'a mut [*mut u8],
+    /// The most elements that are computed at once.
+    most: usize,
     /// Whether operands come from far enough away that asking for the next tile while this one is computed pays.
     prefetch: bool,
 }
@@ -488,7 +500,10 @@ impl<'a> Tile<'a> {
                 }
             }
         }
-        Tile { program, pointers, scratch, values, prefetch: program.elements() >= PREFETCH_ELEMENTS }
+        let is_one_walk = program.is_one_walk();
+        let most = if is_one_walk { usize::MAX } else { TILE };
+        let prefetch = !is_one_walk && program.elements() >= PREFETCH_ELEMENTS;
+        Tile { program, pointers, scratch, values, most, prefetch }
     }
 
     /// Computes and stores the elements of a flat range.
@@ -498,7 +513,7 @@ impl<'a> Tile<'a> {
     pub unsafe fn run_range(&mut self, start: usize, end: usize) {
         let mut at = start;
         while at < end {
-            let count = TILE.min(end - at);
+            let count = self.most.min(end - at);
             // SAFETY: passed on.
             unsafe { self.run(at, count) }
             at += count;

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::isa::Isa;
+use super::memory::Memory;
 use super::team::Team;
 use crate::device::Device;
 use crate::multiversion;
@@ -66,12 +67,19 @@ fn multiply_add_rate(team: &Team, isa: Isa) -> f64 {
 /// Each member on arrays of `bytes` in all, of which a turn reads two thirds and writes one.
 fn bandwidth(team: &Team, isa: Isa, bytes: usize) -> f64 {
     let elements = (bytes / 12).max(64);
-    let arrays: Vec<Mutex<[Vec<f32>; 3]>> =
-        (0..team.threads()).map(|_| Mutex::new([0.0, 1.0, 2.0].map(|value| vec![value; elements]))).collect();
+    // In the kind of memory that states and arenas lie in.
+    let array = |value: f32| {
+        let mut array = Memory::zeroed(elements * size_of::<f32>());
+        array.slice_mut(0, elements).fill(value);
+        array
+    };
+    let arrays: Vec<Mutex<[Memory; 3]>> =
+        (0..team.threads()).map(|_| Mutex::new([0.0, 1.0, 2.0].map(array))).collect();
     rate(team, (12 * elements) as f64, |member| {
         let mut arrays = arrays[member].lock().unwrap_or_else(PoisonError::into_inner);
         let [a, b, c] = &mut *arrays;
-        triad(isa, black_box(3.0), a, b, c);
+        let (b, c) = (b.slice(0, elements), c.slice(0, elements));
+        triad(isa, black_box(3.0), a.slice_mut(0, elements), b, c);
         black_box(a);
     })
 }

@@ -1,8 +1,9 @@
-//! Memory aligned to cache lines, with typed views.
+//! Memory aligned to cache lines, with typed views; large blocks lie in huge pages where there are any.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
+use super::huge_pages::HugePages;
 use crate::tensor::Element;
 
 /// The alignment of every buffer and of every slot of an arena: one cache line, one AVX-512 register.
@@ -12,6 +13,8 @@ pub const ALIGN: usize = 64;
 pub struct Memory {
     start: NonNull<u8>,
     bytes: usize,
+    /// What holds the bytes, if not the allocator.
+    pages: Option<HugePages>,
 }
 
 // SAFETY: `Memory` owns its bytes alone; shared access only reads.
@@ -23,13 +26,16 @@ impl Memory {
     /// `bytes` zero bytes.
     pub fn zeroed(bytes: usize) -> Self {
         if bytes == 0 {
-            return Memory { start: NonNull::<[u8; ALIGN]>::dangling().cast(), bytes };
+            return Memory { start: NonNull::<[u8; ALIGN]>::dangling().cast(), bytes, pages: None };
+        }
+        if let Some(mut pages) = HugePages::zeroed(bytes) {
+            return Memory { start: pages.start(), bytes, pages: Some(pages) };
         }
         let layout = Self::layout(bytes);
         // SAFETY: the layout has a size above zero.
         let start = unsafe { alloc_zeroed(layout) };
         match NonNull::new(start) {
-            Some(start) => Memory { start, bytes },
+            Some(start) => Memory { start, bytes, pages: None },
             None => handle_alloc_error(layout),
         }
     }
@@ -95,7 +101,7 @@ impl Clone for Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        if self.bytes > 0 {
+        if self.bytes > 0 && self.pages.is_none() {
             // SAFETY: allocated in `zeroed` with this layout.
             unsafe { dealloc(self.start.as_ptr(), Self::layout(self.bytes)) }
         }
@@ -113,6 +119,12 @@ mod tests {
         assert!(memory.slice::<u8>(0, 100).iter().all(|&byte| byte == 0));
         memory.slice_mut::<f32>(8, 2).copy_from_slice(&[1.0, 2.0]);
         assert_eq!(memory.clone().slice::<f32>(8, 2), [1.0, 2.0]);
+        let mut large = Memory::zeroed(10 << 20);
+        let bytes = large.bytes();
+        assert_eq!(large.as_ptr() as usize % ALIGN, 0);
+        assert!(large.slice::<u8>(0, bytes).iter().all(|&byte| byte == 0));
+        large.slice_mut::<u8>(bytes - 1, 1)[0] = 7;
+        assert_eq!(large.clone().slice::<u8>(bytes - 1, 1), [7]);
         assert_eq!(Memory::zeroed(0).slice::<f64>(0, 0), [] as [f64; 0]);
     }
 

@@ -7,6 +7,7 @@ pub mod conv;
 pub mod execute;
 pub mod fused;
 pub mod gemm;
+mod huge_pages;
 pub mod indexed;
 pub mod isa;
 pub mod kernel;
