@@ -193,6 +193,8 @@ class Builder:
         if mode == "scan" and len(WORKLOADS[workload][0]) == 4:
             raise ValueError("scan is for networks without convolutions")
         jax, jnp, rng, networks = self.load(threads)
+        if workload not in networks:
+            raise ValueError(f"{workload} has no twin in JAX here")
         forward, params, statistics = networks[workload]()
         step, batch = step_of(jax, jnp, forward), random_batch(jnp, rng, workload)
         state = first_state(jax, jnp, params, statistics)

@@ -24,7 +24,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-# Input (batch first, images NHWC) and number of classes. The networks are in torch_nets.py.
+# Input (batch first, images NHWC, sequences by their elements) and number of classes. The networks are in torch_nets.py.
 WORKLOADS = {
     "tab32": ((32, 16), 3),
     "mlp128": ((128, 784), 10),
@@ -32,6 +32,8 @@ WORKLOADS = {
     "lenet64": ((64, 28, 28, 1), 10),
     "cnn64": ((64, 28, 28, 1), 10),
     "resnet18_64": ((64, 32, 32, 3), 10),
+    "lstm64": ((64, 28, 28), 10),
+    "transformer64": ((64, 28, 28), 10),
 }
 FLEET_MODELS = 32  # of a fleet that trains together
 WARMUP_SECONDS = 1.0

@@ -81,6 +81,58 @@ def resnet18():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
+class Lstm(nn.Module):
+    """The last output over a sequence. PyTorch's layer has two biases where one would do."""
+
+    def __init__(self, inputs, hidden, classes):
+        super().__init__()
+        self.recurrent = nn.LSTM(inputs, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, x):
+        return self.head(self.recurrent(x)[0][:, -1])
+
+
+class Attention(nn.Module):
+    """x + dropout(attention(norm(x)))"""
+
+    def __init__(self, size, heads, dropout):
+        super().__init__()
+        self.norm, self.dropout = nn.LayerNorm(size), nn.Dropout(dropout)
+        self.attention = nn.MultiheadAttention(size, heads, dropout=dropout, batch_first=True)
+
+    def forward(self, x):
+        y = self.norm(x)
+        return x + self.dropout(self.attention(y, y, y, need_weights=False)[0])
+
+
+class FeedForward(nn.Module):
+    """x + dropout(linear(gelu(linear(norm(x)))))"""
+
+    def __init__(self, size, inner, dropout):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.LayerNorm(size), nn.Linear(size, inner), nn.GELU(), nn.Linear(inner, size), nn.Dropout(dropout)
+        )
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+class Transformer(nn.Module):
+    """A small encoder: each element to `size` features plus a vector for its place, layers, norm, mean, classes."""
+
+    def __init__(self, length, inputs, classes, size=64, heads=4, layers=2, expansion=4, dropout=0.1):
+        super().__init__()
+        self.embedding, self.places = nn.Linear(inputs, size), nn.Parameter(0.02 * torch.randn(length, size))
+        parts = [(Attention(size, heads, dropout), FeedForward(size, expansion * size, dropout)) for _ in range(layers)]
+        self.layers = nn.Sequential(*(part for layer in parts for part in layer), nn.LayerNorm(size))
+        self.head = nn.Linear(size, classes)
+
+    def forward(self, x):
+        return self.head(self.layers(self.embedding(x) + self.places).mean(1))
+
+
 NETS = {
     "tab32": lambda: mlp((16, 64, 64, 3)),
     "mlp128": lambda: mlp((784, 512, 256, 10)),
@@ -88,6 +140,8 @@ NETS = {
     "lenet64": lenet,
     "cnn64": cnn,
     "resnet18_64": resnet18,
+    "lstm64": lambda: Lstm(28, 128, 10),
+    "transformer64": lambda: Transformer(28, 28, 10),
 }
 
 

@@ -1,4 +1,4 @@
-//! The six workloads: a network, a batch of fixed random numbers, mean cross-entropy and Adam(1e-3).
+//! The workloads: a network, a batch of fixed random numbers, mean cross-entropy and Adam(1e-3).
 //!
 //! The peers' twins of these networks are in `peers/torch_nets.py` and `peers/jax_peer.py`.
 
@@ -8,7 +8,7 @@ use barun_engine::random::Stream;
 use barun_engine::{Buffer, Device, Options, Profile, Program, State};
 use barun_nn::layers::Sequential;
 use barun_nn::losses::CrossEntropy;
-use barun_nn::models::{Architecture, Cnn, Lenet, Mlp, NormPlace, Resnet18};
+use barun_nn::models::{Architecture, Cnn, Lenet, LstmModel, Mlp, NormPlace, Resnet18, Transformer};
 use barun_nn::optimizers::Adam;
 use barun_nn::{Batch, DType, Mode, Step, StepOptions};
 
@@ -25,8 +25,9 @@ pub struct Workload {
     architecture: fn() -> Box<dyn Architecture>,
 }
 
-/// Every workload, from the smallest step to the largest.
-pub static ALL: [Workload; 6] = [
+/// Every workload: those without convolutions, with convolutions, and over sequences, each from the smallest step to the
+/// largest.
+pub static ALL: [Workload; 8] = [
     Workload { name: "tab32", input: &[32, 16], classes: 3, architecture: || mlp([64, 64]) },
     Workload { name: "mlp128", input: &[128, 784], classes: 10, architecture: || mlp([512, 256]) },
     Workload { name: "mlpbn128", input: &[128, 784], classes: 10, architecture: mlp_with_norm },
@@ -47,6 +48,18 @@ pub static ALL: [Workload; 6] = [
         input: &[64, 32, 32, 3],
         classes: 10,
         architecture: || Box::new(Resnet18::default()),
+    },
+    Workload {
+        name: "lstm64",
+        input: &[64, 28, 28],
+        classes: 10,
+        architecture: || Box::new(LstmModel::default()),
+    },
+    Workload {
+        name: "transformer64",
+        input: &[64, 28, 28],
+        classes: 10,
+        architecture: || Box::new(Transformer::default()),
     },
 ];
 
