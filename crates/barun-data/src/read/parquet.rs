@@ -16,6 +16,7 @@ use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType}
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
@@ -38,7 +39,9 @@ pub(super) fn read(path: &Path, wanted: &Wanted, reading: &Reading) -> Result<Ra
 
 fn read_file(path: &Path, wanted: &Wanted, reading: &Reading) -> Result<Raw> {
     let file = File::open(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    let size = file.metadata().map_err(|source| Error::Read { path: path.to_path_buf(), source })?.len();
     let file = SerializedFileReader::new(file).map_err(|error| damaged(path, &error))?;
+    check_places(file.metadata(), size).map_err(|error| damaged(path, &error))?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let mut names = Vec::new();
     let mut natures = Vec::new();
@@ -79,6 +82,24 @@ fn read_file(path: &Path, wanted: &Wanted, reading: &Reading) -> Result<Raw> {
     }
     let (table, target) = builder.finish()?;
     Ok(Raw { table, target, ignored: wanted.ignored(&names, &roles), names, notes })
+}
+
+/// Whether every column lies in a file of this size, which the crate takes for granted.
+fn check_places(metadata: &ParquetMetaData, size: u64) -> Result<(), ParquetError> {
+    for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let end = start.checked_add(column.compressed_size());
+        let lies_inside = start >= 0
+            && column.data_page_offset() >= 0
+            && column.compressed_size() >= 0
+            && column.num_values() >= 0
+            && end.is_some_and(|end| end as u64 <= size);
+        if !lies_inside {
+            let name = column.column_path().string();
+            return Err(ParquetError::General(format!("column '{name}' lies outside the file")));
+        }
+    }
+    Ok(())
 }
 
 fn damaged(path: &Path, error: &ParquetError) -> Error {
