@@ -25,9 +25,9 @@ extern crate self as barun_nn;
 
 pub mod activations;
 mod activity;
+pub mod analysis;
 pub mod ensemble;
 mod error;
-pub mod gradcheck;
 pub mod hyper;
 mod init;
 pub mod layers;
@@ -47,6 +47,7 @@ mod step;
 mod summary;
 
 pub use activity::{Activity, LayerActivity, activity};
+pub use analysis::gradcheck;
 pub use barun_engine::{
     ArenaUse, Buffer, DType, Device, DeviceOptions, Fleet, Layout, MemoryPlan, Options, Profile, Program,
     ProgramSpec, Shape, State, Tensor,
