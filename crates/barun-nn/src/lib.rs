@@ -28,6 +28,7 @@ mod activity;
 pub mod analysis;
 pub mod ensemble;
 mod error;
+mod family;
 pub mod hyper;
 mod init;
 pub mod layers;

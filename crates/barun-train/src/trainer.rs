@@ -74,6 +74,7 @@ struct Settings {
     batch_size: usize,
     name: String,
     best_by: BestBy,
+    exact_statistics: bool,
     max_time: Option<Duration>,
     stop: Arc<AtomicBool>,
 }
@@ -98,6 +99,7 @@ impl<M: Module + Forward> Trainer<M> {
                 batch_size: 128,
                 name: "model".to_string(),
                 best_by: BestBy::Auto,
+                exact_statistics: false,
                 max_time: None,
                 stop: Arc::default(),
             },
@@ -169,6 +171,14 @@ impl<M: Module + Forward> Trainer<M> {
     /// By which figure on the validation part the best epoch is chosen; see the [module](self).
     pub fn best_by(mut self, best_by: BestBy) -> Self {
         self.settings.best_by = best_by;
+        self
+    }
+
+    /// Whether the weights that are validated and kept have the exact statistics of the training part in their batch
+    /// normalisations instead of running ones; see [`Step::finalize`]. Training itself goes on with the running ones. It
+    /// takes a pass over the training part for each normalisation after each epoch. [NORM-12]
+    pub fn exact_statistics(mut self, exact: bool) -> Self {
+        self.settings.exact_statistics = exact;
         self
     }
 
@@ -267,6 +277,7 @@ impl Settings {
             schedule: &*self.schedule,
             epochs: self.epochs,
             best_by: self.best_by,
+            exact_statistics: self.exact_statistics,
             max_seconds: self.max_time.map(|most| most.as_secs_f64()),
             stop: Arc::clone(&self.stop),
             keeper,

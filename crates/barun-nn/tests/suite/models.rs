@@ -29,9 +29,14 @@ fn the_usual_networks_have_their_numbers_of_parameters() {
     assert_eq!(count(&mlp, &[28, 28, 1]), (39_760, 0));
     let normed = Mlp { batch_norm: NormPlace::BeforeActivation, dropout: 0.3, ..Mlp::default() };
     let plain = 784 * 512 + 512 + 512 * 256 + 256 + 2570;
-    assert_eq!(count(&normed, &[784]), (plain + 2 * 768, 2 * 768));
+    // A normalisation has two numbers for each unit, and the bias before it goes.
+    assert_eq!(count(&normed, &[784]), (plain + 768, 2 * 768));
     assert_eq!(count(&Lenet::default(), &[28, 28, 1]), (61_706, 0));
-    assert_eq!(count(&Cnn::default(), &[28, 28, 1]), (1_199_882, 0));
+    let plain = Cnn { batch_norm: false, ..Cnn::default() };
+    assert_eq!(count(&plain, &[28, 28, 1]), (1_199_882, 0));
+    assert_eq!(count(&Cnn::default(), &[28, 28, 1]).0, 1_199_882 + 32 + 64 + 128);
+    let deep = Cnn { channels: vec![32, 32, 64, 64], ..Cnn::default() };
+    assert_eq!(count(&deep, &[28, 28, 1]).0, 197_802);
     assert_eq!(count(&Resnet18::default(), &[32, 32, 3]), (11_173_962, 9_600));
     assert_eq!(count(&Resnet9::default(), &[32, 32, 3]), (6_573_130, 2 * 2240));
     // 9,231,114 as it is usually counted, with 2752 biases beside the normalisations.
@@ -120,7 +125,7 @@ fn cnn_22_the_network_of_the_notes_has_433_890_parameters_and_trains() {
 
 #[test]
 fn a_small_residual_network_has_the_right_gradients() {
-    let model = Resnet18 { width: 2 }.build(&[8, 8, 1].into(), 3).unwrap();
+    let model = Resnet18 { width: 2, ..Resnet18::default() }.build(&[8, 8, 1].into(), 3).unwrap();
     let mut stream = barun_engine::random::Stream::new(1, "images");
     let pixels: Vec<f64> = (0..4 * 64).map(|_| stream.normal()).collect();
     let batch = Batch { x: f64s(&pixels, [4, 8, 8, 1]), y: Buffer::new(&[0i64, 1, 2, 0], [4]) };

@@ -19,8 +19,6 @@ pub(crate) const POSITIVE_SHARE: Rule<f64> =
 pub(crate) const AT_LEAST_ONE: Rule<usize> = Rule { allowed: "1 or more", holds: |n| *n >= 1 };
 pub(crate) const AT_LEAST_ONE_IF_GIVEN: Rule<Option<usize>> =
     Rule { allowed: "1 or more", holds: |n| n.is_none_or(|n| n >= 1) };
-pub(crate) const EACH_AT_LEAST_ONE: Rule<Vec<usize>> =
-    Rule { allowed: "a list of whole numbers, each 1 or more", holds: |all| all.iter().all(|n| *n >= 1) };
 pub(crate) const NOT_EMPTY: Rule<String> =
     Rule { allowed: "some text", holds: |text| !text.trim().is_empty() };
 pub(crate) const FOLDS: Rule<usize> = Rule { allowed: "0, or 2 and more", holds: |n| *n != 1 };

@@ -150,6 +150,7 @@ pub(super) fn trainer(
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
         .augment(build::augment(&recipe.data.augment))
+        .exact_statistics(recipe.train.exact_statistics)
         .options(build::step_options(&recipe.train))
         .device(machine.device()?)
         .name(recipe.model.name());
