@@ -63,7 +63,7 @@ pub use param::{Id, Param, Parameter, Role, Stat};
 pub use pass::{Call, Mode, Pass};
 pub use state::fresh_state;
 pub use step::{
-    Batch, Decay, Evaluation, Group, InputTransform, Select, StateMemory, Step, StepOptions, StepOutput,
-    WeightAverage, averaged,
+    Batch, Decay, Evaluation, Group, InputTransform, Learns, Select, StateMemory, Step, StepOptions,
+    StepOutput, WeightAverage, averaged,
 };
 pub use summary::{Summary, summary};

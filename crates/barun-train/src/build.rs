@@ -1,6 +1,5 @@
 //! From a recipe's words to the layers, losses, optimisers and schedules they name.
 
-use barun_data::augment::{Augment, Fill};
 use barun_nn::layers::{
     AlphaDropout, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GaussianNoise, GlobalAvgPool, GroupNorm,
     Identity, LayerNorm, Linear, MaxPool2d, Maxout, MemberHead, MemberScale, PeriodicEmbedding, Prelu,
@@ -9,7 +8,7 @@ use barun_nn::layers::{
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::regularization::Penalty;
 use barun_nn::schedules::{Schedule, Span, Warmup};
-use barun_nn::{DType, Init, Layer, Shape, StepOptions, losses};
+use barun_nn::{DType, Init, Layer, Learns, Shape, StepOptions, losses};
 
 use crate::error::Result;
 use crate::network::{PlannedLayer, plan};
@@ -99,6 +98,14 @@ fn count(units: Units, planned: usize) -> usize {
     }
 }
 
+/// What the network's output is compared with.
+pub fn learns(task: recipe::Task) -> Learns {
+    match task {
+        recipe::Task::Reconstruction => Learns::Input,
+        recipe::Task::Auto | recipe::Task::Classification | recipe::Task::Regression => Learns::Target,
+    }
+}
+
 /// The loss, for a target of classes or of numbers. Whether it suits them is for the trainer to say.
 pub fn loss(loss: &LossChoice, is_classes: bool) -> Box<dyn losses::Loss> {
     match loss {
@@ -118,8 +125,10 @@ pub fn schedule(scheduled: &Scheduled) -> Box<dyn Schedule> {
 }
 
 /// How a step is compiled, as far as the recipe says.
-pub fn step_options(train: &recipe::Train) -> StepOptions {
+pub fn step_options(recipe: &recipe::Recipe) -> StepOptions {
+    let train = &recipe.train;
     StepOptions {
+        learns: learns(recipe.data.task),
         precision: precision(train.precision),
         clip: train.clip,
         accumulate: train.accumulate,
@@ -127,56 +136,6 @@ pub fn step_options(train: &recipe::Train) -> StepOptions {
         penalty: Penalty { l1: train.l1, l2: train.l2 },
         weight_noise: train.weight_noise,
         ..StepOptions::default()
-    }
-}
-
-/// How training images are varied.
-pub fn augment(augment: &recipe::Augment) -> Augment {
-    let recipe::Augment {
-        preset: _,
-        flip,
-        flip_vertical,
-        rotate,
-        shear,
-        shift,
-        zoom,
-        crop,
-        fill,
-        brightness,
-        contrast,
-        saturation,
-        noise,
-        erase,
-        cutout,
-        random_operations,
-        random_magnitude,
-        mixup,
-        cutmix,
-    } = *augment;
-    let fill = match fill {
-        recipe::Fill::Black => Fill::Black,
-        recipe::Fill::Edge => Fill::Edge,
-        recipe::Fill::Reflect => Fill::Reflect,
-    };
-    Augment {
-        flip,
-        flip_vertical,
-        rotate,
-        shear,
-        shift,
-        zoom,
-        crop,
-        fill,
-        brightness,
-        contrast,
-        saturation,
-        noise,
-        erase,
-        cutout,
-        random_operations,
-        random_magnitude,
-        mixup,
-        cutmix,
     }
 }
 

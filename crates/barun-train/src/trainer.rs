@@ -44,6 +44,7 @@ use crate::error::{Error, Result};
 use crate::keeper::{Opened, RunPlan};
 use crate::memory::{Limit, RunMemory};
 use crate::metrics::Metrics;
+use crate::objective::Objective;
 use crate::predictor::Predictor;
 use crate::preparation::Preparation;
 use crate::recipe::BestBy;
@@ -245,7 +246,9 @@ impl<M: Module + Forward> Trainer<M> {
         let Trainer { model, loss, optimizer, options, device, seed, augment, .. } = self;
         let Trainer { memory_limit, settings, plan, .. } = self;
         let setup = Setup::new(model, &loss, &optimizer, options, device, data, seed)?.augment(augment);
-        check_target(&data.train(), &setup.preparation)?;
+        if let Objective::Numbers { .. } = setup.objective {
+            check_target(&data.train(), &setup.preparation)?;
+        }
         settings.best_by.check(setup.objective)?;
         // Every shape is compiled now: a mistake shows before anything is written.
         let memory = setup.memory(settings.batch_size)?;
@@ -288,9 +291,10 @@ impl Settings {
             clock: Clock::from(seconds),
             epoch_began: (0.0, 0),
         };
-        let targets = data.dataset().targets();
         let notes = data.notes();
-        let names = Names { model: &self.name, data: data.dataset().name(), targets, notes: &notes };
+        let (target, classes) = (&preparation.target, preparation.classes.as_ref().map(Vec::len));
+        let data = data.dataset().name();
+        let names = Names { model: &self.name, data, target, classes, notes: &notes };
         let (state, report) = course.go(names, *seed, resumed.as_ref())?;
         let predictor = Predictor {
             step: Arc::clone(step),

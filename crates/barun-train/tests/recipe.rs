@@ -67,7 +67,7 @@ fn images_and_tables_have_defaults_of_their_own() {
 fn an_augmentation_is_a_preset_and_what_is_set_over_it() {
     let read =
         |augment: &str| Recipe::from_toml(&format!("data.source = 'mnist'\n{augment}"), "r.toml").unwrap();
-    let settings = |recipe: &Recipe| barun_train::build::augment(&recipe.data.augment);
+    let settings = |recipe: &Recipe| recipe.data.augment.settings();
     assert_eq!(settings(&read("")), Augment::NONE);
     assert_eq!(settings(&read("data.augment = 'digits'")), Augment::DIGITS);
     let turned = read("[data.augment]\npreset = 'natural'\nrotate = 5\nflip = 0.0");
@@ -463,10 +463,7 @@ fn a_value_of_another_type_is_named_with_what_was_expected() {
             "`model.batch_norm` is the whole number 1; expected one of none, before_activation, after_activation, false, true",
         ),
         ("model.hidden = 64", "`model.hidden` is the whole number 64; expected a list of whole numbers"),
-        (
-            "model.hidden = [64, \"a\"]",
-            "`model.hidden` is a list; expected a list of whole numbers",
-        ),
+        ("model.hidden = [64, \"a\"]", "`model.hidden` is a list; expected a list of whole numbers"),
         ("data.target = 7", "`data.target` is the whole number 7; expected text, in quotes: \"7\""),
         ("train = 3", "`train` is the whole number 3; expected a table"),
         (

@@ -8,7 +8,9 @@ use barun_nn::models::{
     Resnet18, RnnModel, Transformer, Vgg11,
 };
 use barun_nn::optimizers::{Adam, Sgd};
-use barun_nn::{Batch, Buffer, DType, Hyper, Inventory, Mode, Shape, Step, summary};
+use barun_nn::{
+    Batch, Buffer, DType, Hyper, InputTransform, Inventory, Learns, Mode, Shape, Step, StepOptions, summary,
+};
 
 use crate::common::f64s;
 
@@ -100,6 +102,29 @@ fn an_autoencoder_learns_to_give_its_input_again() {
     };
     let (two, one) = (loss_of(2), loss_of(1));
     assert!(two < 1e-4 && one > 0.1, "{two} {one}");
+}
+
+#[test]
+fn a_step_may_learn_the_input_itself_whatever_the_targets_are() {
+    let bytes: Vec<u8> = (0..8 * 12).map(|at| (at * 37 % 256) as u8).collect();
+    let rows: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte) / 255.0 - 0.5).collect();
+    let input = Some(InputTransform { scale: vec![1.0 / 255.0], shift: vec![-0.5] });
+    let run = |learns, y: Buffer| {
+        let model = Autoencoder { hidden: vec![6], code: 3 }.build(&[3, 4, 1].into(), 12).unwrap();
+        let options = StepOptions { input: input.clone(), learns, ..StepOptions::default() };
+        let step = Step::with(model, &Adam::default(), &Mse::default(), options).unwrap();
+        let mut state = step.init(1).unwrap();
+        let batch = Batch { x: Buffer::new(&bytes, [8, 3, 4, 1]), y };
+        for _ in 0..5 {
+            assert!(step.run(&mut state, &batch, 0.01).unwrap().applied);
+        }
+        (step.evaluate(&state, &batch).unwrap().loss, state.bytes().to_vec())
+    };
+    // The same as with the scaled input as its target, flattened.
+    let of_input = run(Learns::Input, Buffer::new(&[7i64; 8], [8]));
+    let of_target = run(Learns::Target, Buffer::new(&rows, [8, 12]));
+    assert!((of_input.0 - of_target.0).abs() < 1e-6, "{} {}", of_input.0, of_target.0);
+    assert_eq!(of_input, run(Learns::Input, Buffer::new(&[0i64; 8], [8])));
 }
 
 #[test]

@@ -11,8 +11,6 @@ pub(crate) const NOT_NEGATIVE: Rule<f64> =
 /// A share that may not be everything: a dropout rate, a decay rate.
 pub(crate) const BELOW_ONE: Rule<f64> =
     Rule { allowed: "from 0 to below 1", holds: |x| (0.0..1.0).contains(x) };
-pub(crate) const CHANCE: Rule<f64> =
-    Rule { allowed: "a chance from 0 to 1", holds: |x| (0.0..=1.0).contains(x) };
 pub(crate) const SHARE: Rule<f64> = Rule { allowed: "from 0 to 1", holds: |x| (0.0..=1.0).contains(x) };
 pub(crate) const POSITIVE_SHARE: Rule<f64> =
     Rule { allowed: "above 0 and at most 1", holds: |x| *x > 0.0 && *x <= 1.0 };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use barun_data::{Loader, Part, Targets};
+use barun_data::{Loader, Part};
 use barun_engine::State;
 use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{Forward, Module, Step, averaged};
@@ -81,7 +81,8 @@ impl Clock {
 pub(super) struct Names<'a> {
     pub model: &'a str,
     pub data: &'a str,
-    pub targets: &'a Targets,
+    pub target: &'a str,
+    pub classes: Option<usize>,
     /// What was decided about the data.
     pub notes: &'a [String],
 }
@@ -117,8 +118,8 @@ impl<M: Module + Forward> Course<'_, M> {
         self.callback.on_start(&Start {
             model: names.model,
             data: names.data,
-            target: names.targets.name(),
-            classes: names.targets.classes().map(<[String]>::len),
+            target: names.target,
+            classes: names.classes,
             params,
             epochs: self.epochs,
             steps_per_epoch: self.loader.batches_per_epoch(),
