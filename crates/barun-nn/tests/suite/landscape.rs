@@ -7,7 +7,8 @@ use barun_nn::analysis::{
 };
 use barun_nn::layers::*;
 use barun_nn::losses::{BceWithLogits, CrossEntropy, Loss, Mse};
-use barun_nn::{Batch, Buffer, Forward, Mode, Module, Tensor, sequential};
+use barun_nn::optimizers::Sgd;
+use barun_nn::{Batch, Buffer, Forward, Mode, Module, Step, Tensor, sequential};
 
 use crate::common::{blobs, f64s};
 
@@ -208,6 +209,72 @@ fn opt_44_and_err_22_a_minimum_is_called_certain_only_where_the_function_is_a_co
     // x^4 has its minimum at 0, but second derivatives do not tell.
     let flat = Function::of_numbers(1, |x| Ok(x.square().square().sum(..))).unwrap();
     assert_eq!(minimum_report(&flat, &[0.0], None).unwrap().verdict, Verdict::Undecided);
+}
+
+/// A curve with a shallow well at 0.13, a hill at 1.3 and the deepest well at 2.9: its slope is 0 there and nowhere else.
+fn two_wells() -> Function {
+    let slopes = [-0.13 * 1.3 * 2.9, 0.13 * 1.3 + 0.13 * 2.9 + 1.3 * 2.9, -(0.13 + 1.3 + 2.9), 1.0];
+    of_one(|x| {
+        let terms = slopes.iter().enumerate().map(|(power, slope)| {
+            let degree = power as i32 + 1;
+            (0..degree).fold(x.like(slope / f64::from(degree)), |term, _| term * x)
+        });
+        terms.reduce(|sum, term| sum + term).unwrap()
+    })
+}
+
+#[test]
+fn opt_33_which_well_descent_ends_in_depends_on_where_it_starts() {
+    let wells = two_wells();
+    assert!(wells.value(&[2.9]).unwrap() < wells.value(&[0.13]).unwrap());
+    let mut ends = [0; 2];
+    for start in (0..100).map(|at| -0.98 + 0.05 * f64::from(at)) {
+        let mut x = start;
+        for _ in 0..500 {
+            x -= 0.05 * wells.gradient(&[x]).unwrap()[0];
+        }
+        let is_global = (x - 2.9).abs() < 1e-3;
+        assert!(is_global || (x - 0.13).abs() < 1e-3, "from {start} to {x}");
+        assert_eq!(is_global, start > 1.3, "from {start} to {x}");
+        ends[usize::from(is_global)] += 1;
+    }
+    println!("of 100 starts {} end in the shallow well and {} in the deepest", ends[0], ends[1]);
+    assert!(ends[0] > 30 && ends[1] > 30);
+    let kinds = [0.13, 1.3, 2.9].map(|x| classify(&wells, &[x]).unwrap().kind);
+    assert_eq!(kinds, [Kind::Minimum, Kind::Maximum, Kind::Minimum]);
+}
+
+#[test]
+fn opt_37_and_opt_38_the_gradient_crosses_0_at_optima_and_in_a_run_goes_to_and_fro() {
+    let wells = two_wells();
+    let grid: Vec<f64> = (0..=500).map(|at| -1.0 + 0.01 * f64::from(at)).collect();
+    let slopes: Vec<f64> = grid.iter().map(|x| wells.gradient(&[*x]).unwrap()[0]).collect();
+    let crossings: Vec<f64> = (1..grid.len())
+        .filter(|&at| (slopes[at] > 0.0) != (slopes[at - 1] > 0.0))
+        .map(|at| grid[at])
+        .collect();
+    assert_eq!(crossings.len(), 3);
+    assert!(crossings.iter().zip([0.13, 1.3, 2.9]).all(|(found, x)| (found - x).abs() < 0.011));
+
+    // One weight of a classifier, batch by batch, after it has come near its optimum.
+    let data = blobs(256, 3, 2, 7);
+    let labels: Vec<i64> = (0..256).map(|row| i64::from(row % 2 == 0 || row % 7 == 0)).collect();
+    let step = Step::compile(Linear::new(3, 2), &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let (x, mut state) = (data.x.to_f64(), step.init(1).unwrap());
+    let mut seen = Vec::new();
+    for turn in 0..600 {
+        let rows = (turn * 16) % 256..(turn * 16) % 256 + 16;
+        let values: Vec<f32> = x[3 * rows.start..3 * rows.end].iter().map(|x| *x as f32).collect();
+        let batch = Batch { x: Buffer::new(&values, [16, 3]), y: Buffer::new(&labels[rows], [16]) };
+        seen.push(step.gradients(&state, &batch).unwrap()[0].1.to_f64()[0]);
+        step.run(&mut state, &batch, 0.1).unwrap();
+    }
+    let late = &seen[344..];
+    let changes = late.windows(2).filter(|pair| (pair[0] > 0.0) != (pair[1] > 0.0)).count();
+    let mean = late.iter().sum::<f64>() / late.len() as f64;
+    let size = late.iter().map(|g| g.abs()).sum::<f64>() / late.len() as f64;
+    println!("{changes} changes of sign in {} steps, mean {mean:.4} of size {size:.4}", late.len());
+    assert!(changes > 50 && mean.abs() < 0.1 * size, "{changes} {mean} {size}");
 }
 
 const REGION: Region = Region { low: -3.0, high: 3.0 };
