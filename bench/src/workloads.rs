@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use barun_engine::random::Stream;
 use barun_engine::{Buffer, Device, Options, Profile, Program, State};
-use barun_nn::layers::Sequential;
+use barun_nn::layers::{BatchNorm, Dropout, Linear, Relu, Sequential};
 use barun_nn::losses::CrossEntropy;
-use barun_nn::models::{Architecture, Cnn, Lenet, LstmModel, Mlp, NormPlace, Resnet18, Transformer};
+use barun_nn::models::{Architecture, Cnn, Lenet, LstmModel, Mlp, Resnet18, Transformer};
 use barun_nn::optimizers::Adam;
-use barun_nn::{Batch, DType, Mode, Step, StepOptions};
+use barun_nn::{Batch, DType, Hyper, Mode, Shape, Step, StepOptions};
 
 use crate::error::Result;
 
@@ -30,19 +30,14 @@ pub struct Workload {
 pub static ALL: [Workload; 8] = [
     Workload { name: "tab32", input: &[32, 16], classes: 3, architecture: || mlp([64, 64]) },
     Workload { name: "mlp128", input: &[128, 784], classes: 10, architecture: || mlp([512, 256]) },
-    Workload { name: "mlpbn128", input: &[128, 784], classes: 10, architecture: mlp_with_norm },
+    Workload { name: "mlpbn128", input: &[128, 784], classes: 10, architecture: || Box::new(NormedMlp {}) },
     Workload {
         name: "lenet64",
         input: &[64, 28, 28, 1],
         classes: 10,
         architecture: || Box::new(Lenet::default()),
     },
-    Workload {
-        name: "cnn64",
-        input: &[64, 28, 28, 1],
-        classes: 10,
-        architecture: || Box::new(Cnn::default()),
-    },
+    Workload { name: "cnn64", input: &[64, 28, 28, 1], classes: 10, architecture: cnn },
     Workload {
         name: "resnet18_64",
         input: &[64, 32, 32, 3],
@@ -67,9 +62,29 @@ fn mlp(hidden: [usize; 2]) -> Box<dyn Architecture> {
     Box::new(Mlp { hidden: hidden.into(), ..Mlp::default() })
 }
 
-/// Batch norm before each ReLU, dropout 0.3 after it.
-fn mlp_with_norm() -> Box<dyn Architecture> {
-    Box::new(Mlp { batch_norm: NormPlace::BeforeActivation, dropout: 0.3, ..Mlp::default() })
+/// The network of PyTorch's MNIST example.
+fn cnn() -> Box<dyn Architecture> {
+    Box::new(Cnn { batch_norm: false, dropout: 0.25, ..Cnn::default() })
+}
+
+/// Batch norm before each ReLU, dropout 0.3 after it. As the peers have it, whose layers keep the bias that the
+/// normalisation makes superfluous.
+#[derive(Clone, Debug, Hyper)]
+struct NormedMlp {}
+
+impl Architecture for NormedMlp {
+    fn build(&self, input: &Shape, outputs: usize) -> barun_nn::Result<Sequential> {
+        let mut model = Sequential::default();
+        let mut inputs = input.elements();
+        for units in [512, 256] {
+            model.push(Linear::new(inputs, units));
+            model.push(BatchNorm::new(units));
+            model.push(Relu::default());
+            model.push(Dropout::new(0.3));
+            inputs = units;
+        }
+        Ok(model.then(Linear::new(inputs, outputs)))
+    }
 }
 
 /// The workload called `name`.

@@ -86,8 +86,8 @@ fn layers_that_do_not_fit_are_refused_with_layer_shapes_and_fix() {
     );
     assert_eq!(
         scratch.run(&["train", "xor", "--model", "cnn"]).refusal(),
-        "error: `model` (cnn) takes images [height, width, channels], but gets rows of shape [2]; \
-         use the model tabular for a table"
+        "error: cnn works on images [height, width, channels]; the data has rows of shape [2]: \
+         for a table there are tabular and mlp"
     );
     assert!(scratch.holds_only(&["r.toml"]));
 }

@@ -264,6 +264,94 @@ fn a_list_of_layers_trains() {
     assert_eq!(report["run"], "runs/digits-layers-1");
 }
 
+#[test]
+fn an_autoencoder_learns_its_input_and_is_measured_and_asked_for_it() {
+    let scratch = Scratch::new();
+    let small = "data.split={ train = 0.05, valid = 0.02, test = 0.02 }";
+    let train = |more: &[&str]| {
+        let all = [
+            "train",
+            "digits",
+            "--model",
+            "autoencoder",
+            "--set",
+            "data.task=reconstruction",
+            "--set",
+            small,
+        ];
+        scratch.run(&[&all[..], &["--set", "train.batch_size=32", "--epochs", "8", "--json"], more].concat())
+    };
+    let ran = train(&["--out", "run"]);
+    let report = ran.json();
+    // As many outputs as pixels: 784 to 128 to 16 and back.
+    assert_eq!(report["params"], 2 * (784 * 128 + 128 * 16) + 128 + 16 + 128 + 784);
+    for part in ["train", "valid", "test"] {
+        assert!(report[part].get("accuracy").is_none() && report[part].get("r2").is_none(), "{report}");
+        let (mae, rmse) = (number(&report[part]["mae"]), number(&report[part]["rmse"]));
+        // The scaled pixels have deviation 1: to say their mean would be an error of 1.
+        assert!(mae < rmse && rmse < 0.9, "{report}");
+        // The loss is the mean squared error over batches.
+        assert!((number(&report[part]["loss"]).sqrt() - rmse).abs() < 0.05, "{report}");
+    }
+    assert!(ran.err.contains("the input"), "{}", ran.err);
+    let measured = scratch.run(&["eval", "run", "--json"]).json();
+    assert_eq!(measured["rmse"], report["test"]["rmse"]);
+    assert_eq!(measured["evaluation"], serde_json::Value::Null);
+    // Without --json there is a line of figures and no table of answers.
+    let shown = scratch.run(&["eval", "run"]);
+    assert!(shown.code == 0 && shown.out.lines().count() == 1, "{shown:?}");
+
+    scratch.write(
+        "four.csv",
+        "a,b,kind\n1,2,x\n2,4,y\n3,6,x\n4,8,y\n5,10,x\n6,12,y\n7,14,x\n8,16,y\n9,18,x\n10,20,y\n",
+    );
+    let line = scratch.run(&[
+        "train",
+        "four.csv",
+        "--set",
+        "data.task=reconstruction",
+        "--set",
+        "model={ name = \"autoencoder\", hidden = [], code = 1 }",
+        "--set",
+        "train.lr=0.05",
+        "--out",
+        "line",
+        "--json",
+    ]);
+    // Two columns on a line: one number is enough.
+    assert!(number(&line.json()["train"]["rmse"]) < 0.2, "{}", line.out);
+    let answers = scratch.run(&["predict", "line", "four.csv", "--json"]).json();
+    assert_eq!(answers["predictions"][0]["reconstruction"].as_array().unwrap().len(), 2);
+    let csv = scratch.run(&["predict", "line", "four.csv"]).out;
+    assert!(csv.starts_with("input,reconstruction 1,reconstruction 2\n"), "{csv}");
+
+    let refused = train(&["--out", "no", "--set", "train.loss=bce_with_logits"]);
+    assert_eq!(
+        refused.refusal(),
+        "error: `train.loss` is bce_with_logits, but it compares numbers from 0 to 1, which the scaled inputs are not; \
+         use mse, or --set data.normalize=minmax"
+    );
+    let shares =
+        train(&["--out", "bce", "--set", "train.loss=bce_with_logits", "--set", "data.normalize=none"])
+            .json();
+    assert!(number(&shares["test"]["rmse"]) < 0.4, "{shares}");
+}
+
+#[test]
+fn exact_statistics_of_batch_norm_are_kept_and_measured() {
+    let scratch = Scratch::new();
+    let train = |out: &str, exact: &str| {
+        let more = ["--set", "model.batch_norm=true", "--set", exact, "--out", out];
+        scratch.run(&[FEW_DIGITS, &more].concat()).json()
+    };
+    let (running, exact) =
+        (train("running", "train.exact_statistics=false"), train("exact", "train.exact_statistics=true"));
+    // The training is the same, what is measured and kept is not.
+    assert_ne!(running["valid"]["loss"], exact["valid"]["loss"]);
+    assert!(number(&exact["test"]["accuracy"]) > 0.6, "{exact}");
+    assert_eq!(scratch.run(&["eval", "exact", "--json"]).json()["loss"], exact["test"]["loss"]);
+}
+
 /// 65 rows in batches of 32 leave one, of which batch normalisation can learn nothing.
 #[test]
 fn under_batch_norm_a_last_batch_of_one_joins_the_one_before() {

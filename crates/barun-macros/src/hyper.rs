@@ -28,6 +28,7 @@ pub fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
                 about: #about,
                 doc: #doc,
                 expects: <#ty as #nn::hyper::HyperValue>::EXPECTED,
+                family: <#ty as #nn::hyper::HyperValue>::FAMILY,
                 range: #nn::hyper::Range::#range,
             }
         });

@@ -20,6 +20,8 @@ pub enum Value {
     Text(String),
     /// Several.
     List(Vec<Value>),
+    /// A thing by its name, with those of its settings that are given.
+    Thing(String, Vec<(String, Value)>),
     /// Left open.
     Nothing,
 }
@@ -36,6 +38,11 @@ impl fmt::Display for Value {
             Value::List(values) => {
                 let values: Vec<String> = values.iter().map(Value::to_string).collect();
                 write!(f, "[{}]", values.join(", "))
+            }
+            Value::Thing(name, settings) => {
+                let settings: Vec<String> =
+                    settings.iter().map(|(setting, value)| format!("{setting} = {value}")).collect();
+                write!(f, "{name} ({})", settings.join(", "))
             }
             Value::Nothing => f.write_str("none"),
         }
@@ -79,7 +86,7 @@ impl Range {
             Value::Number(number) => *number,
             Value::Whole(number) => *number as f64,
             Value::List(values) => return values.iter().all(|value| self.holds(value)),
-            Value::Flag(_) | Value::Text(_) | Value::Nothing => return true,
+            Value::Flag(_) | Value::Text(_) | Value::Thing(..) | Value::Nothing => return true,
         };
         match self {
             Range::Any => true,
@@ -105,6 +112,8 @@ pub struct Setting {
     pub doc: &'static str,
     /// What it takes, in words.
     pub expects: &'static str,
+    /// For a setting that is a thing of a family itself, such as the activation of a network: the family's noun.
+    pub family: Option<&'static str>,
     /// Which numbers it takes.
     pub range: Range,
 }
@@ -179,6 +188,10 @@ impl<T: Hyper + ?Sized> Hyper for Box<T> {
 pub trait HyperValue: Sized {
     /// What it takes, for messages.
     const EXPECTED: &'static str;
+    /// What a list of such values is, for messages.
+    const LIST: &'static str = "a list";
+    /// For a thing of a family: the family's noun.
+    const FAMILY: Option<&'static str> = None;
     /// As a value.
     fn to_value(&self) -> Value;
     /// From a value, if it fits.
@@ -224,6 +237,31 @@ pub(crate) fn by_name<T: Hyper>(family: &str, all: Vec<T>, name: &str) -> Result
     all.into_iter().find(|thing| thing.name() == name).ok_or_else(unknown)
 }
 
+/// A thing as a value: its name alone where all its settings are those of `plain`, the thing of its name with the defaults.
+pub(crate) fn thing_to_value(thing: &impl Hyper, plain: Option<impl Hyper>) -> Value {
+    let (name, settings) = (thing.name().to_string(), thing.settings());
+    if plain.is_some_and(|plain| plain.settings() == settings) {
+        return Value::Text(name);
+    }
+    Value::Thing(
+        name,
+        settings.into_iter().map(|setting| (setting.name.to_string(), setting.value)).collect(),
+    )
+}
+
+/// The thing that a value names, with the settings it gives; none where there is no such name, or a setting does not fit.
+pub(crate) fn thing_from_value<T: Hyper>(value: &Value, by_name: impl Fn(&str) -> Result<T>) -> Option<T> {
+    let (name, settings) = match value {
+        Value::Text(name) => (name, &[][..]),
+        Value::Thing(name, settings) => (name, &settings[..]),
+        _ => return None,
+    };
+    let mut thing = by_name(name).ok()?;
+    let set = |(setting, value): &(String, Value)| thing.set(setting, value);
+    settings.iter().try_for_each(set).ok()?;
+    Some(thing)
+}
+
 impl HyperValue for f64 {
     const EXPECTED: &'static str = "a number";
     fn to_value(&self) -> Value {
@@ -242,6 +280,7 @@ macro_rules! whole {
     ($($type:ty),*) => { $(
         impl HyperValue for $type {
             const EXPECTED: &'static str = "a whole number, 0 or more";
+            const LIST: &'static str = "a list of whole numbers";
             fn to_value(&self) -> Value {
                 Value::Whole(*self as i64)
             }
@@ -283,7 +322,7 @@ impl HyperValue for bool {
 }
 
 impl<T: HyperValue> HyperValue for Vec<T> {
-    const EXPECTED: &'static str = "a list";
+    const EXPECTED: &'static str = T::LIST;
     fn to_value(&self) -> Value {
         Value::List(self.iter().map(T::to_value).collect())
     }
@@ -311,6 +350,7 @@ impl HyperValue for [usize; 2] {
 
 impl<T: HyperValue> HyperValue for Option<T> {
     const EXPECTED: &'static str = T::EXPECTED;
+    const FAMILY: Option<&'static str> = T::FAMILY;
     fn to_value(&self) -> Value {
         self.as_ref().map_or(Value::Nothing, T::to_value)
     }
@@ -322,11 +362,15 @@ impl<T: HyperValue> HyperValue for Option<T> {
     }
 }
 
-/// Gives an enum of plain cases the names recipes use for them.
+/// Gives an enum of plain cases the names recipes use for them; after a semicolon, what yes and no stand for.
 macro_rules! named_cases {
-    ($type:ident { $first:ident = $first_name:literal $(, $case:ident = $name:literal)* $(,)? }) => {
+    ($type:ident {
+        $first:ident = $first_name:literal $(, $case:ident = $name:literal)*
+        $(; $($flag:literal = $meant:ident),*)? $(,)?
+    }) => {
         impl $crate::hyper::HyperValue for $type {
-            const EXPECTED: &'static str = concat!("one of ", $first_name $(, ", ", $name)*);
+            const EXPECTED: &'static str =
+                concat!("one of ", $first_name $(, ", ", $name)* $($(, ", ", stringify!($flag))*)?);
             fn to_value(&self) -> $crate::hyper::Value {
                 let name = match self {
                     $type::$first => $first_name,
@@ -338,6 +382,7 @@ macro_rules! named_cases {
                 match value {
                     $crate::hyper::Value::Text(name) if name == $first_name => Some($type::$first),
                     $($crate::hyper::Value::Text(name) if name == $name => Some($type::$case),)*
+                    $($($crate::hyper::Value::Flag($flag) => Some($type::$meant),)*)?
                     _ => None,
                 }
             }

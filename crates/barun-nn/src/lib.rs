@@ -25,9 +25,10 @@ extern crate self as barun_nn;
 
 pub mod activations;
 mod activity;
+pub mod analysis;
 pub mod ensemble;
 mod error;
-pub mod gradcheck;
+mod family;
 pub mod hyper;
 mod init;
 pub mod layers;
@@ -47,6 +48,7 @@ mod step;
 mod summary;
 
 pub use activity::{Activity, LayerActivity, activity};
+pub use analysis::gradcheck;
 pub use barun_engine::{
     ArenaUse, Buffer, DType, Device, DeviceOptions, Fleet, Layout, MemoryPlan, Options, Profile, Program,
     ProgramSpec, Shape, State, Tensor,
@@ -61,7 +63,7 @@ pub use param::{Id, Param, Parameter, Role, Stat};
 pub use pass::{Call, Mode, Pass};
 pub use state::fresh_state;
 pub use step::{
-    Batch, Decay, Evaluation, Group, InputTransform, Select, StateMemory, Step, StepOptions, StepOutput,
-    WeightAverage, averaged,
+    Batch, Decay, Evaluation, Group, InputTransform, Learns, Select, StateMemory, Step, StepOptions,
+    StepOutput, WeightAverage, averaged,
 };
 pub use summary::{Summary, summary};

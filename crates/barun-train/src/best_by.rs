@@ -34,8 +34,10 @@ impl BestBy {
 
     /// Refuses a figure that what is learned does not have.
     pub(crate) fn check(self, objective: Objective) -> Result<()> {
-        let is_classes = !matches!(objective, Objective::Numbers { .. });
-        let (has, fix) = match (self, is_classes) {
+        let (has, fix) = match (self, objective.is_classes()) {
+            (BestBy::R2, false) if matches!(objective, Objective::Input { .. }) => {
+                ("the input itself", "choose loss, mae or rmse")
+            }
             (BestBy::Auto | BestBy::Loss, _) | (BestBy::Accuracy, true) => return Ok(()),
             (BestBy::Mae | BestBy::Rmse | BestBy::R2, false) => return Ok(()),
             (_, true) => ("classes", "choose accuracy or loss"),

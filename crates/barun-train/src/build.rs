@@ -1,15 +1,14 @@
 //! From a recipe's words to the layers, losses, optimisers and schedules they name.
 
-use barun_data::augment::{Augment, Fill};
 use barun_nn::layers::{
     AlphaDropout, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, GaussianNoise, GlobalAvgPool, GroupNorm,
     Identity, LayerNorm, Linear, MaxPool2d, Maxout, MemberHead, MemberScale, PeriodicEmbedding, Prelu,
-    Residual, Sequential, SmoothClip,
+    Residual, RmsNorm, Sequential, SmoothClip,
 };
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::regularization::Penalty;
 use barun_nn::schedules::{Schedule, Span, Warmup};
-use barun_nn::{DType, Init, Layer, Shape, StepOptions, losses};
+use barun_nn::{DType, Init, Layer, Learns, Shape, StepOptions, losses};
 
 use crate::error::Result;
 use crate::network::{PlannedLayer, plan};
@@ -22,7 +21,7 @@ use crate::recipe::{self, LossChoice, Scheduled, Units};
 pub fn network(model: &recipe::Model, input: &[usize], outputs: usize) -> Result<Sequential> {
     match model {
         recipe::Model::Named(architecture) => Ok(architecture.build(&Shape::from(input), outputs)?),
-        _ => Ok(self::model(&plan(model, input, outputs)?, model.init())),
+        recipe::Model::Layers { layers, init } => Ok(self::model(&plan(layers, input, outputs)?, *init)),
     }
 }
 
@@ -65,6 +64,7 @@ fn layer(planned: &PlannedLayer, init: Init) -> Box<dyn Layer> {
         recipe::Layer::Flatten => Box::new(Flatten::default()),
         recipe::Layer::BatchNorm => Box::new(BatchNorm::new(from)),
         recipe::Layer::LayerNorm => Box::new(LayerNorm::new(from)),
+        recipe::Layer::RmsNorm => Box::new(RmsNorm::new(from)),
         recipe::Layer::GroupNorm { groups } => Box::new(GroupNorm::new(*groups, from)),
         recipe::Layer::Noise { std } => Box::new(GaussianNoise::new(*std)),
         recipe::Layer::AlphaDropout { rate } => Box::new(AlphaDropout::new(*rate)),
@@ -98,6 +98,14 @@ fn count(units: Units, planned: usize) -> usize {
     }
 }
 
+/// What the network's output is compared with.
+pub fn learns(task: recipe::Task) -> Learns {
+    match task {
+        recipe::Task::Reconstruction => Learns::Input,
+        recipe::Task::Auto | recipe::Task::Classification | recipe::Task::Regression => Learns::Target,
+    }
+}
+
 /// The loss, for a target of classes or of numbers. Whether it suits them is for the trainer to say.
 pub fn loss(loss: &LossChoice, is_classes: bool) -> Box<dyn losses::Loss> {
     match loss {
@@ -117,8 +125,10 @@ pub fn schedule(scheduled: &Scheduled) -> Box<dyn Schedule> {
 }
 
 /// How a step is compiled, as far as the recipe says.
-pub fn step_options(train: &recipe::Train) -> StepOptions {
+pub fn step_options(recipe: &recipe::Recipe) -> StepOptions {
+    let train = &recipe.train;
     StepOptions {
+        learns: learns(recipe.data.task),
         precision: precision(train.precision),
         clip: train.clip,
         accumulate: train.accumulate,
@@ -126,56 +136,6 @@ pub fn step_options(train: &recipe::Train) -> StepOptions {
         penalty: Penalty { l1: train.l1, l2: train.l2 },
         weight_noise: train.weight_noise,
         ..StepOptions::default()
-    }
-}
-
-/// How training images are varied.
-pub fn augment(augment: &recipe::Augment) -> Augment {
-    let recipe::Augment {
-        preset: _,
-        flip,
-        flip_vertical,
-        rotate,
-        shear,
-        shift,
-        zoom,
-        crop,
-        fill,
-        brightness,
-        contrast,
-        saturation,
-        noise,
-        erase,
-        cutout,
-        random_operations,
-        random_magnitude,
-        mixup,
-        cutmix,
-    } = *augment;
-    let fill = match fill {
-        recipe::Fill::Black => Fill::Black,
-        recipe::Fill::Edge => Fill::Edge,
-        recipe::Fill::Reflect => Fill::Reflect,
-    };
-    Augment {
-        flip,
-        flip_vertical,
-        rotate,
-        shear,
-        shift,
-        zoom,
-        crop,
-        fill,
-        brightness,
-        contrast,
-        saturation,
-        noise,
-        erase,
-        cutout,
-        random_operations,
-        random_magnitude,
-        mixup,
-        cutmix,
     }
 }
 
@@ -198,28 +158,17 @@ mod tests {
 
     #[test]
     fn what_is_planned_is_what_is_built() {
-        for (model_line, input) in [
-            ("model.hidden = [9, 5]", vec![4]),
-            ("model = { batch_norm = true, dropout = 0.2 }", vec![28, 28, 1]),
-            ("model = { name = \"tabular\", hidden = [6, 5], members = 3 }", vec![4]),
-            ("model = { name = \"tabular\", hidden = [], embedding = 1 }", vec![4]),
-            ("model = \"lenet\"", vec![28, 28, 1]),
-            ("model = \"cnn\"", vec![28, 28, 1]),
-            ("model = { name = \"resnet18\", width = 4 }", vec![16, 16, 3]),
-            (
-                "model.layers = [{ type = \"conv\", channels = 4, groups = 2, stride = 2 }, \"avgpool\", \"flatten\",
-                 { type = \"residual\", layers = [{ type = \"linear\", units = 7 }] }, { type = \"prelu\", per_channel = true },
-                 { type = \"linear\", units = 12 }, { type = \"maxout\", pieces = 3 }, { type = \"elu\", alpha = 0.5 }, \"layernorm\", { type = \"groupnorm\", groups = 2 }, \"noise\", \"alpha_dropout\", { type = \"linear\", units = \"classes\" }]",
-                vec![9, 9, 2],
-            ),
-        ] {
-            let recipe = Recipe::from_toml(&format!("data.source = 'digits'\n{model_line}"), "r").unwrap();
-            let planned = plan(&recipe.model, &input, 10).unwrap();
-            let network = model(&planned, recipe.model.init());
-            let summary = summary(&network, [&[3], &input[..]].concat(), DType::F32).unwrap();
-            assert_eq!(summary.trainable, parameters(&planned), "{model_line}");
-            assert_eq!(summary.rows.last().unwrap().output[..], [3, 10]);
-        }
+        let line = "model.layers = [{ type = \"conv\", channels = 4, groups = 2, stride = 2 }, \"avgpool\", \"flatten\",
+             { type = \"residual\", layers = [{ type = \"linear\", units = 7 }] }, { type = \"prelu\", per_channel = true },
+             { type = \"linear\", units = 12 }, { type = \"maxout\", pieces = 3 }, { type = \"elu\", alpha = 0.5 },
+             \"layernorm\", \"rmsnorm\", { type = \"groupnorm\", groups = 2 }, \"noise\", \"alpha_dropout\",
+             { type = \"linear\", units = \"classes\" }]";
+        let recipe = Recipe::from_toml(&format!("data.source = 'digits'\n{line}"), "r").unwrap();
+        let recipe::Model::Layers { layers, init } = &recipe.model else { panic!("a list of layers") };
+        let planned = plan(layers, &[9, 9, 2], 10).unwrap();
+        let summary = summary(&model(&planned, *init), [3, 9, 9, 2], DType::F32).unwrap();
+        assert_eq!(summary.trainable, parameters(&planned));
+        assert_eq!(summary.rows.last().unwrap().output[..], [3, 10]);
     }
 
     #[test]

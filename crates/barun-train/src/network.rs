@@ -1,13 +1,10 @@
-//! From a recipe's model and the shapes of the data to layers that fit: every shape known before anything is built.
+//! From a recipe's list of layers and the shapes of the data to layers that fit: every shape known before anything is built.
 //!
-//! A model by name is a list of layers like one the user writes, so there is one way from a list to a network. Shapes are
-//! those of one row, without the batch: `[features]` or `[height, width, channels]`.
+//! A model by name is built by the library (`barun_nn::models`). Shapes are those of one row, without the batch:
+//! `[features]` or `[height, width, channels]`.
 
 use crate::error::{Error, Result};
-use barun_nn::Hyper;
-use barun_nn::activations::Relu;
-
-use crate::recipe::{Activation, Layer, Model, Units};
+use crate::recipe::{Layer, Units};
 
 /// A layer in its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,10 +23,9 @@ pub struct PlannedLayer {
     pub shortcut: Vec<PlannedLayer>,
 }
 
-/// Lays out `model`, which is a list of layers or stands for one, for rows of shape `input` and `outputs` numbers out (one for each class, or one for a number).
-pub fn plan(model: &Model, input: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
-    let layers = layers_of(model, input)?;
-    let planned = plan_list("model.layers", &layers, input, outputs)?;
+/// Lays out a list of layers for rows of shape `input` and `outputs` numbers out (one for each class, or one for a number).
+pub fn plan(layers: &[Layer], input: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
+    let planned = plan_list("model.layers", layers, input, outputs)?;
     let (path, name, got) = match planned.last() {
         Some(last) if last.output == [outputs] => return Ok(planned),
         Some(last) => (last.path.clone(), last.layer.name(), &last.output[..]),
@@ -68,6 +64,7 @@ impl PlannedLayer {
                 kernel * kernel * (from / groups) * to + if *bias { to } else { 0 }
             }
             Layer::BatchNorm | Layer::LayerNorm | Layer::GroupNorm { .. } => 2 * from,
+            Layer::RmsNorm => from,
             Layer::Prelu { per_channel } => {
                 if *per_channel {
                     from
@@ -89,148 +86,8 @@ fn periodic_parameters(size: usize, frequencies: usize) -> usize {
     if mixtures == 0 { 0 } else { 2 * frequencies + mixtures * (frequencies + 1) }
 }
 
-/// The layers that a model by name stands for.
-fn layers_of(model: &Model, input: &[usize]) -> Result<Vec<Layer>> {
-    let mut layers = Vec::new();
-    match model {
-        Model::Layers { layers, .. } => return Ok(layers.clone()),
-        Model::Named(model) => {
-            let message = format!("{} is no list of layers; the library builds it as a whole", model.name());
-            return Err(barun_nn::Error::Model(message).into());
-        }
-        Model::Mlp { hidden, activation, batch_norm, dropout, .. } => {
-            if input.len() > 1 {
-                layers.push(Layer::Flatten);
-            }
-            for units in hidden {
-                layers.extend(hidden_layer(*units, activation, *batch_norm, *dropout));
-            }
-        }
-        Model::Tabular { hidden, members, embedding, activation, dropout, .. } => {
-            needs_row(model, input)?;
-            layers.push(Layer::SmoothClip { bound: 3.0 });
-            if *embedding > 1 {
-                layers.push(Layer::Periodic { size: *embedding, frequencies: 16, sigma: 0.1 });
-            }
-            layers.push(Layer::MemberScale { members: *members });
-            for units in hidden {
-                layers.extend(hidden_layer(*units, activation, false, *dropout));
-            }
-            layers.push(Layer::MemberHead { units: Units::Classes });
-            return Ok(layers);
-        }
-        Model::LeNet { activation, .. } => {
-            needs_image(model, input)?;
-            // 28 by 28 is padded to the 32 by 32 of the paper.
-            let padding = if input[0].min(input[1]) < 32 { 2 } else { 0 };
-            for (channels, padding) in [(6, padding), (16, 0)] {
-                layers.push(conv(channels, 5, 1, padding, true));
-                layers.extend(activation_layer(activation));
-                layers.push(Layer::AvgPool { size: 2, stride: None });
-            }
-            layers.push(Layer::Flatten);
-            for units in [120, 84] {
-                layers.extend(hidden_layer(units, activation, false, 0.0));
-            }
-        }
-        Model::Cnn { channels, hidden, activation, batch_norm, dropout, .. } => {
-            needs_image(model, input)?;
-            for pair in channels.chunks(2) {
-                for channels in pair {
-                    layers.push(conv(*channels, 3, 1, 0, !batch_norm));
-                    layers.extend(batch_norm.then_some(Layer::BatchNorm));
-                    layers.extend(activation_layer(activation));
-                }
-                layers.push(Layer::MaxPool { size: 2, stride: None });
-                layers.extend(dropout_layer(*dropout));
-            }
-            layers.push(Layer::Flatten);
-            for units in hidden {
-                layers.extend(hidden_layer(*units, activation, *batch_norm, (2.0 * dropout).min(0.5)));
-            }
-        }
-        Model::ResNet18 { width, .. } => {
-            needs_image(model, input)?;
-            layers.extend([conv(*width, 3, 1, 1, false), Layer::BatchNorm, relu()]);
-            for stage in 0..4 {
-                let channels = width << stage;
-                let first = if stage == 0 { 1 } else { 2 };
-                for stride in [first, 1] {
-                    layers.extend([basic_block(channels, stride), relu()]);
-                }
-            }
-            layers.push(Layer::GlobalAvgPool);
-        }
-    }
-    layers.push(Layer::Linear { units: Units::Classes, bias: true });
-    Ok(layers)
-}
-
 fn conv(channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
     Layer::Conv { channels, kernel, stride, padding, dilation: 1, groups: 1, bias }
-}
-
-fn relu() -> Layer {
-    Layer::Activation(Activation::of(Relu::default()))
-}
-
-/// The layer of an activation; none for the identity.
-fn activation_layer(activation: &Activation) -> Option<Layer> {
-    (activation.name() != "identity").then(|| Layer::Activation(activation.clone()))
-}
-
-fn dropout_layer(rate: f64) -> Option<Layer> {
-    (rate > 0.0).then_some(Layer::Dropout { rate })
-}
-
-/// Batch normalisation has a bias of its own, so the layer before it goes without.
-fn hidden_layer(
-    units: usize,
-    activation: &Activation,
-    batch_norm: bool,
-    dropout: f64,
-) -> impl Iterator<Item = Layer> {
-    let linear = Layer::Linear { units: Units::Count(units), bias: !batch_norm };
-    let norm = batch_norm.then_some(Layer::BatchNorm);
-    std::iter::once(linear).chain(norm).chain(activation_layer(activation)).chain(dropout_layer(dropout))
-}
-
-fn basic_block(channels: usize, stride: usize) -> Layer {
-    Layer::Residual {
-        layers: vec![
-            conv(channels, 3, stride, 1, false),
-            Layer::BatchNorm,
-            relu(),
-            conv(channels, 3, 1, 1, false),
-            Layer::BatchNorm,
-        ],
-    }
-}
-
-fn needs_image(model: &Model, input: &[usize]) -> Result<()> {
-    if input.len() == 3 {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        path: "model".into(),
-        layer: model.name(),
-        requires: "takes images [height, width, channels]".into(),
-        got: format!("gets rows of shape {}", shape_text(input)),
-        fix: "use the model tabular for a table".into(),
-    })
-}
-
-fn needs_row(model: &Model, input: &[usize]) -> Result<()> {
-    if input.len() == 1 {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        path: "model".into(),
-        layer: model.name(),
-        requires: "takes rows of columns [columns]".into(),
-        got: format!("gets samples of shape {}", shape_text(input)),
-        fix: "use the model mlp or cnn for images".into(),
-    })
 }
 
 fn plan_list(path: &str, layers: &[Layer], input: &[usize], outputs: usize) -> Result<Vec<PlannedLayer>> {
@@ -300,6 +157,7 @@ fn plan_layer(path: String, layer: &Layer, input: &[usize], outputs: usize) -> R
         | Layer::SmoothClip { .. }
         | Layer::BatchNorm
         | Layer::LayerNorm
+        | Layer::RmsNorm
         | Layer::Noise { .. }
         | Layer::AlphaDropout { .. }
         | Layer::Dropout { .. } => input.to_vec(),
@@ -426,62 +284,24 @@ fn shape_text(shape: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Recipe;
+    use crate::recipe::{Model, Recipe};
 
-    fn model(lines: &str) -> Model {
-        Recipe::from_toml(&format!("data.source = \"digits\"\n{lines}"), "r.toml").unwrap().model
-    }
-
-    fn size_of(lines: &str, input: &[usize]) -> usize {
-        parameters(&plan(&model(lines), input, 10).unwrap())
+    fn layers(lines: &str) -> Vec<Layer> {
+        let recipe = Recipe::from_toml(&format!("data.source = \"digits\"\n{lines}"), "r.toml").unwrap();
+        match recipe.model {
+            Model::Layers { layers, .. } => layers,
+            Model::Named(model) => panic!("{model:?} is no list of layers"),
+        }
     }
 
     fn refusal(lines: &str, input: &[usize]) -> String {
-        plan(&model(lines), input, 10).expect_err("the layers do not fit").to_string()
-    }
-
-    #[test]
-    fn the_named_models_have_their_known_number_of_parameters() {
-        let image = [28, 28, 1];
-        assert_eq!(size_of("model.hidden = [512, 256]", &image), 535_818);
-        assert_eq!(size_of("model.hidden = [50]", &[784]), 784 * 50 + 50 + 50 * 10 + 10);
-        assert_eq!(size_of("model.hidden = []", &[784]), 7_850);
-        assert_eq!(size_of("model = \"lenet\"", &image), 61_706);
-        assert_eq!(size_of("model = { name = \"cnn\", batch_norm = false }", &image), 1_199_882);
-        // Batch normalisation has two numbers a channel or unit, and the bias before it goes.
-        assert_eq!(size_of("model = \"cnn\"", &image), 1_199_882 + 32 + 64 + 128);
-        assert_eq!(size_of("model = { name = \"cnn\", channels = [32, 32, 64, 64] }", &image), 197_802);
-        assert_eq!(size_of("model = \"resnet18\"", &[32, 32, 3]), 11_173_962);
-    }
-
-    #[test]
-    fn the_model_for_tables_has_members_between_its_columns_and_its_answer() {
-        let lines = "model = {name = \"tabular\", hidden = [6, 5], members = 3}";
-        let planned = plan(&model(lines), &[4], 2).unwrap();
-        let names: Vec<_> = planned.iter().map(|planned| planned.layer.name()).collect();
-        let hidden = ["linear", "relu", "dropout", "linear", "relu", "dropout"];
-        let expected = [&["smooth_clip", "periodic", "member_scale"], &hidden[..], &["member_head"]].concat();
-        assert_eq!(names, expected);
-        let outputs: Vec<_> = planned.iter().map(|planned| planned.output.clone()).collect();
-        assert_eq!(outputs[1..4], [vec![16], vec![3, 16], vec![3, 6]]);
-        assert_eq!(outputs.last(), Some(&vec![2]));
-        let embedding = 4 * (2 * 16 + 3 * 16 + 3);
-        assert_eq!(parameters(&planned), embedding + 3 * 16 + 16 * 6 + 6 + 6 * 5 + 5 + 3 * (5 * 2 + 2));
-    }
-
-    #[test]
-    fn batch_norm_replaces_the_bias_before_it() {
-        let planned =
-            plan(&model("model = {hidden = [7], batch_norm = true, dropout = 0.3}"), &[5], 2).unwrap();
-        let names: Vec<_> = planned.iter().map(|planned| planned.layer.name()).collect();
-        assert_eq!(names, ["linear", "batchnorm", "relu", "dropout", "linear"]);
-        assert_eq!(parameters(&planned), 5 * 7 + 2 * 7 + 7 * 2 + 2);
+        plan(&layers(lines), input, 10).expect_err("the layers do not fit").to_string()
     }
 
     #[test]
     fn a_list_of_layers_gets_its_shapes() {
         let planned = plan(
-            &model(
+            &layers(
                 r#"model.layers = [{type = "conv", channels = 8, stride = 2, padding = 1, groups = 2}, "maxpool",
                    {type = "residual", layers = [{type = "conv", channels = 12, padding = 1}]}, "flatten",
                    {type = "linear", units = "classes"}]"#,
@@ -537,16 +357,6 @@ mod tests {
             refusal(r#"model.layers = [{type = "linear", units = 7}]"#, &[5]),
             "`model.layers[0]` (linear) is last and must give [10], one number for each thing to predict, \
              but gives [7]; end the list with { type = \"linear\", units = \"classes\" }"
-        );
-        assert_eq!(
-            refusal("model = \"lenet\"", &[13]),
-            "`model` (lenet) takes images [height, width, channels], but gets rows of shape [13]; \
-             use the model tabular for a table"
-        );
-        assert_eq!(
-            refusal("model = \"tabular\"", &[28, 28, 1]),
-            "`model` (tabular) takes rows of columns [columns], but gets samples of shape [28, 28, 1]; \
-             use the model mlp or cnn for images"
         );
         assert_eq!(
             refusal(r#"model.layers = [{type = "linear", units = 7}, "member_head"]"#, &[5]),

@@ -1,14 +1,16 @@
-//! What is learned - a class or a number - and what follows from it: the shape of a target, the metrics, the answer.
+//! What is learned - a class, a number, the input itself - and what follows from it: the shape of a target, the metrics, the answer.
 
-use barun_data::Targets;
+use barun_data::{ScalingKind, Targets};
 use barun_engine::{DType, Tensor};
-use barun_nn::losses::{Loss, Task};
+use barun_nn::Learns;
+use barun_nn::losses::{Loss, Outputs, Task};
 use barun_nn::metrics::{Aggregate, Correct, Metric};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::metrics::{Errors, Mean, Metrics, argmax};
+use crate::preparation::Preparation;
 use crate::report::Answer;
 
 /// What is learned.
@@ -23,6 +25,31 @@ pub enum Objective {
         /// What an output of 1 is in the target's own unit.
         unit: f64,
     },
+    /// The input itself: as many outputs as a row has numbers, in the units of the scaled input.
+    Input {
+        /// What the data has beside it.
+        aside: Aside,
+        /// What the outputs are.
+        outputs: Reconstructed,
+    },
+}
+
+/// What the outputs are of a network that gives its input again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reconstructed {
+    /// The numbers themselves.
+    Numbers,
+    /// Scores, whose sigmoid is a number from 0 to 1.
+    Scores,
+}
+
+/// The target of data whose target is not learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aside {
+    /// Labels of classes.
+    Labels,
+    /// Numbers.
+    Numbers,
 }
 
 impl Objective {
@@ -55,18 +82,75 @@ impl Objective {
         }
     }
 
-    /// How many outputs the network must have.
-    pub fn outputs(self, targets: &Targets) -> usize {
+    /// What `loss` learns from the inputs alone, or why it cannot. `scaling` is that of the inputs.
+    ///
+    /// # Errors
+    /// A loss of classes; a loss of shares where the inputs are no shares.
+    pub fn of_input(
+        loss: &dyn Loss,
+        targets: &Targets,
+        scaling: ScalingKind,
+        is_image: bool,
+    ) -> Result<Objective> {
+        let aside = if targets.classes().is_some() { Aside::Labels } else { Aside::Numbers };
+        let is_share = scaling == ScalingKind::MinMax || (scaling == ScalingKind::None && is_image);
+        match loss.task() {
+            Task::Numbers => Ok(Objective::Input { aside, outputs: Reconstructed::Numbers }),
+            Task::TwoClasses(Outputs::Scores) if is_share => {
+                Ok(Objective::Input { aside, outputs: Reconstructed::Scores })
+            }
+            Task::TwoClasses(Outputs::Scores) => Err(Error::Setting {
+                path: "train.loss",
+                value: loss.name().to_string(),
+                but: "it compares numbers from 0 to 1, which the scaled inputs are not".to_string(),
+                fix: "use mse, or --set data.normalize=minmax".to_string(),
+            }),
+            _ => Err(Error::Setting {
+                path: "train.loss",
+                value: loss.name().to_string(),
+                but: "the network gives its input again, which are no classes".to_string(),
+                fix: "use mse, mae, huber, or bce_with_logits for inputs from 0 to 1".to_string(),
+            }),
+        }
+    }
+
+    /// The objective that a loss makes of data: of its targets or of its inputs.
+    ///
+    /// # Errors
+    /// When the loss does not suit them.
+    pub fn for_data(
+        learns: Learns,
+        loss: &dyn Loss,
+        targets: &Targets,
+        preparation: &Preparation,
+    ) -> Result<Objective> {
+        match learns {
+            Learns::Target => Objective::of(loss, targets, preparation.unit_and_offset().0),
+            Learns::Input => {
+                let is_image = preparation.columns.is_none();
+                Objective::of_input(loss, targets, preparation.scaling.kind, is_image)
+            }
+        }
+    }
+
+    /// How many outputs the network must have, for rows of shape `input`.
+    pub fn outputs(self, targets: &Targets, input: &[usize]) -> usize {
         match self {
             Objective::Classes => targets.classes().map_or(1, <[String]>::len),
             Objective::Binary | Objective::Numbers { .. } => 1,
+            Objective::Input { .. } => input.iter().product(),
         }
+    }
+
+    /// Whether it is one of several classes that is learned.
+    pub fn is_classes(self) -> bool {
+        matches!(self, Objective::Classes | Objective::Binary)
     }
 
     /// The shape of the targets of `rows` rows.
     pub(crate) fn target_shape(self, rows: usize) -> Vec<usize> {
         match self {
-            Objective::Classes => vec![rows],
+            Objective::Classes | Objective::Input { .. } => vec![rows],
             Objective::Binary | Objective::Numbers { .. } => vec![rows, 1],
         }
     }
@@ -74,16 +158,22 @@ impl Objective {
     /// The type of the targets.
     pub(crate) fn target_dtype(self) -> DType {
         match self {
-            Objective::Classes | Objective::Binary => DType::I64,
-            Objective::Numbers { .. } => DType::F32,
+            Objective::Classes | Objective::Binary | Objective::Input { aside: Aside::Labels, .. } => {
+                DType::I64
+            }
+            Objective::Numbers { .. } | Objective::Input { aside: Aside::Numbers, .. } => DType::F32,
         }
     }
 
     /// The shape and type of the targets of `rows` mixed rows: shares of `classes` in place of labels.
     pub(crate) fn mixed_target(self, rows: usize, classes: usize) -> (Vec<usize>, DType) {
         match self {
-            Objective::Classes => (vec![rows, classes], DType::F32),
-            Objective::Binary | Objective::Numbers { .. } => (self.target_shape(rows), DType::F32),
+            Objective::Classes | Objective::Input { aside: Aside::Labels, .. } => {
+                (vec![rows, classes], DType::F32)
+            }
+            Objective::Binary
+            | Objective::Numbers { .. }
+            | Objective::Input { aside: Aside::Numbers, .. } => (self.target_shape(rows), DType::F32),
         }
     }
 
@@ -91,7 +181,12 @@ impl Objective {
     pub(crate) fn metrics(self) -> Vec<Arc<dyn Metric>> {
         match self {
             Objective::Classes | Objective::Binary => vec![Arc::new(Correct)],
-            Objective::Numbers { .. } => vec![Arc::new(Deviation::Absolute), Arc::new(Deviation::Squared)],
+            Objective::Input { outputs: Reconstructed::Scores, .. } => {
+                vec![Arc::new(OfScores(Deviation::Absolute)), Arc::new(OfScores(Deviation::Squared))]
+            }
+            Objective::Numbers { .. } | Objective::Input { .. } => {
+                vec![Arc::new(Deviation::Absolute), Arc::new(Deviation::Squared)]
+            }
         }
     }
 
@@ -99,6 +194,13 @@ impl Objective {
     pub(crate) fn answer(self, outputs: &[f64], classes: &[String], offset: f64) -> Answer {
         if let Objective::Numbers { unit } = self {
             return Answer::Number { prediction: outputs[0] * unit + offset };
+        }
+        if let Objective::Input { outputs: form, .. } = self {
+            let number = |output: &f64| match form {
+                Reconstructed::Numbers => *output,
+                Reconstructed::Scores => sigmoid(*output),
+            };
+            return Answer::Row { reconstruction: outputs.iter().map(number).collect() };
         }
         let probabilities = self.probabilities(outputs);
         // Of two equal probabilities the first class wins, as in the accuracy; an output of 0 is not above 0.
@@ -111,10 +213,10 @@ impl Objective {
         match self {
             Objective::Classes => softmax(outputs),
             Objective::Binary => {
-                let yes = 1.0 / (1.0 + (-outputs[0]).exp());
+                let yes = sigmoid(outputs[0]);
                 vec![1.0 - yes, yes]
             }
-            Objective::Numbers { .. } => Vec::new(),
+            Objective::Numbers { .. } | Objective::Input { .. } => Vec::new(),
         }
     }
 
@@ -128,6 +230,8 @@ impl Objective {
                 vec![outputs.clone(), Tensor::concat(&[&(yes.like(1.0) - &yes), &yes], -1)]
             }
             Objective::Numbers { unit } => vec![outputs * unit + offset],
+            Objective::Input { outputs: Reconstructed::Numbers, .. } => vec![outputs.clone()],
+            Objective::Input { outputs: Reconstructed::Scores, .. } => vec![outputs.sigmoid()],
         }
     }
 
@@ -140,8 +244,13 @@ impl Objective {
             Objective::Classes => &[("logits", "a score for each class before softmax"), PROBABILITIES],
             Objective::Binary => &[("logits", "a score for the second class before sigmoid"), PROBABILITIES],
             Objective::Numbers { .. } => &[("prediction", "the number, in the target's own unit")],
+            Objective::Input { .. } => &[("reconstruction", "the input again, as it was scaled, in a row")],
         }
     }
+}
+
+fn sigmoid(score: f64) -> f64 {
+    1.0 / (1.0 + (-score).exp())
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {
@@ -151,7 +260,7 @@ fn softmax(logits: &[f64]) -> Vec<f64> {
     powers.iter().map(|power| power / sum).collect()
 }
 
-/// The sum over rows of `|prediction - target|` or its square.
+/// The sum over rows of `|prediction - target|` or its square; of rows of several numbers, their mean.
 #[derive(Clone, Copy, Debug)]
 enum Deviation {
     Absolute,
@@ -169,13 +278,31 @@ impl Metric for Deviation {
     fn metric(&self, prediction: &Tensor, target: &Tensor) -> barun_nn::Result<Tensor> {
         let deviation = prediction - target.cast(prediction.dtype());
         Ok(match self {
-            Deviation::Absolute => deviation.abs().sum(..),
-            Deviation::Squared => deviation.square().sum(..),
+            Deviation::Absolute => deviation.abs().mean(-1).sum(..),
+            Deviation::Squared => deviation.square().mean(-1).sum(..),
         })
     }
 
     fn aggregate(&self) -> Aggregate {
         Aggregate::Sum
+    }
+}
+
+/// The same of scores, whose sigmoid is compared.
+#[derive(Clone, Copy, Debug)]
+struct OfScores(Deviation);
+
+impl Metric for OfScores {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn metric(&self, prediction: &Tensor, target: &Tensor) -> barun_nn::Result<Tensor> {
+        self.0.metric(&prediction.sigmoid(), target)
+    }
+
+    fn aggregate(&self) -> Aggregate {
+        self.0.aggregate()
     }
 }
 
@@ -203,6 +330,10 @@ impl Tally {
                 let targets = targets.to_f64().into_iter().map(|target| target * unit);
                 self.errors.add_sums(figure(0) * unit, figure(1) * unit * unit, targets);
             }
+            // There is no one target whose scatter could be explained.
+            Objective::Input { .. } => {
+                self.errors.add_sums(figure(0), figure(1), std::iter::repeat_n(0.0, rows));
+            }
         }
     }
 
@@ -211,14 +342,14 @@ impl Tally {
     }
 
     pub fn accuracy(&self) -> Option<f64> {
-        let is_classes = !matches!(self.objective, Objective::Numbers { .. });
-        is_classes.then(|| self.accuracy.value())
+        self.objective.is_classes().then(|| self.accuracy.value())
     }
 
     pub fn metrics(&self) -> Metrics {
         match self.objective {
             Objective::Classes | Objective::Binary => Metrics::of_classes(&self.loss, &self.accuracy),
             Objective::Numbers { .. } => Metrics::of_numbers(&self.loss, &self.errors),
+            Objective::Input { .. } => Metrics { r2: None, ..Metrics::of_numbers(&self.loss, &self.errors) },
         }
     }
 }
@@ -268,6 +399,29 @@ mod tests {
             "the loss cross_entropy needs two classes or more, but the target 'kind' has only one, 'a'; \
              give it other rows"
         );
+    }
+
+    #[test]
+    fn the_input_is_learned_by_a_loss_of_numbers_or_where_it_lies_from_0_to_1_of_shares() {
+        let of = |loss: &str, scaling, is_image| {
+            Objective::of_input(&*by_name(loss).unwrap(), &classes(&["a", "b"]), scaling, is_image)
+        };
+        let input = Objective::Input { aside: Aside::Labels, outputs: Reconstructed::Numbers };
+        let shares = Objective::Input { aside: Aside::Labels, outputs: Reconstructed::Scores };
+        assert_eq!(of("mse", ScalingKind::Standard, true).unwrap(), input);
+        assert_eq!(of("bce_with_logits", ScalingKind::None, true).unwrap(), shares);
+        assert_eq!(of("bce_with_logits", ScalingKind::MinMax, false).unwrap(), shares);
+        let answer = shares.answer(&[0.0, 1000.0], &[], 0.0);
+        assert_eq!(answer, Answer::Row { reconstruction: vec![0.5, 1.0] });
+        assert_eq!(input.outputs(&classes(&["a", "b"]), &[4, 3, 1]), 12);
+        let message = of("bce_with_logits", ScalingKind::None, false).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "`train.loss` is bce_with_logits, but it compares numbers from 0 to 1, which the scaled inputs are not; \
+             use mse, or --set data.normalize=minmax"
+        );
+        let message = of("cross_entropy", ScalingKind::Standard, true).unwrap_err().to_string();
+        assert!(message.contains("which are no classes; use mse"), "{message}");
     }
 
     #[test]

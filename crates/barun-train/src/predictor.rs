@@ -101,15 +101,23 @@ impl<M: Module + Forward> Predictor<M> {
         }
     }
 
+    /// Whether it was trained to give its input again.
+    pub fn gives_its_input(&self) -> bool {
+        matches!(self.objective, Objective::Input { .. })
+    }
+
     /// Everything that can be said of the network on raw data: each figure with its bootstrap interval, classes one by
-    /// one, the confusion matrix, calibration.
+    /// one, the confusion matrix, calibration. Nothing of a network that gives its input again, whose rows are no answers.
     ///
     /// # Errors
     /// As [`measure`](Predictor::measure).
-    pub fn evaluate(&self, raw: &Dataset, rows: &[usize]) -> Result<Evaluation> {
+    pub fn evaluate(&self, raw: &Dataset, rows: &[usize]) -> Result<Option<Evaluation>> {
+        if self.gives_its_input() {
+            return Ok(None);
+        }
         let features = self.preparation.features(raw.features())?;
         let targets = self.preparation.targets(raw.targets())?;
-        Ok(self.predictions(&features, &targets, rows)?.evaluate(0))
+        Ok(Some(self.predictions(&features, &targets, rows)?.evaluate(0)))
     }
 
     /// The figures on raw data.
@@ -118,6 +126,9 @@ impl<M: Module + Forward> Predictor<M> {
     /// When the data has another shape, other columns or other classes than those the network was trained on.
     pub fn measure(&self, raw: &Dataset, rows: &[usize]) -> Result<Metrics> {
         let features = self.preparation.features(raw.features())?;
+        if self.gives_its_input() {
+            return self.measure_prepared(&features, raw.targets(), rows);
+        }
         let targets = self.preparation.targets(raw.targets())?;
         self.measure_prepared(&features, &targets, rows)
     }
@@ -200,12 +211,14 @@ impl ModelFile {
             None => Targets::Values { name: preparation.target.clone(), values: Vec::new() },
         };
         let loss = build::loss(&recipe.train.loss, preparation.classes.is_some());
-        let (unit, _) = preparation.unit_and_offset();
-        let objective = Objective::of(&*loss, &targets, unit)?;
-        let model = build::network(&recipe.model, &preparation.input, objective.outputs(&targets))?;
+        let learns = build::learns(recipe.data.task);
+        let objective = Objective::for_data(learns, &*loss, &targets, &preparation)?;
+        let outputs = objective.outputs(&targets, &preparation.input);
+        let model = build::network(&recipe.model, &preparation.input, outputs)?;
         let options = StepOptions {
             precision: precision(recipe.train.precision),
             input: preparation.transform(),
+            learns,
             metrics: objective.metrics(),
             engine: Options { device: Some(device.clone()), ..Options::default() },
             ..StepOptions::default()

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// What the target is called where it is the input itself.
+const INPUT: &str = "the input";
+
 /// What a network was trained on, as far as prediction needs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preparation {
@@ -54,6 +57,11 @@ impl Preparation {
             input,
             scaling,
         })
+    }
+
+    /// The same for a network that gives its input again: the target is left aside.
+    pub(crate) fn of_input(self) -> Preparation {
+        Preparation { target: INPUT.to_string(), classes: None, target_scaling: None, ..self }
     }
 
     /// What the compiled step does to its inputs: images travel as bytes and are scaled there, from 0 to 1 where nothing

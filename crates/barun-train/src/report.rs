@@ -176,8 +176,8 @@ pub struct EvalReport {
     /// The figures on them.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// All figures on them, with intervals.
-    pub evaluation: Evaluation,
+    /// All figures on them, with intervals; null of a network that gives its input again.
+    pub evaluation: Option<Evaluation>,
     /// How often the test part of this data has been looked at before; null for other parts.
     pub earlier_looks: Option<usize>,
     /// What is to be said of these looks.
@@ -215,7 +215,7 @@ pub struct Prediction {
     pub answer: Answer,
 }
 
-/// A class or a number.
+/// A class, a number, or the input again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Answer {
@@ -232,6 +232,11 @@ pub enum Answer {
     Number {
         /// The number.
         prediction: f64,
+    },
+    /// Of a network that gives its input again.
+    Row {
+        /// The numbers of the row, as they were scaled.
+        reconstruction: Vec<f64>,
     },
 }
 

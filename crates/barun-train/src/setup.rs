@@ -7,7 +7,7 @@ use barun_data::{Augment, LastBatch, Loader, LoaderOptions, Part, PreparedData};
 use barun_engine::{DType, Device, MemoryPlan, Options};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::AnyOptimizer;
-use barun_nn::{Forward, Mode, Module, Shape, Step, StepOptions};
+use barun_nn::{Forward, Learns, Mode, Module, Shape, Step, StepOptions};
 
 use crate::error::Result;
 use crate::memory::{Found, Limit, OutOfMemory, Remedy, RunMemory, Sources, largest_batch};
@@ -37,7 +37,8 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
     ) -> Result<Self> {
         let preparation = Preparation::of(data)?;
         let targets = data.dataset().targets();
-        let objective = Objective::of(loss, targets, preparation.unit_and_offset().0)?;
+        let objective = Objective::for_data(options.learns, loss, targets, &preparation)?;
+        let preparation = if options.learns == Learns::Input { preparation.of_input() } else { preparation };
         let options = StepOptions {
             input: preparation.transform(),
             metrics: objective.metrics(),
@@ -122,9 +123,9 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
         let x = Shape::from([&[rows], &self.preparation.input[..]].concat());
         let x_type = if self.preparation.columns.is_some() { DType::F32 } else { DType::U8 };
         let (y, y_type) = match mode {
-            Mode::Train if self.augment.mixes() => {
-                self.objective.mixed_target(rows, self.preparation.classes.as_ref().map_or(1, Vec::len))
-            }
+            Mode::Train if self.augment.mixes() => self
+                .objective
+                .mixed_target(rows, self.data.dataset().targets().classes().map_or(1, <[String]>::len)),
             _ => (self.objective.target_shape(rows), self.objective.target_dtype()),
         };
         let program = self.step.program(mode, (&x, x_type), (&Shape::from(y), y_type))?;

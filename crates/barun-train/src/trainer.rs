@@ -44,6 +44,7 @@ use crate::error::{Error, Result};
 use crate::keeper::{Opened, RunPlan};
 use crate::memory::{Limit, RunMemory};
 use crate::metrics::Metrics;
+use crate::objective::Objective;
 use crate::predictor::Predictor;
 use crate::preparation::Preparation;
 use crate::recipe::BestBy;
@@ -74,6 +75,7 @@ struct Settings {
     batch_size: usize,
     name: String,
     best_by: BestBy,
+    exact_statistics: bool,
     max_time: Option<Duration>,
     stop: Arc<AtomicBool>,
 }
@@ -98,6 +100,7 @@ impl<M: Module + Forward> Trainer<M> {
                 batch_size: 128,
                 name: "model".to_string(),
                 best_by: BestBy::Auto,
+                exact_statistics: false,
                 max_time: None,
                 stop: Arc::default(),
             },
@@ -172,6 +175,14 @@ impl<M: Module + Forward> Trainer<M> {
         self
     }
 
+    /// Whether the weights that are validated and kept have the exact statistics of the training part in their batch
+    /// normalisations instead of running ones; see [`Step::finalize`]. Training itself goes on with the running ones. It
+    /// takes a pass over the training part for each normalisation after each epoch. [NORM-12]
+    pub fn exact_statistics(mut self, exact: bool) -> Self {
+        self.settings.exact_statistics = exact;
+        self
+    }
+
     /// Ends the run when this much time has gone into it, also in the middle of an epoch.
     pub fn max_time(mut self, most: Duration) -> Self {
         self.settings.max_time = Some(most);
@@ -235,7 +246,9 @@ impl<M: Module + Forward> Trainer<M> {
         let Trainer { model, loss, optimizer, options, device, seed, augment, .. } = self;
         let Trainer { memory_limit, settings, plan, .. } = self;
         let setup = Setup::new(model, &loss, &optimizer, options, device, data, seed)?.augment(augment);
-        check_target(&data.train(), &setup.preparation)?;
+        if let Objective::Numbers { .. } = setup.objective {
+            check_target(&data.train(), &setup.preparation)?;
+        }
         settings.best_by.check(setup.objective)?;
         // Every shape is compiled now: a mistake shows before anything is written.
         let memory = setup.memory(settings.batch_size)?;
@@ -267,6 +280,7 @@ impl Settings {
             schedule: &*self.schedule,
             epochs: self.epochs,
             best_by: self.best_by,
+            exact_statistics: self.exact_statistics,
             max_seconds: self.max_time.map(|most| most.as_secs_f64()),
             stop: Arc::clone(&self.stop),
             keeper,
@@ -277,9 +291,10 @@ impl Settings {
             clock: Clock::from(seconds),
             epoch_began: (0.0, 0),
         };
-        let targets = data.dataset().targets();
         let notes = data.notes();
-        let names = Names { model: &self.name, data: data.dataset().name(), targets, notes: &notes };
+        let (target, classes) = (&preparation.target, preparation.classes.as_ref().map(Vec::len));
+        let data = data.dataset().name();
+        let names = Names { model: &self.name, data, target, classes, notes: &notes };
         let (state, report) = course.go(names, *seed, resumed.as_ref())?;
         let predictor = Predictor {
             step: Arc::clone(step),

@@ -19,7 +19,7 @@ fn activations() -> String {
     names(barun_nn::activations::all())
 }
 fn layers() -> String {
-    let own = "conv, linear, prelu, maxout, maxpool, avgpool, globalavgpool, flatten, batchnorm, layernorm, groupnorm, noise, alpha_dropout, dropout, smooth_clip, \
+    let own = "conv, linear, prelu, maxout, maxpool, avgpool, globalavgpool, flatten, batchnorm, layernorm, rmsnorm, groupnorm, noise, alpha_dropout, dropout, smooth_clip, \
                periodic, member_scale, member_head, residual";
     format!("{own}, {}", activations())
 }
@@ -42,18 +42,22 @@ fn set(assignments: &[&str]) -> Result<Recipe, barun_train::Error> {
     draft.resolve()
 }
 
+/// A setting of a model by name.
+fn setting(model: &Model, name: &str) -> Value {
+    let Model::Named(model) = model else { panic!("a model by name") };
+    let found = model.settings().into_iter().find(|setting| setting.name == name);
+    found.unwrap_or_else(|| panic!("{} has {name}", model.name())).value
+}
+
 #[test]
 fn images_and_tables_have_defaults_of_their_own() {
     let images = Recipe::for_source("digits").unwrap();
     let table = Recipe::for_source("houses.CSV").unwrap();
     assert_eq!((images.train.epochs, images.batch_size(9_600)), (Some(10), 128));
     assert_eq!((table.train.epochs, table.train.batch_size), (None, None));
-    let models = [&images, &table].map(|recipe| match &recipe.model {
-        Model::Mlp { hidden, .. } => ("mlp", hidden.clone()),
-        Model::Tabular { hidden, .. } => ("tabular", hidden.clone()),
-        other => (other.name(), Vec::new()),
-    });
-    assert_eq!(models, [("mlp", vec![512, 256]), ("tabular", vec![256, 256])]);
+    let models = [&images, &table].map(|recipe| (recipe.model.name(), setting(&recipe.model, "hidden")));
+    let sizes = |sizes: [i64; 2]| Value::List(sizes.map(Value::Whole).to_vec());
+    assert_eq!(models, [("mlp", sizes([512, 256])), ("tabular", sizes([256, 256]))]);
     assert_eq!((images.train.optimizer.name(), images.train.optimizer.lr()), ("adam", 1e-3));
     assert_eq!((table.train.optimizer.name(), table.train.optimizer.lr()), ("adamw", 2e-3));
     assert_eq!(Kind::of("moons"), Kind::Table);
@@ -63,7 +67,7 @@ fn images_and_tables_have_defaults_of_their_own() {
 fn an_augmentation_is_a_preset_and_what_is_set_over_it() {
     let read =
         |augment: &str| Recipe::from_toml(&format!("data.source = 'mnist'\n{augment}"), "r.toml").unwrap();
-    let settings = |recipe: &Recipe| barun_train::build::augment(&recipe.data.augment);
+    let settings = |recipe: &Recipe| recipe.data.augment.settings();
     assert_eq!(settings(&read("")), Augment::NONE);
     assert_eq!(settings(&read("data.augment = 'digits'")), Augment::DIGITS);
     let turned = read("[data.augment]\npreset = 'natural'\nrotate = 5\nflip = 0.0");
@@ -122,9 +126,10 @@ seed = 0
 name = "mlp"
 hidden = [512, 256]
 activation = "relu"
-init = "auto"
-batch_norm = false
+batch_norm = "none"
 dropout = 0.0
+init = "auto"
+bias_init = "zeros"
 
 [train]
 epochs = 10
@@ -132,6 +137,7 @@ loss = "auto"
 seed = 0
 precision = "f32"
 accumulate = 1
+exact_statistics = false
 l1 = 0.0
 l2 = 0.0
 weight_noise = 0.0
@@ -219,8 +225,11 @@ fn set_takes_toml_values_and_bare_words() {
     assert_eq!(recipe.data.target.as_deref(), Some("sale price"));
     assert_eq!(recipe.train.schedule.schedule.name(), "cosine");
     assert_eq!(recipe.train.schedule.warmup, Span::Epochs(1.0));
-    let Model::Mlp { hidden, activation, batch_norm, dropout, .. } = recipe.model else { panic!("an mlp") };
-    assert_eq!((hidden, activation.name(), batch_norm, dropout), (vec![50], "tanh", true, 0.5));
+    let of_model = |name: &str| setting(&recipe.model, name);
+    assert_eq!(of_model("hidden"), Value::List(vec![Value::Whole(50)]));
+    assert_eq!(of_model("activation"), Value::Text("tanh".into()));
+    assert_eq!(of_model("batch_norm"), Value::Text("before_activation".into()));
+    assert_eq!(of_model("dropout"), Value::Number(0.5));
 }
 
 #[test]
@@ -319,7 +328,7 @@ fn a_key_of_another_optimizer_or_layer_is_told_apart_from_a_slip() {
     assert_eq!(
         refused("[train.optimizer]\nname = \"sgd\"\nbeta1 = 0.9"),
         "r.toml:4: unknown key `train.optimizer.beta1`; \"sgd\" has no `beta1`, it belongs to adam, adamw, adamax, \
-         nadam, amsgrad, lion, lamb; \"sgd\" has lr, weight_decay"
+         nadam, radam, amsgrad, lion, lamb; \"sgd\" has lr, weight_decay"
     );
     assert_eq!(
         refused("train.optimizer.bta1 = 0.9"),
@@ -340,8 +349,8 @@ fn a_key_of_another_optimizer_or_layer_is_told_apart_from_a_slip() {
     );
     assert_eq!(
         refused("model.name = \"mlp\"\nmodel.layers = [\"relu\"]"),
-        "r.toml:3: unknown key `model.layers`; \"mlp\" has no `layers`, it belongs to layers; \
-         \"mlp\" has hidden, activation, init, batch_norm, dropout"
+        "r.toml:3: unknown key `model.layers`; \"mlp\" has no `layers`, it belongs to rnn, lstm, transformer, layers; \
+         \"mlp\" has hidden, activation, batch_norm, dropout, init, bias_init"
     );
 }
 
@@ -449,12 +458,12 @@ fn a_value_of_another_type_is_named_with_what_was_expected() {
         ("train.epochs = 1.5", "`train.epochs` is the number 1.5; expected a whole number"),
         ("train.optimizer.lr = \"small\"", "`train.optimizer.lr` is the text \"small\"; expected a number"),
         ("train.lr = true", "`train.optimizer.lr` is true; expected a number"),
-        ("model.batch_norm = 1", "`model.batch_norm` is the whole number 1; expected true or false"),
         (
-            "model.hidden = 64",
-            "`model.hidden` is the whole number 64; expected a list, each item a whole number",
+            "model.batch_norm = 1",
+            "`model.batch_norm` is the whole number 1; expected one of none, before_activation, after_activation, false, true",
         ),
-        ("model.hidden = [64, \"a\"]", "`model.hidden[1]` is the text \"a\"; expected a whole number"),
+        ("model.hidden = 64", "`model.hidden` is the whole number 64; expected a list of whole numbers"),
+        ("model.hidden = [64, \"a\"]", "`model.hidden` is a list; expected a list of whole numbers"),
         ("data.target = 7", "`data.target` is the whole number 7; expected text, in quotes: \"7\""),
         ("train = 3", "`train` is the whole number 3; expected a table"),
         (

@@ -64,8 +64,10 @@ impl Eval {
         } else {
             let of = format!("{} ({}, {} rows)", report.source, report.part, report.samples);
             output::text(&format!("{of}: {}\n", metrics_text(&report.metrics)))?;
-            output::text(&table(&report.evaluation, &report.part, &[]))?;
-            output::text(&class_table(&report.evaluation))?;
+            if let Some(evaluation) = &report.evaluation {
+                output::text(&table(evaluation, &report.part, &[]))?;
+                output::text(&class_table(evaluation))?;
+            }
         }
         if let Some(note) = &report.note {
             eprintln!("note: {note}");

@@ -96,7 +96,13 @@ impl Predict {
 fn as_csv(report: &PredictReport, all: bool) -> Result<Vec<u8>> {
     let failed = |error: csv::Error| Error::Output(error.into());
     let mut csv = csv::Writer::from_writer(Vec::new());
-    let mut header = vec!["input".to_string(), "prediction".to_string()];
+    let mut header = vec!["input".to_string()];
+    match report.predictions.first().map(|row| &row.answer) {
+        Some(Answer::Row { reconstruction }) => {
+            header.extend((1..=reconstruction.len()).map(|place| format!("reconstruction {place}")));
+        }
+        _ => header.push("prediction".to_string()),
+    }
     if let Some(classes) = &report.classes {
         header.push("probability".to_string());
         header.extend(classes.iter().filter(|_| all).map(|class| format!("p({class})")));
@@ -110,6 +116,7 @@ fn as_csv(report: &PredictReport, all: bool) -> Result<Vec<u8>> {
                 fields.extend(probabilities.iter().filter(|_| all).map(f64::to_string));
             }
             Answer::Number { prediction } => fields.push(prediction.to_string()),
+            Answer::Row { reconstruction } => fields.extend(reconstruction.iter().map(f64::to_string)),
         }
         csv.write_record(&fields).map_err(failed)?;
     }

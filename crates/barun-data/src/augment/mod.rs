@@ -19,63 +19,12 @@ pub mod erase;
 pub mod geometry;
 pub mod mix;
 pub mod policy;
+pub mod settings;
 
 use barun_engine::random::{Stream, combine};
-use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, Result};
 pub use geometry::Fill;
 pub use mix::Mix;
-
-/// What is done to a training image. The default changes nothing.
-///
-/// ```
-/// use barun_data::augment::{Augment, Key};
-/// let augment = Augment { flip: 1.0, ..Augment::NONE };
-/// let mut image = vec![1, 2, 3, 4, 5, 6]; // two rows of three grey pixels
-/// augment.vary(&mut image, [2, 3, 1], Key { seed: 0, epoch: 0, sample: 0 });
-/// assert_eq!(image, [3, 2, 1, 6, 5, 4]);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Augment {
-    /// The chance that left and right are exchanged.
-    pub flip: f64,
-    /// The chance that top and bottom are exchanged.
-    pub flip_vertical: f64,
-    /// The largest turn either way, in degrees.
-    pub rotate: f64,
-    /// The largest slant either way, in degrees.
-    pub shear: f64,
-    /// The largest shift either way, as a share of height and of width; by whole pixels.
-    pub shift: f64,
-    /// The size changes by a factor of up to `1 - zoom` or `1 + zoom`.
-    pub zoom: f64,
-    /// The smallest share of the area that a random crop keeps; 1 crops nothing.
-    pub crop: f64,
-    /// What stands where nothing of the image comes to lie.
-    pub fill: Fill,
-    /// Pixels are multiplied by a factor of up to `1 ± brightness`.
-    pub brightness: f64,
-    /// Distances from the mean grey are multiplied by a factor of up to `1 ± contrast`.
-    pub contrast: f64,
-    /// Distances of colours from their grey are multiplied by a factor of up to `1 ± saturation`.
-    pub saturation: f64,
-    /// The standard deviation of noise added to each value, as a share of the range from black to white.
-    pub noise: f64,
-    /// The chance that a random rectangle becomes black.
-    pub erase: f64,
-    /// The side of a square that becomes black, as a share of the shorter side.
-    pub cutout: f64,
-    /// How many operations RandAugment picks.
-    pub random_operations: usize,
-    /// How far RandAugment's operations go, from 0 to 30.
-    pub random_magnitude: f64,
-    /// Mixup: the α of the Beta distribution of the shares; 0 mixes nothing.
-    pub mixup: f64,
-    /// CutMix: the α of the Beta distribution of the shares; 0 mixes nothing.
-    pub cutmix: f64,
-}
+pub use settings::Augment;
 
 /// Which appearance of which image is varied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,28 +52,6 @@ impl Default for Augment {
 }
 
 impl Augment {
-    /// Changes nothing.
-    pub const NONE: Augment = Augment {
-        flip: 0.0,
-        flip_vertical: 0.0,
-        rotate: 0.0,
-        shear: 0.0,
-        shift: 0.0,
-        zoom: 0.0,
-        crop: 1.0,
-        fill: Fill::Black,
-        brightness: 0.0,
-        contrast: 0.0,
-        saturation: 0.0,
-        noise: 0.0,
-        erase: 0.0,
-        cutout: 0.0,
-        random_operations: 0,
-        random_magnitude: policy::DEFAULT_MAGNITUDE,
-        mixup: 0.0,
-        cutmix: 0.0,
-    };
-
     /// For written signs on an even ground: small turns, slants, shifts and changes of size, no mirror image.
     pub const DIGITS: Augment =
         Augment { rotate: 10.0, shear: 10.0, shift: 0.08, zoom: 0.1, ..Augment::NONE };
@@ -141,42 +68,6 @@ impl Augment {
     /// Whether two samples may become one, so that targets are shares of classes.
     pub fn mixes(&self) -> bool {
         self.mixup > 0.0 || self.cutmix > 0.0
-    }
-
-    /// Whether each setting lies within its bounds.
-    ///
-    /// # Errors
-    /// [`Error::Augment`], naming the first that does not.
-    pub fn check(&self) -> Result<()> {
-        let bounds: [(&'static str, f64, f64, f64, &'static str); 15] = [
-            ("flip", self.flip, 0.0, 1.0, "a chance from 0 to 1"),
-            ("flip_vertical", self.flip_vertical, 0.0, 1.0, "a chance from 0 to 1"),
-            ("rotate", self.rotate, 0.0, 180.0, "0 to 180 degrees"),
-            ("shear", self.shear, 0.0, 80.0, "0 to 80 degrees"),
-            ("shift", self.shift, 0.0, 1.0, "a share from 0 to 1"),
-            ("zoom", self.zoom, 0.0, 0.9, "a share from 0 to 0.9"),
-            ("crop", self.crop, 0.01, 1.0, "a share from 0.01 to 1"),
-            ("brightness", self.brightness, 0.0, 10.0, "0 to 10"),
-            ("contrast", self.contrast, 0.0, 10.0, "0 to 10"),
-            ("saturation", self.saturation, 0.0, 10.0, "0 to 10"),
-            ("noise", self.noise, 0.0, 10.0, "0 to 10"),
-            ("erase", self.erase, 0.0, 1.0, "a chance from 0 to 1"),
-            ("cutout", self.cutout, 0.0, 1.0, "a share from 0 to 1"),
-            ("random_magnitude", self.random_magnitude, 0.0, policy::LARGEST_MAGNITUDE, "0 to 30"),
-            ("random_operations", self.random_operations as f64, 0.0, 20.0, "0 to 20"),
-        ];
-        for (setting, value, least, most, allowed) in bounds {
-            if !(least..=most).contains(&value) {
-                return Err(Error::Augment { setting, value, allowed });
-            }
-        }
-        for (setting, value) in [("mixup", self.mixup), ("cutmix", self.cutmix)] {
-            // Below this a Beta distribution's draws are 0 and 1 to the last bit.
-            if value != 0.0 && !(0.01..=100.0).contains(&value) {
-                return Err(Error::Augment { setting, value, allowed: "0, or from 0.01 to 100" });
-            }
-        }
-        Ok(())
     }
 
     /// Varies one image of `shape` `[height, width, channels]` in place; everything but mixing.

@@ -24,8 +24,18 @@ pub const LARGEST_MAGNITUDE: f64 = 30.0;
 /// The strength in the paper's experiments on large data, and torchvision's default.
 pub const DEFAULT_MAGNITUDE: f64 = 9.0;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Operation {
+macro_rules! operations {
+    ($($operation:ident),* $(,)?) => {
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        enum Operation {
+            $($operation),*
+        }
+
+        /// In the order of the enum.
+        const ALL: &[Operation] = &[$(Operation::$operation),*];
+    };
+}
+operations! {
     Identity,
     AutoContrast,
     Equalize,
@@ -43,23 +53,6 @@ enum Operation {
 }
 
 use Operation::*;
-
-const ALL: [Operation; 14] = [
-    Identity,
-    AutoContrast,
-    Equalize,
-    Rotate,
-    ShearX,
-    ShearY,
-    TranslateX,
-    TranslateY,
-    Brightness,
-    Contrast,
-    Colour,
-    Sharpness,
-    Posterize,
-    Solarize,
-];
 
 /// `operations` times one of them.
 pub(super) fn vary(
@@ -229,7 +222,7 @@ mod tests {
     #[test]
     fn at_no_strength_all_but_the_two_that_have_none_change_nothing() {
         let image: Vec<u8> = (0..75).map(|value| value * 3).collect();
-        for operation in ALL.into_iter().filter(|operation| ![AutoContrast, Equalize].contains(operation)) {
+        for &operation in ALL.iter().filter(|operation| ![AutoContrast, Equalize].contains(operation)) {
             assert_eq!(applied(operation, &image, [5, 5, 3], 0.0, -1.0), image, "{operation:?}");
         }
     }

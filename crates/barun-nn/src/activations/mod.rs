@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use crate::hyper::{HyperValue, Value, by_name as find};
-use crate::{Hyper, Init, Layer, Result, Tensor};
+use crate::family::family;
+use crate::{Hyper, Init, Layer, Tensor};
 
 /// A function of each element (softmax: of each row) that makes layers more than one linear map. [ACT-11]
 pub trait Activation: Layer + Hyper {
@@ -64,22 +64,8 @@ macro_rules! activation {
     };
 }
 
-macro_rules! activations {
-    ($($file:ident: $type:ident),* $(,)?) => {
-        $(mod $file; pub use $file::$type;)*
-
-        /// The activations alone, for `layers` to give out as layers.
-        pub(crate) mod kinds {
-            pub use super::{$($type),*};
-        }
-
-        /// Every activation with its default settings.
-        pub fn all() -> Vec<Box<dyn Activation>> {
-            vec![$(Box::new($type::default())),*]
-        }
-    };
-}
-activations! {
+family! {
+    an activation, Box<dyn Activation>, Box::new;
     identity: Identity,
     relu: Relu,
     leaky_relu: LeakyRelu,
@@ -88,6 +74,7 @@ activations! {
     gelu: Gelu,
     silu: Silu,
     softplus: Softplus,
+    softsign: Softsign,
     mish: Mish,
     sigmoid: Sigmoid,
     tanh: Tanh,
@@ -128,11 +115,6 @@ fn clamp(name: &str, x: &Tensor, low: f64, high: f64, at_kink: f64) -> Tensor {
     self::at_kink(name, x, at_kink, || x.maximum(&low).minimum(&high), || high.minimum(&low.maximum(x)))
 }
 
-/// The activation called `name`, with its default settings.
-pub fn by_name(name: &str) -> Result<Box<dyn Activation>> {
-    find("activation", all(), name)
-}
-
 impl Clone for Box<dyn Activation> {
     fn clone(&self) -> Self {
         (**self).clone_activation()
@@ -142,18 +124,5 @@ impl Clone for Box<dyn Activation> {
 impl fmt::Display for dyn Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl HyperValue for Box<dyn Activation> {
-    const EXPECTED: &'static str = "the name of an activation";
-    fn to_value(&self) -> Value {
-        Value::Text(self.name().to_string())
-    }
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Text(name) => by_name(name).ok(),
-            _ => None,
-        }
     }
 }

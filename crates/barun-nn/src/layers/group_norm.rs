@@ -1,7 +1,6 @@
 //! Group normalisation.
 
-use super::features_misfit;
-use crate::param::Parameter;
+use super::row_norm::{RowNorm, Shift};
 use crate::{Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
 
 /// Group normalisation: give each group of channels of each image mean 0 and variance 1, then scale and shift.
@@ -36,20 +35,31 @@ impl GroupNorm {
         GroupNorm { groups, channels, eps: 1e-5, id: Id::new() }
     }
 
+    /// The error of groups that do not divide the channels; none where they do.
     fn misfit(&self, x: &Tensor) -> Option<Tensor> {
-        if self.groups == 0 || !self.channels.is_multiple_of(self.groups) {
-            let requirement = format!("{} groups must divide its {} channels", self.groups, self.channels);
-            return Some(Tensor::error("group_norm", &[x], requirement, "choose groups that divide them"));
+        if self.groups > 0 && self.channels.is_multiple_of(self.groups) {
+            return None;
         }
-        features_misfit("group_norm", x, self.channels)
+        let requirement = format!("{} groups must divide its {} channels", self.groups, self.channels);
+        Some(Tensor::error("group_norm", &[x], requirement, "choose groups that divide them"))
+    }
+}
+
+impl GroupNorm {
+    fn frame(&self) -> RowNorm<'_> {
+        RowNorm {
+            kind: "GroupNorm",
+            name: "group_norm",
+            id: &self.id,
+            features: self.channels,
+            shift: Shift::Learned,
+        }
     }
 }
 
 impl Module for GroupNorm {
     fn visit(&self, visitor: &mut Visitor<'_>) {
-        visitor.layer(&self.id);
-        visitor.parameter(&self.id, "gamma", &Parameter::norm([self.channels], 1.0));
-        visitor.parameter(&self.id, "beta", &Parameter::norm([self.channels], 0.0));
+        self.frame().visit(visitor);
     }
     fn feeds(&self) -> Feeds {
         Feeds::Through
@@ -58,18 +68,16 @@ impl Module for GroupNorm {
 
 impl Forward for GroupNorm {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
-        pass.layer(&self.id, "GroupNorm", |pass| {
+        self.frame().forward(x, pass, |x| {
             if let Some(error) = self.misfit(x) {
                 return Ok(error);
             }
             let shape = x.shape()?.clone();
             let places = shape[1..shape.rank() - 1].iter().product();
-            let grouped =
-                pass.rounded(x).reshape([shape[0], places, self.groups, self.channels / self.groups]);
+            let grouped = x.reshape([shape[0], places, self.groups, self.channels / self.groups]);
             let centered = &grouped - grouped.mean_keep([1, 3]);
             let variance = centered.square().mean_keep([1, 3]);
-            let normal = (centered / (variance + self.eps).sqrt()).reshape(shape);
-            Ok(normal * pass.parameter(&self.id, "gamma")? + pass.parameter(&self.id, "beta")?)
+            Ok((centered / (variance + self.eps).sqrt()).reshape(shape))
         })
     }
 }

@@ -1,7 +1,6 @@
 //! Layer normalisation.
 
-use super::features_misfit;
-use crate::param::Parameter;
+use super::row_norm::{RowNorm, Shift};
 use crate::{Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
 
 /// Layer normalisation: give the features of each row mean 0 and variance 1, then scale and shift.
@@ -34,11 +33,21 @@ impl LayerNorm {
     }
 }
 
+impl LayerNorm {
+    fn frame(&self) -> RowNorm<'_> {
+        RowNorm {
+            kind: "LayerNorm",
+            name: "layer_norm",
+            id: &self.id,
+            features: self.features,
+            shift: Shift::Learned,
+        }
+    }
+}
+
 impl Module for LayerNorm {
     fn visit(&self, visitor: &mut Visitor<'_>) {
-        visitor.layer(&self.id);
-        visitor.parameter(&self.id, "gamma", &Parameter::norm([self.features], 1.0));
-        visitor.parameter(&self.id, "beta", &Parameter::norm([self.features], 0.0));
+        self.frame().visit(visitor);
     }
     fn feeds(&self) -> Feeds {
         Feeds::Through
@@ -47,15 +56,10 @@ impl Module for LayerNorm {
 
 impl Forward for LayerNorm {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
-        pass.layer(&self.id, "LayerNorm", |pass| {
-            if let Some(error) = features_misfit("layer_norm", x, self.features) {
-                return Ok(error);
-            }
-            let x = pass.rounded(x);
-            let centered = &x - x.mean_keep(-1);
+        self.frame().forward(x, pass, |x| {
+            let centered = x - x.mean_keep(-1);
             let variance = centered.square().mean_keep(-1);
-            let normal = centered / (variance + self.eps).sqrt();
-            Ok(normal * pass.parameter(&self.id, "gamma")? + pass.parameter(&self.id, "beta")?)
+            Ok(centered / (variance + self.eps).sqrt())
         })
     }
 }

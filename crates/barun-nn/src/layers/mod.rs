@@ -22,11 +22,12 @@ mod prelu;
 mod recurrent;
 mod residual;
 mod rms_norm;
+mod row_norm;
 mod sequences;
 mod sequential;
 mod smooth_clip;
 
-pub use crate::activations::kinds::*;
+pub use crate::activations::things::*;
 pub use alpha_dropout::AlphaDropout;
 pub use attention::MultiHeadAttention;
 pub use batch_norm::BatchNorm;

@@ -1,7 +1,6 @@
 //! Normalisation by the root of the mean square.
 
-use super::features_misfit;
-use crate::param::Parameter;
+use super::row_norm::{RowNorm, Shift};
 use crate::{Feeds, Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
 
 /// RMS normalisation: divide the features of each row by the root of their mean square, then scale.
@@ -32,10 +31,21 @@ impl RmsNorm {
     }
 }
 
+impl RmsNorm {
+    fn frame(&self) -> RowNorm<'_> {
+        RowNorm {
+            kind: "RmsNorm",
+            name: "rms_norm",
+            id: &self.id,
+            features: self.features,
+            shift: Shift::None,
+        }
+    }
+}
+
 impl Module for RmsNorm {
     fn visit(&self, visitor: &mut Visitor<'_>) {
-        visitor.layer(&self.id);
-        visitor.parameter(&self.id, "gamma", &Parameter::norm([self.features], 1.0));
+        self.frame().visit(visitor);
     }
     fn feeds(&self) -> Feeds {
         Feeds::Through
@@ -44,13 +54,6 @@ impl Module for RmsNorm {
 
 impl Forward for RmsNorm {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
-        pass.layer(&self.id, "RmsNorm", |pass| {
-            if let Some(error) = features_misfit("rms_norm", x, self.features) {
-                return Ok(error);
-            }
-            let x = pass.rounded(x);
-            let root = (x.square().mean_keep(-1) + self.eps).sqrt();
-            Ok(x / root * pass.parameter(&self.id, "gamma")?)
-        })
+        self.frame().forward(x, pass, |x| Ok(x / (x.square().mean_keep(-1) + self.eps).sqrt()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::hyper::{HyperValue, Value, by_name as find};
+use crate::family::{clone_behind_pointer, family};
 use crate::{Hyper, Result, Tensor};
 
 /// What the numbers are that a network gives.
@@ -36,23 +36,7 @@ pub trait Loss: Hyper + fmt::Debug + Send + Sync + CloneLoss {
     fn task(&self) -> Task;
 }
 
-/// A copy behind a pointer; every loss that is `Clone` has it.
-pub trait CloneLoss {
-    /// The copy.
-    fn clone_box(&self) -> Box<dyn Loss>;
-}
-
-impl<L: Loss + Clone + 'static> CloneLoss for L {
-    fn clone_box(&self) -> Box<dyn Loss> {
-        Box::new(self.clone())
-    }
-}
-
-impl Clone for Box<dyn Loss> {
-    fn clone(&self) -> Self {
-        (**self).clone_box()
-    }
-}
+clone_behind_pointer!(Loss, CloneLoss);
 
 impl Loss for Box<dyn Loss> {
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
@@ -63,17 +47,8 @@ impl Loss for Box<dyn Loss> {
     }
 }
 
-macro_rules! losses {
-    ($($file:ident: $type:ident),* $(,)?) => {
-        $(mod $file; pub use $file::$type;)*
-
-        /// Every loss with its default settings.
-        pub fn all() -> Vec<Box<dyn Loss>> {
-            vec![$(Box::new($type::default())),*]
-        }
-    };
-}
-losses! {
+family! {
+    a loss, Box<dyn Loss>, Box::new;
     cross_entropy: CrossEntropy,
     focal: Focal,
     hinge: Hinge,
@@ -89,24 +64,6 @@ losses! {
     triplet: Triplet,
 }
 pub use nll::NllOf;
-
-/// The loss called `name`, with its default settings.
-pub fn by_name(name: &str) -> Result<Box<dyn Loss>> {
-    find("loss", all(), name)
-}
-
-impl HyperValue for Box<dyn Loss> {
-    const EXPECTED: &'static str = "the name of a loss";
-    fn to_value(&self) -> Value {
-        Value::Text(self.name().to_string())
-    }
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Text(name) => by_name(name).ok(),
-            _ => None,
-        }
-    }
-}
 
 /// The smallest probability whose logarithm [`Nll`] and [`Bce`] take: `-ln(1e-7) = 16.1`. [LOSS-19]
 pub const PROBABILITY_EPS: f64 = 1e-7;

@@ -1,12 +1,12 @@
 //! The multi-layer perceptron.
 
-use super::Architecture;
+use super::{Architecture, Hidden};
 use crate::activations::{Activation, Relu};
 use crate::hyper::named_cases;
-use crate::layers::{BatchNorm, Dropout, Flatten, Linear, Sequential};
-use crate::{Hyper, Init, Layer, Result, Shape};
+use crate::layers::{Flatten, Linear, Sequential};
+use crate::{Hyper, Init, Result, Shape};
 
-/// Where batch normalisation goes. [LAYER-08, NORM-14]
+/// Where batch normalisation goes. Recipes may write `true` for before the activation, and `false`. [LAYER-08, NORM-14]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NormPlace {
     /// Nowhere.
@@ -17,7 +17,10 @@ pub enum NormPlace {
     /// After the activation.
     AfterActivation,
 }
-named_cases!(NormPlace { None = "none", BeforeActivation = "before_activation", AfterActivation = "after_activation" });
+named_cases!(NormPlace {
+    None = "none", BeforeActivation = "before_activation", AfterActivation = "after_activation";
+    false = None, true = BeforeActivation
+});
 
 /// Fully connected layers with an activation between them.
 ///
@@ -25,18 +28,21 @@ named_cases!(NormPlace { None = "none", BeforeActivation = "before_activation", 
 /// flatten, then for each hidden layer  f(x W + b),  linear
 /// ```
 ///
-/// Rumelhart, Hinton & Williams, 1986, "Learning representations by back-propagating errors". [LAYER-02]
+/// A batch normalisation before the activation has the bias of the layer before it. Rumelhart, Hinton & Williams, 1986,
+/// "Learning representations by back-propagating errors". [LAYER-02]
 #[derive(Clone, Debug, Hyper)]
 pub struct Mlp {
-    /// Units of each hidden layer; none makes it linear.
+    /// The width of each hidden layer; none makes it linear.
+    #[hyper(at_least_one)]
     pub hidden: Vec<usize>,
-    /// The activation between layers.
+    /// What follows each hidden layer.
     pub activation: Box<dyn Activation>,
-    /// Where batch normalisation goes.
+    /// Where batch normalisation goes; true is before each activation.
     pub batch_norm: NormPlace,
-    /// The part of each hidden layer's units that is dropped.
+    /// The share of each hidden layer's units that is silenced in each training step.
+    #[hyper(below_one)]
     pub dropout: f64,
-    /// First values of the weights.
+    /// How the first weights are drawn.
     pub init: Init,
     /// First values of the biases.
     pub bias_init: Init,
@@ -66,27 +72,8 @@ impl Architecture for Mlp {
             bias_init: self.bias_init,
             ..Linear::new(inputs, outputs)
         };
-        let mut inputs = input.elements();
-        for &units in &self.hidden {
-            model.push(linear(inputs, units));
-            let activation: Box<dyn Layer> = self.activation.clone();
-            match self.batch_norm {
-                NormPlace::None => model.layers.push(activation),
-                NormPlace::BeforeActivation => {
-                    model.push(BatchNorm::new(units));
-                    model.layers.push(activation);
-                }
-                NormPlace::AfterActivation => {
-                    model.layers.push(activation);
-                    model.push(BatchNorm::new(units));
-                }
-            }
-            if self.dropout != 0.0 {
-                model.push(Dropout::new(self.dropout));
-            }
-            inputs = units;
-        }
-        model.push(linear(inputs, outputs));
-        Ok(model)
+        let hidden = Hidden { activation: &*self.activation, norm: self.batch_norm, dropout: self.dropout };
+        let inputs = hidden.extend(&mut model, input.elements(), &self.hidden, linear);
+        Ok(model.then(linear(inputs, outputs)))
     }
 }

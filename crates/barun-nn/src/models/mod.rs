@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::hyper::by_name as find;
-use crate::layers::{BatchNorm, Conv2d, Relu, Sequential};
+use crate::activations::Activation;
+use crate::family::{clone_behind_pointer, family};
+use crate::layers::{BatchNorm, Conv2d, Dropout, Linear, Relu, Sequential};
 use crate::{Error, Hyper, Result, Shape};
 
 /// A recipe for a network.
@@ -12,35 +13,10 @@ pub trait Architecture: Hyper + fmt::Debug + Send + Sync + CloneArchitecture {
     fn build(&self, input: &Shape, outputs: usize) -> Result<Sequential>;
 }
 
-/// A copy behind a pointer; every architecture that is `Clone` has it.
-pub trait CloneArchitecture {
-    /// The copy.
-    fn clone_box(&self) -> Box<dyn Architecture>;
-}
+clone_behind_pointer!(Architecture, CloneArchitecture);
 
-impl<A: Architecture + Clone + 'static> CloneArchitecture for A {
-    fn clone_box(&self) -> Box<dyn Architecture> {
-        Box::new(self.clone())
-    }
-}
-
-impl Clone for Box<dyn Architecture> {
-    fn clone(&self) -> Self {
-        (**self).clone_box()
-    }
-}
-
-macro_rules! models {
-    ($($file:ident: $($type:ident)+),* $(,)?) => {
-        $(mod $file; pub use $file::{$($type),+};)*
-
-        /// Every architecture with its default settings.
-        pub fn all() -> Vec<Box<dyn Architecture>> {
-            vec![$($(Box::new($type::default())),+),*]
-        }
-    };
-}
-models! {
+family! {
+    a model, Box<dyn Architecture>, Box::new;
     mlp: Mlp,
     lenet: Lenet,
     cnn: Cnn,
@@ -56,16 +32,59 @@ models! {
 }
 pub use mlp::NormPlace;
 
-/// The architecture called `name`, with its default settings.
-pub fn by_name(name: &str) -> Result<Box<dyn Architecture>> {
-    find("model", all(), name)
+/// Hidden layers: what follows the linear map of each.
+struct Hidden<'a> {
+    activation: &'a dyn Activation,
+    norm: NormPlace,
+    dropout: f64,
+}
+
+impl Hidden<'_> {
+    /// Appends layers of these widths, from `inputs` numbers, their maps made by `linear`; returns the last width.
+    fn extend(
+        &self,
+        model: &mut Sequential,
+        inputs: usize,
+        widths: &[usize],
+        linear: impl Fn(usize, usize) -> Linear,
+    ) -> usize {
+        widths.iter().fold(inputs, |inputs, &units| {
+            let map = linear(inputs, units);
+            // A normalisation right after it has a bias of its own.
+            let bias = map.bias && self.norm != NormPlace::BeforeActivation;
+            model.push(Linear { bias, ..map });
+            self.follow(model, units);
+            dropout(model, self.dropout);
+            units
+        })
+    }
+
+    /// Appends normalisation and activation after a map to so many units or channels.
+    fn follow(&self, model: &mut Sequential, units: usize) {
+        if self.norm == NormPlace::BeforeActivation {
+            model.push(BatchNorm::new(units));
+        }
+        if self.activation.name() != "identity" {
+            model.layers.push(self.activation.clone_activation());
+        }
+        if self.norm == NormPlace::AfterActivation {
+            model.push(BatchNorm::new(units));
+        }
+    }
+}
+
+/// Appends dropout, unless nothing is dropped.
+fn dropout(model: &mut Sequential, rate: f64) {
+    if rate != 0.0 {
+        model.push(Dropout::new(rate));
+    }
 }
 
 /// Height, width and channels of images.
 fn image(model: &str, input: &Shape) -> Result<[usize; 3]> {
     <[usize; 3]>::try_from(&**input).map_err(|_| {
         Error::Model(format!(
-            "{model} works on images [height, width, channels]; the data has rows of shape {input}"
+            "{model} works on images [height, width, channels]; the data has rows of shape {input}: for a table there are tabular and mlp"
         ))
     })
 }

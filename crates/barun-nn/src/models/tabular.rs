@@ -1,9 +1,9 @@
 //! The network for tables.
 
-use super::Architecture;
+use super::{Architecture, Hidden, NormPlace};
 use crate::activations::{Activation, Relu};
-use crate::layers::{Dropout, Linear, MemberHead, MemberScale, PeriodicEmbedding, Sequential, SmoothClip};
-use crate::{Error, Hyper, Layer, Result, Shape};
+use crate::layers::{Linear, MemberHead, MemberScale, PeriodicEmbedding, Sequential, SmoothClip};
+use crate::{Error, Hyper, Init, Result, Shape};
 
 /// A network for tables: outliers bounded, numbers as periodic features, hidden layers that several members share.
 ///
@@ -16,15 +16,21 @@ use crate::{Error, Hyper, Layer, Result, Shape};
 /// 2024, "Better by default"; Gorishniy et al., 2025, "TabM".
 #[derive(Clone, Debug, Hyper)]
 pub struct Tabular {
-    /// Units of each hidden layer; none makes it additive: a sum of curves, one for each column.
+    /// The width of each hidden layer; none makes it a sum of curves, one for each column.
+    #[hyper(at_least_one)]
     pub hidden: Vec<usize>,
-    /// Members of the ensemble.
+    /// How many members share the layers; the answer is their mean.
+    #[hyper(at_least_one)]
     pub members: usize,
-    /// Values that stand for each column: itself, and mixtures of cosines; 1 leaves the columns alone.
+    /// Values that stand for each column: itself, and mixtures of cosines of it; 1 leaves columns as they are.
+    #[hyper(at_least_one)]
     pub embedding: usize,
-    /// The activation between layers.
+    /// What follows each hidden layer.
     pub activation: Box<dyn Activation>,
-    /// The part of each hidden layer's units that is dropped.
+    /// How the first weights are drawn.
+    pub init: Init,
+    /// The share of hidden units that is silenced in each training step.
+    #[hyper(below_one)]
     pub dropout: f64,
 }
 
@@ -35,6 +41,7 @@ impl Default for Tabular {
             members: 8,
             embedding: 4,
             activation: Box::new(Relu::default()),
+            init: Init::Auto,
             dropout: 0.1,
         }
     }
@@ -44,7 +51,7 @@ impl Architecture for Tabular {
     fn build(&self, input: &Shape, outputs: usize) -> Result<Sequential> {
         let &[columns] = &input[..] else {
             return Err(Error::Model(format!(
-                "tabular works on rows of columns [columns]; the data has samples of shape {input}"
+                "tabular works on rows of columns [columns]; the data has samples of shape {input}: for images there are cnn and mlp"
             )));
         };
         let mut model = Sequential::default();
@@ -52,18 +59,13 @@ impl Architecture for Tabular {
         if self.embedding > 1 {
             model.push(PeriodicEmbedding { size: self.embedding, ..PeriodicEmbedding::new(columns) });
         }
-        let mut inputs = columns * self.embedding.max(1);
+        let inputs = columns * self.embedding.max(1);
         model.push(MemberScale::new(self.members, inputs));
-        for &units in &self.hidden {
-            model.push(Linear::new(inputs, units));
-            let activation: Box<dyn Layer> = self.activation.clone();
-            model.layers.push(activation);
-            if self.dropout != 0.0 {
-                model.push(Dropout::new(self.dropout));
-            }
-            inputs = units;
-        }
-        model.push(MemberHead::new(self.members, inputs, outputs));
+        let linear = |inputs, outputs| Linear { init: self.init, ..Linear::new(inputs, outputs) };
+        let hidden =
+            Hidden { activation: &*self.activation, norm: NormPlace::None, dropout: self.dropout };
+        let inputs = hidden.extend(&mut model, inputs, &self.hidden, linear);
+        model.push(MemberHead { init: self.init, ..MemberHead::new(self.members, inputs, outputs) });
         Ok(model)
     }
 }

@@ -1,45 +1,25 @@
 //! Adam with decoupled weight decay.
 
-use super::adam::{Adam, AdamSlots};
-use super::{Context, DecayForm, Epsilon, Optimizer};
-use crate::{Hyper, Tensor};
+use super::adam::{Adam, AdamSlots, adam_settings};
+use super::{Context, DecayForm, Optimizer};
+use crate::Tensor;
 
-/// Adam with weight decay beside the gradient instead of in it.
-///
-/// ```text
-/// p <- p - lr weight_decay p, then as Adam
-/// ```
-///
-/// Adam divides a penalty in the gradient by the gradient's own size, so large gradients decay less; here all weights
-/// decay alike. Prefer it to Adam with a penalty; the usual choice for transformers. Defaults follow PyTorch (weight decay
-/// 0.01, the rest as Adam). Loshchilov & Hutter, 2017, "Decoupled weight decay regularization". [OPT-50]
-#[derive(Clone, Debug, Hyper)]
-#[hyper(name = "adamw")]
-pub struct AdamW {
-    /// Learning rate.
-    #[hyper(positive)]
-    pub lr: f64,
-    /// Decay of the average of gradients.
-    #[hyper(below_one)]
-    pub beta1: f64,
-    /// Decay of the average of squared gradients.
-    #[hyper(below_one)]
-    pub beta2: f64,
-    /// Keeps the division finite.
-    #[hyper(positive)]
-    pub eps: f64,
-    /// Whether eps is added to the root or under it.
-    pub epsilon: Epsilon,
-    /// The part of the weights, times the learning rate, that each step takes away; biases and normalisations are
-    /// exempt.
-    #[hyper(not_negative)]
-    pub weight_decay: f64,
-}
-
-impl Default for AdamW {
-    fn default() -> Self {
-        let Adam { lr, beta1, beta2, eps, epsilon, .. } = Adam::default();
-        AdamW { lr, beta1, beta2, eps, epsilon, weight_decay: 0.01 }
+adam_settings! {
+    /// Adam with weight decay beside the gradient instead of in it.
+    ///
+    /// ```text
+    /// p <- p - lr weight_decay p, then as Adam
+    /// ```
+    ///
+    /// Adam divides a penalty in the gradient by the gradient's own size, so large gradients decay less; here all weights
+    /// decay alike. Prefer it to Adam with a penalty; the usual choice for transformers. Defaults follow PyTorch (weight decay
+    /// 0.01, the rest as Adam). Loshchilov & Hutter, 2017, "Decoupled weight decay regularization". [OPT-50]
+    #[hyper(name = "adamw")]
+    pub struct AdamW, lr = 1e-3 {
+        /// The part of the weights, times the learning rate, that each step takes away; biases and normalisations are
+        /// exempt.
+        #[hyper(not_negative)]
+        pub weight_decay: f64 = 0.01,
     }
 }
 

@@ -1,53 +1,27 @@
 //! AMSGrad.
 
-use super::{Context, DecayForm, Epsilon, Optimizer, ema};
-use crate::{Hyper, Slots, Tensor};
+use super::adam::adam_settings;
+use super::{Context, DecayForm, Optimizer, ema};
+use crate::{Slots, Tensor};
 
-/// AMSGrad: Adam whose divisor never falls.
-///
-/// ```text
-/// m, v as Adam;      u <- max(u, v)
-/// p <- p - lr (m / (1 - beta1^t)) / (sqrt(u / (1 - beta2^t)) + eps)
-/// ```
-///
-/// On some problems Adam forgets rare large gradients and walks the wrong way; this one converges there, and is seldom
-/// better elsewhere. Defaults follow PyTorch's Adam with amsgrad. Reddi, Kale & Kumar, 2018, "On the convergence of Adam
-/// and beyond".
-#[derive(Clone, Debug, Hyper)]
-#[hyper(name = "amsgrad")]
-pub struct AmsGrad {
-    /// Learning rate.
-    #[hyper(positive)]
-    pub lr: f64,
-    /// Decay of the average of gradients.
-    #[hyper(below_one)]
-    pub beta1: f64,
-    /// Decay of the average of squared gradients.
-    #[hyper(below_one)]
-    pub beta2: f64,
-    /// Keeps the division finite.
-    #[hyper(positive)]
-    pub eps: f64,
-    /// Whether eps is added to the root or under it.
-    pub epsilon: Epsilon,
-    /// Pulls the weights to 0; biases and normalisations are exempt.
-    #[hyper(not_negative)]
-    pub weight_decay: f64,
-    /// Whether the pull goes through the gradient.
-    pub decay_form: DecayForm,
-}
-
-impl Default for AmsGrad {
-    fn default() -> Self {
-        AmsGrad {
-            lr: 1e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            epsilon: Epsilon::Outside,
-            weight_decay: 0.0,
-            decay_form: DecayForm::Coupled,
-        }
+adam_settings! {
+    /// AMSGrad: Adam whose divisor never falls.
+    ///
+    /// ```text
+    /// m, v as Adam;      u <- max(u, v)
+    /// p <- p - lr (m / (1 - beta1^t)) / (sqrt(u / (1 - beta2^t)) + eps)
+    /// ```
+    ///
+    /// On some problems Adam forgets rare large gradients and walks the wrong way; this one converges there, and is seldom
+    /// better elsewhere. Defaults follow PyTorch's Adam with amsgrad. Reddi, Kale & Kumar, 2018, "On the convergence of Adam
+    /// and beyond".
+    #[hyper(name = "amsgrad")]
+    pub struct AmsGrad, lr = 1e-3 {
+        /// Pulls the weights to 0; biases and normalisations are exempt.
+        #[hyper(not_negative)]
+        pub weight_decay: f64 = 0.0,
+        /// Whether the pull goes through the gradient.
+        pub decay_form: DecayForm = DecayForm::Coupled,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::hyper::{Setting, Value, by_name as find, named_cases};
+use crate::family::family;
+use crate::hyper::{Setting, Value, named_cases};
 use crate::{DType, Hyper, Result, Shape, Tensor};
 
 /// What an update knows beside the parameter and its gradient.
@@ -250,17 +251,8 @@ mod clip;
 
 pub use clip::{Clip, norm};
 
-macro_rules! optimizers {
-    ($($file:ident: $type:ident),* $(,)?) => {
-        $(mod $file; pub use $file::$type;)*
-
-        /// Every optimiser with its default settings.
-        pub fn all() -> Vec<AnyOptimizer> {
-            vec![$($type::default().into()),*]
-        }
-    };
-}
-optimizers! {
+family! {
+    an optimizer, AnyOptimizer, AnyOptimizer::from;
     sgd: Sgd,
     momentum: Momentum,
     nesterov: Nesterov,
@@ -271,6 +263,7 @@ optimizers! {
     adamw: AdamW,
     adamax: Adamax,
     nadam: NAdam,
+    radam: RAdam,
     amsgrad: AmsGrad,
     lion: Lion,
     lamb: Lamb,
@@ -279,8 +272,3 @@ optimizers! {
 pub use adam::AdamSlots;
 pub use momentum::{MomentumForm, MomentumSlots};
 pub use muon::MuonScale;
-
-/// The optimiser called `name`, with its default settings.
-pub fn by_name(name: &str) -> Result<AnyOptimizer> {
-    find("optimizer", all(), name)
-}

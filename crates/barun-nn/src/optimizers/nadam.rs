@@ -1,56 +1,29 @@
 //! NAdam.
 
-use super::{Context, DecayForm, Epsilon, Optimizer, ema};
-use crate::{Hyper, Shape, Slots, Tensor};
+use super::adam::adam_settings;
+use super::{Context, DecayForm, Optimizer, ema};
+use crate::{Shape, Slots, Tensor};
 
-/// NAdam: Adam that looks ahead as Nesterov's momentum does.
-///
-/// ```text
-/// mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2);      m, v as Adam
-/// p <- p - lr (mu_(t+1) m / (1 - prod mu_1..t+1) + (1 - mu_t) g / (1 - prod mu_1..t)) / (sqrt(v / (1 - beta2^t)) + eps)
-/// ```
-///
-/// A little faster than Adam where gradients are not too noisy. Defaults follow PyTorch (lr 2e-3, beta1 0.9, beta2 0.999,
-/// eps 1e-8, momentum decay 4e-3). Dozat, 2016, "Incorporating Nesterov momentum into Adam".
-#[derive(Clone, Debug, Hyper)]
-#[hyper(name = "nadam")]
-pub struct NAdam {
-    /// Learning rate.
-    #[hyper(positive)]
-    pub lr: f64,
-    /// Decay of the average of gradients.
-    #[hyper(below_one)]
-    pub beta1: f64,
-    /// Decay of the average of squared gradients.
-    #[hyper(below_one)]
-    pub beta2: f64,
-    /// Keeps the division finite.
-    #[hyper(positive)]
-    pub eps: f64,
-    /// Whether eps is added to the root or under it.
-    pub epsilon: Epsilon,
-    /// How soon the momentum reaches beta1.
-    #[hyper(not_negative)]
-    pub momentum_decay: f64,
-    /// Pulls the weights to 0; biases and normalisations are exempt.
-    #[hyper(not_negative)]
-    pub weight_decay: f64,
-    /// Whether the pull goes through the gradient.
-    pub decay_form: DecayForm,
-}
-
-impl Default for NAdam {
-    fn default() -> Self {
-        NAdam {
-            lr: 2e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            epsilon: Epsilon::Outside,
-            momentum_decay: 4e-3,
-            weight_decay: 0.0,
-            decay_form: DecayForm::Coupled,
-        }
+adam_settings! {
+    /// NAdam: Adam that looks ahead as Nesterov's momentum does.
+    ///
+    /// ```text
+    /// mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2);      m, v as Adam
+    /// p <- p - lr (mu_(t+1) m / (1 - prod mu_1..t+1) + (1 - mu_t) g / (1 - prod mu_1..t)) / (sqrt(v / (1 - beta2^t)) + eps)
+    /// ```
+    ///
+    /// A little faster than Adam where gradients are not too noisy. Defaults follow PyTorch (lr 2e-3, beta1 0.9, beta2 0.999,
+    /// eps 1e-8, momentum decay 4e-3). Dozat, 2016, "Incorporating Nesterov momentum into Adam".
+    #[hyper(name = "nadam")]
+    pub struct NAdam, lr = 2e-3 {
+        /// How soon the momentum reaches beta1.
+        #[hyper(not_negative)]
+        pub momentum_decay: f64 = 4e-3,
+        /// Pulls the weights to 0; biases and normalisations are exempt.
+        #[hyper(not_negative)]
+        pub weight_decay: f64 = 0.0,
+        /// Whether the pull goes through the gradient.
+        pub decay_form: DecayForm = DecayForm::Coupled,
     }
 }
 

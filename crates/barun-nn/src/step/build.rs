@@ -87,16 +87,16 @@ impl<M: Module + Forward> Step<M> {
             (Purpose::Train, Some(y)) => {
                 let lr = Tensor::placeholder("lr", [], DType::F64);
                 inputs.push(lr.clone());
-                self.training(&prediction, &self.target(&y, &pass), &lr, &pass)?
+                self.training(&prediction, &self.target(&x, &y, &pass), &lr, &pass)?
             }
             (Purpose::Evaluate, Some(y)) => {
-                let y = self.target(&y, &pass);
+                let y = self.target(&x, &y, &pass);
                 let mut outputs = vec![self.loss.loss(&prediction, &y)?];
                 outputs.extend(self.metrics(&prediction, &y, &pass)?);
                 Outcome { outputs, ..Outcome::default() }
             }
             (Purpose::Gradients, Some(y)) => {
-                let loss = self.loss.loss(&prediction, &self.target(&y, &pass))?;
+                let loss = self.loss.loss(&prediction, &self.target(&x, &y, &pass))?;
                 let trained = self.trained(&pass);
                 let names = trained.iter().map(|(entry, _)| entry.path.clone()).collect();
                 Outcome { names, outputs: gradients(&loss, &trained)?, ..Outcome::default() }
@@ -255,8 +255,8 @@ impl<M: Module + Forward> Step<M> {
     }
 
     /// The target as the loss gets it: one for each answer.
-    fn target(&self, y: &Tensor, pass: &Pass) -> Tensor {
-        let y = self.options.prepare_target(y);
+    fn target(&self, x: &Tensor, y: &Tensor, pass: &Pass) -> Tensor {
+        let y = self.options.prepare_target(x, y);
         let Some(members) = pass.members() else { return y };
         let y = y.unsqueeze(1);
         let mut sizes = y.shape().map(|shape| shape.to_vec()).unwrap_or_default();

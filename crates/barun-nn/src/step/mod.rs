@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use average::{WeightAverage, averaged};
 pub use groups::{Group, Select};
 pub use memory::StateMemory;
-pub use options::{Decay, InputTransform, StepOptions};
+pub use options::{Decay, InputTransform, Learns, StepOptions};
 
 use barun_engine::graph::Graph;
 

@@ -59,6 +59,16 @@ impl InputTransform {
     }
 }
 
+/// What a step compares the model's output with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Learns {
+    /// The targets of the batch.
+    #[default]
+    Target,
+    /// The inputs of the batch, as the model gets them, each as a row of numbers: an autoencoder. The targets are left aside.
+    Input,
+}
+
 /// How a step is compiled; all have defaults.
 #[derive(Clone, Debug)]
 pub struct StepOptions {
@@ -85,6 +95,8 @@ pub struct StepOptions {
     pub average: Option<WeightAverage>,
     /// What happens to the inputs first.
     pub input: Option<InputTransform>,
+    /// What the loss and the metrics compare the model's output with.
+    pub learns: Learns,
     /// What is watched beside the loss.
     pub metrics: Vec<Arc<dyn Metric>>,
     /// The engine's options: threads, instruction set, fusion.
@@ -104,6 +116,7 @@ impl Default for StepOptions {
             accumulate: 1,
             average: None,
             input: None,
+            learns: Learns::Target,
             metrics: Vec::new(),
             engine: Options::default(),
         }
@@ -157,8 +170,11 @@ impl StepOptions {
         }
     }
 
-    /// A target as the loss gets it: floats in the step's type, labels as whole numbers.
-    pub(super) fn prepare_target(&self, y: &Tensor) -> Tensor {
+    /// A target as the loss gets it: floats in the step's type, labels as whole numbers; or the prepared input as rows.
+    pub(super) fn prepare_target(&self, x: &Tensor, y: &Tensor) -> Tensor {
+        if self.learns == Learns::Input {
+            return self.prepare(x).flatten(1);
+        }
         if y.dtype().is_float() { y.cast(self.dtype()) } else { y.cast(DType::I64) }
     }
 }

@@ -45,7 +45,11 @@ fn networks() -> Vec<(&'static str, Sequential, Batch)> {
     vec![
         ("mlp", norm.build(&[20].into(), 4).unwrap(), batch(&[512, 20], 4)),
         ("convolutional", convolutional, batch(&[128, 12, 12, 2], 5)),
-        ("resnet", Resnet18 { width: 4 }.build(&[8, 8, 3].into(), 4).unwrap(), batch(&[128, 8, 8, 3], 4)),
+        (
+            "resnet",
+            Resnet18 { width: 4, ..Resnet18::default() }.build(&[8, 8, 3].into(), 4).unwrap(),
+            batch(&[128, 8, 8, 3], 4),
+        ),
     ]
 }
 

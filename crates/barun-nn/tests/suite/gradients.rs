@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use barun_nn::gradcheck::{gradcheck, gradcheck_model, numerical_gradient};
+use barun_nn::analysis::{errors_by_step, numerical_gradient};
+use barun_nn::gradcheck::{gradcheck, gradcheck_model};
 use barun_nn::layers::*;
 use barun_nn::losses::{CrossEntropy, Loss, Mse, Task};
 use barun_nn::optimizers::Sgd;
@@ -255,6 +256,12 @@ fn gradchk_08_the_report_names_each_parameter_and_a_wrong_backward_is_caught() {
     let wrong = Wrong { linear: Linear::new(3, 2) };
     let report = gradcheck_model(&wrong, &CrossEntropy::default(), &batch, Mode::Train, 1).unwrap();
     assert!(!report.passes(0.1), "{report}");
+    // The parameters before the mistake are named, with the place and both numbers.
+    let wrong: Vec<&str> = report.wrong(0.1).iter().map(|comparison| comparison.name.as_str()).collect();
+    assert_eq!(wrong, ["linear.weight", "linear.bias", "x"]);
+    let (_, analytic, numeric) = report.comparisons[0].worst().unwrap();
+    assert!((numeric - 2.0 * analytic).abs() < 1e-5, "{report}");
+    assert!(report.to_string().contains("by back-propagation"), "{report}");
 }
 
 #[test]
@@ -302,14 +309,20 @@ fn a_network_of_everything_is_checked_as_a_whole() {
 #[test]
 fn gradchk_03_the_error_of_a_central_difference_is_smallest_in_the_middle() {
     // f = x^3 at 2: the derivative is 12. Large steps bend, tiny ones drown in rounding: 1e-4 is a good place.
-    let error = |h: f64| {
-        let gradient = numerical_gradient(|x| x[0] * x[0] * x[0], &mut [2.0], h)[0];
-        (gradient - 12.0).abs()
-    };
-    assert!((error(1e-2) - 1e-4).abs() < 1e-6, "{:e}", error(1e-2));
-    assert!((error(1e-4) - 1e-8).abs() < 1e-9, "{:e}", error(1e-4));
-    assert!(error(1e-12) > 1e-5, "{:e}", error(1e-12));
-    assert!(error(1e-4) < error(1e-2) && error(1e-4) < error(1e-12));
+    let steps = [1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12];
+    let errors = errors_by_step(|x| x[0] * x[0] * x[0], &mut [2.0], &[12.0], &steps);
+    for found in &errors {
+        println!("h {:.0e}  central {:.1e}  forward {:.1e}", found.h, found.central, found.forward);
+    }
+    let central: Vec<f64> = errors.iter().map(|found| found.central).collect();
+    assert!((central[1] - 1e-4).abs() < 1e-6 && (central[3] - 1e-8).abs() < 1e-9, "{central:?}");
+    assert!(central[7] > 1e-5 && central[5] > central[3], "{central:?}");
+    // A U: down to the middle, up after it.
+    assert!(central[..4].is_sorted_by(|a, b| a > b), "{central:?}");
+    assert_eq!(barun_nn::analysis::STEP, 1e-4);
+    // In f32 no digit is left at that distance, so a check in f32 is refused.
+    let error = gradcheck(|x| Ok(x[0].square()), &[Buffer::new(&[2.0f32], [1])]).unwrap_err().to_string();
+    assert!(error.contains("f64"), "{error}");
 }
 
 #[test]
@@ -342,9 +355,7 @@ fn gradchk_06_and_err_12_a_network_trains_by_differences_alone_in_the_direction_
 
 #[test]
 fn gradchk_04_halving_the_step_quarters_a_central_and_halves_a_forward_error() {
-    let f = |x: f64| x.exp();
-    let central = |h: f64| (numerical_gradient(|x| f(x[0]), &mut [1.0], h)[0] - f(1.0)).abs();
-    let forward = |h: f64| ((f(1.0 + h) - f(1.0)) / h - f(1.0)).abs();
-    let (central, forward) = (central(1e-2) / central(5e-3), forward(1e-2) / forward(5e-3));
+    let errors = errors_by_step(|x| x[0].exp(), &mut [1.0], &[1f64.exp()], &[1e-2, 5e-3]);
+    let (central, forward) = (errors[0].central / errors[1].central, errors[0].forward / errors[1].forward);
     assert!((central - 4.0).abs() < 0.01 && (forward - 2.0).abs() < 0.02, "{central} {forward}");
 }

@@ -1,6 +1,7 @@
 //! What a user of the crate sees: every requirement's test is named by its id.
 
 mod activations;
+mod analysis;
 mod bf16;
 mod common;
 mod convolution;
@@ -8,6 +9,7 @@ mod ensembles;
 mod fixtures;
 mod gradients;
 mod initializers;
+mod landscape;
 mod layers;
 mod losses;
 mod memory;

@@ -36,7 +36,8 @@ fn mlp() -> Sequential {
 }
 
 fn cnn() -> Sequential {
-    Cnn::default().build(&[28, 28, 1].into(), 10).unwrap()
+    let cnn = Cnn { batch_norm: false, ..Cnn::default() };
+    cnn.build(&[28, 28, 1].into(), 10).unwrap()
 }
 
 /// DEV-11

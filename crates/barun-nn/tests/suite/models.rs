@@ -8,7 +8,9 @@ use barun_nn::models::{
     Resnet18, RnnModel, Transformer, Vgg11,
 };
 use barun_nn::optimizers::{Adam, Sgd};
-use barun_nn::{Batch, Buffer, DType, Hyper, Inventory, Mode, Shape, Step, summary};
+use barun_nn::{
+    Batch, Buffer, DType, Hyper, InputTransform, Inventory, Learns, Mode, Shape, Step, StepOptions, summary,
+};
 
 use crate::common::f64s;
 
@@ -29,9 +31,14 @@ fn the_usual_networks_have_their_numbers_of_parameters() {
     assert_eq!(count(&mlp, &[28, 28, 1]), (39_760, 0));
     let normed = Mlp { batch_norm: NormPlace::BeforeActivation, dropout: 0.3, ..Mlp::default() };
     let plain = 784 * 512 + 512 + 512 * 256 + 256 + 2570;
-    assert_eq!(count(&normed, &[784]), (plain + 2 * 768, 2 * 768));
+    // A normalisation has two numbers for each unit, and the bias before it goes.
+    assert_eq!(count(&normed, &[784]), (plain + 768, 2 * 768));
     assert_eq!(count(&Lenet::default(), &[28, 28, 1]), (61_706, 0));
-    assert_eq!(count(&Cnn::default(), &[28, 28, 1]), (1_199_882, 0));
+    let plain = Cnn { batch_norm: false, ..Cnn::default() };
+    assert_eq!(count(&plain, &[28, 28, 1]), (1_199_882, 0));
+    assert_eq!(count(&Cnn::default(), &[28, 28, 1]).0, 1_199_882 + 32 + 64 + 128);
+    let deep = Cnn { channels: vec![32, 32, 64, 64], ..Cnn::default() };
+    assert_eq!(count(&deep, &[28, 28, 1]).0, 197_802);
     assert_eq!(count(&Resnet18::default(), &[32, 32, 3]), (11_173_962, 9_600));
     assert_eq!(count(&Resnet9::default(), &[32, 32, 3]), (6_573_130, 2 * 2240));
     // 9,231,114 as it is usually counted, with 2752 biases beside the normalisations.
@@ -98,6 +105,29 @@ fn an_autoencoder_learns_to_give_its_input_again() {
 }
 
 #[test]
+fn a_step_may_learn_the_input_itself_whatever_the_targets_are() {
+    let bytes: Vec<u8> = (0..8 * 12).map(|at| (at * 37 % 256) as u8).collect();
+    let rows: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte) / 255.0 - 0.5).collect();
+    let input = Some(InputTransform { scale: vec![1.0 / 255.0], shift: vec![-0.5] });
+    let run = |learns, y: Buffer| {
+        let model = Autoencoder { hidden: vec![6], code: 3 }.build(&[3, 4, 1].into(), 12).unwrap();
+        let options = StepOptions { input: input.clone(), learns, ..StepOptions::default() };
+        let step = Step::with(model, &Adam::default(), &Mse::default(), options).unwrap();
+        let mut state = step.init(1).unwrap();
+        let batch = Batch { x: Buffer::new(&bytes, [8, 3, 4, 1]), y };
+        for _ in 0..5 {
+            assert!(step.run(&mut state, &batch, 0.01).unwrap().applied);
+        }
+        (step.evaluate(&state, &batch).unwrap().loss, state.bytes().to_vec())
+    };
+    // The same as with the scaled input as its target, flattened.
+    let of_input = run(Learns::Input, Buffer::new(&[7i64; 8], [8]));
+    let of_target = run(Learns::Target, Buffer::new(&rows, [8, 12]));
+    assert!((of_input.0 - of_target.0).abs() < 1e-6, "{} {}", of_input.0, of_target.0);
+    assert_eq!(of_input, run(Learns::Input, Buffer::new(&[0i64; 8], [8])));
+}
+
+#[test]
 fn cnn_22_the_network_of_the_notes_has_433_890_parameters_and_trains() {
     assert_eq!(count(&NotesCnn::default(), &[28, 28, 1]), (433_890, 0));
     let small = NotesCnn { filters: 4, hidden: 16, ..NotesCnn::default() };
@@ -120,7 +150,7 @@ fn cnn_22_the_network_of_the_notes_has_433_890_parameters_and_trains() {
 
 #[test]
 fn a_small_residual_network_has_the_right_gradients() {
-    let model = Resnet18 { width: 2 }.build(&[8, 8, 1].into(), 3).unwrap();
+    let model = Resnet18 { width: 2, ..Resnet18::default() }.build(&[8, 8, 1].into(), 3).unwrap();
     let mut stream = barun_engine::random::Stream::new(1, "images");
     let pixels: Vec<f64> = (0..4 * 64).map(|_| stream.normal()).collect();
     let batch = Batch { x: f64s(&pixels, [4, 8, 8, 1]), y: Buffer::new(&[0i64, 1, 2, 0], [4]) };

@@ -255,6 +255,86 @@ fn norm_14_and_layer_08_before_and_after_the_activation_both_train() {
     }
 }
 
+/// Ten sigmoid layers with normal weights of this deviation, with and without batch normalisation before each activation.
+fn deep(std: f64, normed: bool) -> Sequential {
+    let mut model = Sequential::default();
+    for _ in 0..10 {
+        model.push(Linear { init: barun_nn::Init::Normal(std), ..Linear::new(30, 30) });
+        if normed {
+            model.push(BatchNorm::new(30));
+        }
+        model.push(Sigmoid::default());
+    }
+    model.then(Linear::new(30, 2))
+}
+
+#[test]
+fn norm_19_gradients_of_first_and_last_layer_are_nearer_with_batch_norm() {
+    let batch = blobs(128, 30, 2, 1);
+    let orders = [false, true].map(|normed| {
+        let step = Step::compile(deep(0.01, normed), &Sgd::default(), &CrossEntropy::default()).unwrap();
+        let gradients = step.gradients(&step.init(1).unwrap(), &batch).unwrap();
+        let weights = gradients.iter().filter(|(path, _)| path.ends_with("weight"));
+        let norms: Vec<f64> =
+            weights.map(|(_, g)| g.to_f64().iter().map(|g| g * g).sum::<f64>().sqrt()).collect();
+        (norms[9] / norms[0]).log10().abs()
+    });
+    println!("orders of magnitude between them: {:.1} without, {:.1} with", orders[0], orders[1]);
+    assert!(orders[0] > 6.0 && orders[1] < 2.0, "{orders:?}");
+}
+
+#[test]
+fn norm_20_activations_stay_alike_through_the_layers_with_batch_norm() {
+    let batch = blobs(128, 30, 2, 1);
+    let of = |normed| {
+        let step = Step::compile(deep(1.0, normed), &Sgd::default(), &CrossEntropy::default()).unwrap();
+        let seen = barun_nn::activity(&step, &step.init(1).unwrap(), &batch).unwrap();
+        println!("{seen}");
+        seen.layers.into_iter().filter(|layer| layer.kind == "Sigmoid").collect::<Vec<_>>()
+    };
+    for layer in of(true) {
+        assert!((layer.mean - 0.5).abs() < 0.02 && (0.15..0.25).contains(&layer.std), "{layer:?}");
+        assert!(layer.saturated < Some(0.05), "{layer:?}");
+    }
+    assert!(of(false).iter().all(|layer| layer.saturated > Some(0.2)));
+}
+
+#[test]
+fn norm_22_the_summary_shows_the_normalisation_between_layer_and_activation() {
+    let kinds = |normed| -> Vec<&str> {
+        let rows = summary(&deep(1.0, normed), [4, 30], DType::F32).unwrap().rows;
+        rows[..3].iter().map(|row| row.kind).collect()
+    };
+    assert_eq!(kinds(false), ["Linear", "Sigmoid", "Linear"]);
+    assert_eq!(kinds(true), ["Linear", "BatchNorm", "Sigmoid"]);
+    // Gamma and beta are trained, mean and variance kept, for each unit.
+    let summary = summary(&deep(1.0, true), [4, 30], DType::F32).unwrap();
+    assert_eq!((summary.rows[1].trainable, summary.rows[1].not_trainable), (60, 60));
+}
+
+#[test]
+fn norm_25_who_forgets_to_switch_to_inference_gets_other_predictions() {
+    use barun_nn::{Forward, Pass, Tensor, fresh_state};
+    let model = BatchNorm::new(3);
+    let state = fresh_state(&model, 1, DType::F64).unwrap();
+    let x = rows(8, 3, 1);
+    let predicted = |mode| {
+        let mut pass = Pass::by_run(&model, &state, mode).unwrap();
+        model.forward(&Tensor::new(x.clone()), &mut pass).unwrap().to_vec::<f64>().unwrap()
+    };
+    assert_ne!(predicted(Mode::Train), predicted(Mode::Eval));
+    // A step's `predict` is in eval mode always.
+    let step = Step::with(
+        BatchNorm::new(3),
+        &Sgd::default(),
+        &Mse::default(),
+        StepOptions { precision: DType::F64, ..StepOptions::default() },
+    );
+    let step = step.unwrap();
+    let answers = step.predict(&step.init(1).unwrap(), &x).unwrap().to_f64();
+    assert_close(&answers, &predicted(Mode::Eval), 1e-12, "predictions");
+}
+
 #[test]
 fn norm_21_channels_of_images_have_mean_0_over_batch_height_and_width() {
     let layer = BatchNorm::new(3);

@@ -85,7 +85,7 @@ fn reg_05_the_norm_falls_with_the_price() {
 #[test]
 fn reg_06_half_of_the_square_has_the_weight_as_its_derivative() {
     let slope = derivative(&[3.0], |w| w.square() * (0.1 / 2.0));
-    let numeric = barun_nn::gradcheck::numerical_gradient(|w| 0.1 / 2.0 * w[0] * w[0], &mut [3.0], 1e-4);
+    let numeric = barun_nn::analysis::numerical_gradient(|w| 0.1 / 2.0 * w[0] * w[0], &mut [3.0], 1e-4);
     assert_close(&[slope[0], numeric[0]], &[0.3, 0.3], 1e-9, "lambda w");
 }
 

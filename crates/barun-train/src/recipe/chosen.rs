@@ -80,15 +80,12 @@ impl Vocabulary for Box<dyn Activation> {
     }
 }
 
-/// Models that recipes describe themselves, with more settings than the library's of the same name.
-const OWN_MODELS: [&str; 5] = ["mlp", "tabular", "lenet", "cnn", "resnet18"];
-
 impl Vocabulary for Box<dyn Architecture> {
     const NOUN: &'static str = "a model";
     const IS_TABLE: bool = true;
 
     fn all() -> Vec<Self> {
-        models::all().into_iter().filter(|model| !OWN_MODELS.contains(&model.name())).collect()
+        models::all()
     }
 }
 
@@ -138,18 +135,19 @@ impl<T: Vocabulary> Chosen<T> {
         let mut thing = T::all().into_iter().find(|thing| thing.name() == name)?;
         for (_, setting, value) in defaults.settings.iter().filter(|(owner, ..)| *owner == name) {
             // A default that the library refuses would be our mistake; the tests resolve every one of them.
-            thing.set(setting, &hyper::Value::Number(*value)).ok()?;
+            thing.set(setting, &value.to_hyper()).ok()?;
         }
         Some(Chosen(thing))
     }
 
     /// The one called `name`, with the settings in the table `node`, where `tag` and the keys in `further` mean something
-    /// else.
+    /// else; `others` are the keys of names beside the library's.
     pub(crate) fn read_as(
         name: &str,
         node: &Node,
         path: &str,
         (tag, further): (&str, &[&str]),
+        others: &[(&str, &[&str])],
         defaults: &Defaults,
     ) -> Result<Self> {
         let all = T::all();
@@ -165,15 +163,22 @@ impl<T: Vocabulary> Chosen<T> {
             own.chain(further.iter().copied()).collect::<Vec<_>>()
         };
         let keys: Vec<(&str, Vec<&str>)> = all.iter().map(|thing| (thing.name(), keys_of(thing))).collect();
-        let keys: Vec<(&str, &[&str])> = keys.iter().map(|(name, keys)| (*name, &keys[..])).collect();
+        let keys = keys.iter().map(|(name, keys)| (*name, &keys[..]));
+        let keys: Vec<(&str, &[&str])> = keys.chain(others.iter().copied()).collect();
         refuse_keys_of_others(node, path, tag, name, &keys)?;
         for setting in thing.settings() {
             if let Some(value) = node.get(setting.name) {
                 let path = join(path, setting.name);
-                let given = to_hyper(value);
+                let given = given_value(&setting, value, &path, defaults)?;
                 let fits = given.as_ref().is_some_and(|given| thing.set(setting.name, given).is_ok());
                 match given {
                     _ if fits => {}
+                    Some(hyper::Value::List(items))
+                        if !setting.range.holds(&hyper::Value::List(items.clone())) =>
+                    {
+                        let allowed = format!("{}, each {}", setting.expects, setting.range.words());
+                        return Err(bad_value(value, &path, &allowed));
+                    }
                     Some(given) if !setting.range.holds(&given) => {
                         return Err(bad_value(value, &path, setting.range.words()));
                     }
@@ -221,7 +226,7 @@ impl<T: Vocabulary> Chosen<T> {
                 keys.push(Key {
                     path: join(&key.path, images.name),
                     only_for: Some(name.to_string()),
-                    expects: images.takes(),
+                    expects: expected(&images),
                     default: if image == table {
                         image.clone()
                     } else {
@@ -247,7 +252,7 @@ impl<T: Vocabulary> Setting for Chosen<T> {
     fn read(node: &Node, path: &str, defaults: &Defaults) -> Result<Self> {
         let default = T::DEFAULT.map(|name| name(defaults));
         let name = tag_of(node, path, "name", default, Self::expects())?;
-        Self::read_as(&name, node, path, ("name", &[]), defaults)
+        Self::read_as(&name, node, path, ("name", &[]), &[], defaults)
     }
 
     fn write(&self) -> Option<Node> {
@@ -286,7 +291,7 @@ impl Setting for Scheduled {
     fn read(node: &Node, path: &str, defaults: &Defaults) -> Result<Self> {
         let default = <Box<dyn Schedule>>::DEFAULT.map(|name| name(defaults));
         let name = tag_of(node, path, "name", default, Self::expects())?;
-        let schedule = Chosen::read_as(&name, node, path, ("name", &["warmup"]), defaults)?;
+        let schedule = Chosen::read_as(&name, node, path, ("name", &["warmup"]), &[], defaults)?;
         let warmup = match node.get("warmup") {
             Some(given) => Span::read(given, &join(path, "warmup"), defaults)?,
             None => NO_WARMUP,
@@ -371,6 +376,29 @@ macro_rules! library_value {
 }
 library_value!(Span, Init, Clip, WeightAverage);
 
+/// What a recipe gives for a setting, as the library takes it; a thing of a family is read as that family is, with its
+/// defaults and its words. None for what the library cannot take.
+fn given_value(
+    setting: &hyper::Setting,
+    node: &Node,
+    path: &str,
+    defaults: &Defaults,
+) -> Result<Option<hyper::Value>> {
+    if setting.family != <Box<dyn Activation>>::FAMILY {
+        return Ok(to_hyper(node));
+    }
+    let activation = Chosen::<Box<dyn Activation>>::read(node, path, defaults)?;
+    Ok(Some(activation.to_value()))
+}
+
+/// What a setting takes, in words.
+fn expected(setting: &hyper::Setting) -> String {
+    match setting.family == <Box<dyn Activation>>::FAMILY {
+        true => Chosen::<Box<dyn Activation>>::expects(),
+        false => setting.takes(),
+    }
+}
+
 /// A value of a recipe as the library takes it; none for tables and dates.
 fn to_hyper(node: &Node) -> Option<hyper::Value> {
     Some(match &node.value {
@@ -391,6 +419,10 @@ fn from_hyper(value: &hyper::Value) -> Option<Node> {
         hyper::Value::Flag(flag) => Value::Switch(*flag),
         hyper::Value::Text(text) => Value::Text(text.clone()),
         hyper::Value::List(values) => Value::List(values.iter().filter_map(from_hyper).collect()),
+        hyper::Value::Thing(name, settings) => {
+            let settings = settings.iter().map(|(setting, value)| (setting.as_str(), from_hyper(value)));
+            return Some(written_choice("name", name, settings.collect()));
+        }
         hyper::Value::Nothing => return None,
     }))
 }
@@ -411,11 +443,13 @@ mod tests {
     fn the_defaults_of_recipes_are_settings_of_the_library() {
         for defaults in [&IMAGES, &TABLES] {
             for (name, setting, value) in defaults.settings {
-                let chosen =
-                    Chosen::<AnyOptimizer>::named(name, defaults).unwrap_or_else(|| panic!("{name}"));
-                let is_set =
-                    |s: &hyper::Setting| s.name == *setting && s.value == hyper::Value::Number(*value);
-                assert!(chosen.settings().iter().any(is_set), "{name}.{setting}");
+                let of_optimizer =
+                    Chosen::<AnyOptimizer>::named(name, defaults).map(|chosen| chosen.settings());
+                let of_model =
+                    || Chosen::<Box<dyn Architecture>>::named(name, defaults).map(|chosen| chosen.settings());
+                let settings = of_optimizer.or_else(of_model).unwrap_or_else(|| panic!("{name}"));
+                let is_set = |s: &hyper::Setting| s.name == *setting && s.value == value.to_hyper();
+                assert!(settings.iter().any(is_set), "{name}.{setting}");
             }
         }
     }

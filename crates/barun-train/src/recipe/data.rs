@@ -16,7 +16,7 @@ section! {
         source: String = Required, NOT_EMPTY;
         /// The column of a table to predict. Not given: the last one.
         target: Option<String> = Is(|_| None);
-        /// Whether the target of a table is classes or numbers.
+        /// What is learned: classes or numbers of the target, or the input itself.
         task: Task = Is(|_| Task::Auto);
         /// Columns of a table to leave out, such as names and row numbers.
         ignore: Vec<String> = Is(|_| Vec::new());
@@ -113,7 +113,7 @@ names! {
 }
 
 names! {
-    /// Whether the target of a table is classes or numbers.
+    /// What is learned.
     pub enum Task, "a task" {
         /// Classes where it is text that repeats, or at most 20 different whole numbers; else numbers.
         Auto = "auto",
@@ -121,5 +121,8 @@ names! {
         Classification = "classification",
         /// Numbers; text is an error.
         Regression = "regression",
+        /// To give the input again, as an autoencoder does. The target is left aside; figures are in the units of the scaled
+        /// input.
+        Reconstruction = "reconstruction",
     }
 }

@@ -187,7 +187,7 @@ macro_rules! tagged {
                         }, )* })?)
                     } )*
                     $( other if <$OtherType>::names().contains(&other) => {
-                        Ok($Enum::$Other(<$OtherType>::read_as(other, node, path, ($tag, &[]), defaults)?))
+                        Ok($Enum::$Other(<$OtherType>::read_as(other, node, path, ($tag, &[]), Self::KEYS, defaults)?))
                     } )?
                     other => {
                         let (at, path) = match node.get($tag) {

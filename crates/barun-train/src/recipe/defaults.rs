@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use barun_data::Augment;
+use barun_nn::hyper::Value;
 
 use super::augment::Preset;
 use super::running::BestBy;
+use Given::{Number, Sizes};
 
 /// What the data is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +42,32 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Defaults {
     pub(crate) model: &'static str,
-    pub(crate) hidden: &'static [usize],
     pub(crate) epochs: Option<usize>,
     pub(crate) largest_batch: usize,
     pub(crate) optimizer: &'static str,
-    /// Where the default of an optimiser's setting is not the library's: optimiser, setting, value.
-    pub(crate) settings: &'static [(&'static str, &'static str, f64)],
+    /// Where the default of an optimiser's or a model's setting is not the library's: its name, the setting, the value.
+    pub(crate) settings: &'static [(&'static str, &'static str, Given)],
     pub(crate) best_by: BestBy,
     pub(crate) train_share: f64,
     pub(crate) test_share: f64,
     pub(crate) augment: Augment,
+}
+
+/// The default of a setting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given {
+    Number(f64),
+    Sizes(&'static [i64]),
+}
+
+impl Given {
+    /// As the library takes it.
+    pub(crate) fn to_hyper(self) -> Value {
+        match self {
+            Given::Number(number) => Value::Number(number),
+            Given::Sizes(sizes) => Value::List(sizes.iter().map(|size| Value::Whole(*size)).collect()),
+        }
+    }
 }
 
 impl Defaults {
@@ -71,11 +89,14 @@ impl Defaults {
 /// Ten epochs of this train the drawn digits above 0.97 test accuracy well within a minute on two cores.
 pub(crate) const IMAGES: Defaults = Defaults {
     model: "mlp",
-    hidden: &[512, 256],
     epochs: Some(10),
     largest_batch: 128,
     optimizer: "adam",
-    settings: &[("sgd", "lr", 0.1), ("momentum", "lr", 0.01), ("nesterov", "lr", 0.01)],
+    settings: &[
+        ("sgd", "lr", Number(0.1)),
+        ("momentum", "lr", Number(0.01)),
+        ("nesterov", "lr", Number(0.01)),
+    ],
     best_by: BestBy::Auto,
     train_share: 0.8,
     test_share: 0.1,
@@ -87,17 +108,17 @@ pub(crate) const IMAGES: Defaults = Defaults {
 /// loss, since of a few dozen rows the accuracy is a matter of luck.
 pub(crate) const TABLES: Defaults = Defaults {
     model: "tabular",
-    hidden: &[64, 64],
     epochs: None,
     largest_batch: 256,
     optimizer: "adamw",
     settings: &[
-        ("sgd", "lr", 0.1),
-        ("momentum", "lr", 0.01),
-        ("nesterov", "lr", 0.01),
-        ("adam", "lr", 2e-3),
-        ("adamw", "lr", 2e-3),
-        ("adamw", "weight_decay", 0.5),
+        ("sgd", "lr", Number(0.1)),
+        ("momentum", "lr", Number(0.01)),
+        ("nesterov", "lr", Number(0.01)),
+        ("adam", "lr", Number(2e-3)),
+        ("adamw", "lr", Number(2e-3)),
+        ("adamw", "weight_decay", Number(0.5)),
+        ("mlp", "hidden", Sizes(&[64, 64])),
     ],
     best_by: BestBy::Loss,
     train_share: 0.7,

@@ -33,7 +33,7 @@ pub(crate) mod tree;
 
 use std::path::Path;
 
-pub use augment::{Augment, Fill, Preset};
+pub use augment::{Augment, Preset};
 pub use chosen::{Chosen, LossChoice, Scheduled};
 pub use data::{Copies, Data, Method, Normalize, Split, Task};
 pub use defaults::Kind;

@@ -1,14 +1,11 @@
 //! `[model]`: the network, by name or as a list of layers.
 
 use barun_nn::Init;
-use barun_nn::activations::{Relu, Tanh};
 
 use super::chosen::Chosen;
 use super::declare::tagged;
 use super::defaults::Defaults;
-use super::rules::{
-    AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, EACH_AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE,
-};
+use super::rules::{AT_LEAST_ONE, AT_LEAST_ONE_IF_GIVEN, BELOW_ONE, NOT_NEGATIVE, POSITIVE};
 use super::setting::Fallback::{Is, Required};
 use super::setting::{Setting, wrong_type};
 use super::tree::{Node, Value};
@@ -23,65 +20,6 @@ pub type Activation = Chosen<Box<dyn barun_nn::activations::Activation>>;
 tagged! {
     /// `[model]`: the network. A list of `layers` without a `name` is the model `layers`.
     pub enum Model, "a model", "name" or else (|d| d.model) otherwise Named(Architecture) {
-        /// Fully connected layers, for tables and small images.
-        "mlp" => Mlp {
-            /// The width of each hidden layer; `[]` makes the model linear.
-            hidden: Vec<usize> = Is(|d| d.hidden.to_vec()), EACH_AT_LEAST_ONE;
-            /// What follows each hidden layer.
-            activation: Activation = Is(|_| Activation::of(Relu::default()));
-            /// How the first weights are drawn.
-            init: Init = Is(|_| Init::Auto);
-            /// Batch normalisation before each activation.
-            batch_norm: bool = Is(|_| false);
-            /// The share of hidden units that is silenced in each training step.
-            dropout: f64 = Is(|_| 0.0), BELOW_ONE;
-        },
-        /// For tables: outliers bounded, numbers as periodic features, hidden layers that several members share, of which
-        /// each answers for itself. Holzmueller et al., 2024 (RealMLP), and Gorishniy et al., 2025 (TabM).
-        "tabular" => Tabular {
-            /// The width of each hidden layer; `[]` makes the model a sum of curves, one for each column.
-            hidden: Vec<usize> = Is(|_| vec![256, 256]), EACH_AT_LEAST_ONE;
-            /// How many members share the layers; the answer is their mean.
-            members: usize = Is(|_| 8), AT_LEAST_ONE;
-            /// Values that stand for each column: itself, and mixtures of cosines of it; 1 leaves columns as they are.
-            embedding: usize = Is(|_| 4), AT_LEAST_ONE;
-            /// What follows each hidden layer.
-            activation: Activation = Is(|_| Activation::of(Relu::default()));
-            /// How the first weights are drawn.
-            init: Init = Is(|_| Init::Auto);
-            /// The share of hidden units that is silenced in each training step.
-            dropout: f64 = Is(|_| 0.1), BELOW_ONE;
-        },
-        /// LeNet-5: two convolutions with average pooling, then 120 and 84 units. LeCun et al., 1998.
-        "lenet" => LeNet {
-            /// What follows each layer.
-            activation: Activation = Is(|_| Activation::of(Tanh::default()));
-            /// How the first weights are drawn.
-            init: Init = Is(|_| Init::Auto);
-        },
-        /// 3x3 convolutions in pairs with a pooling after each, and a hidden layer: the usual small network for small images.
-        "cnn" => Cnn {
-            /// The channels of each convolution; after every second one, and after the last, comes a pooling.
-            channels: Vec<usize> = Is(|_| vec![32, 64]), EACH_AT_LEAST_ONE;
-            /// The width of each hidden layer after the last pooling.
-            hidden: Vec<usize> = Is(|_| vec![128]), EACH_AT_LEAST_ONE;
-            /// What follows each layer.
-            activation: Activation = Is(|_| Activation::of(Relu::default()));
-            /// How the first weights are drawn. Without batch normalisation `he_normal` starts this network too loud: the
-            /// pooling keeps the largest of four values, and dropout raises what it keeps.
-            init: Init = Is(|_| Init::LecunUniform);
-            /// Batch normalisation before each activation.
-            batch_norm: bool = Is(|_| true);
-            /// The share silenced in each training step after a pooling; after a hidden layer twice that, at most 0.5.
-            dropout: f64 = Is(|_| 0.3), BELOW_ONE;
-        },
-        /// ResNet-18 as used for images of 32 by 32: a 3x3 stem without pooling. He et al., 2016.
-        "resnet18" => ResNet18 {
-            /// The channels of the first stage; each further stage has twice as many.
-            width: usize = Is(|_| 64), AT_LEAST_ONE;
-            /// How the first weights are drawn.
-            init: Init = Is(|_| Init::Auto);
-        },
         /// A list of layers of your own.
         "layers" => Layers {
             /// The layers from input to output. The last one must give one number for each class, or one for a number.
@@ -151,6 +89,8 @@ tagged! {
         "batchnorm" => BatchNorm,
         /// Layer normalisation: of the features or channels of each place by itself.
         "layernorm" => LayerNorm,
+        /// RMS normalisation: of the features or channels of each place by itself, divided by the root of their mean square.
+        "rmsnorm" => RmsNorm,
         /// Group normalisation: of groups of channels of each image by itself.
         "groupnorm" => GroupNorm {
             /// Groups, which must divide the features or channels.
@@ -214,6 +154,7 @@ pub const LIBRARY_NAMES: &[(&str, &str)] = &[
     ("globalavgpool", "global_avg_pool"),
     ("batchnorm", "batch_norm"),
     ("layernorm", "layer_norm"),
+    ("rmsnorm", "rms_norm"),
     ("groupnorm", "group_norm"),
     ("noise", "gaussian_noise"),
     ("periodic", "periodic_embedding"),
@@ -243,22 +184,6 @@ impl Setting for Units {
         match self {
             Units::Count(count) => count.write(),
             Units::Classes => "classes".to_string().write(),
-        }
-    }
-}
-
-impl Model {
-    /// How the first weights are drawn.
-    pub fn init(&self) -> Init {
-        match self {
-            Model::Mlp { init, .. }
-            | Model::Tabular { init, .. }
-            | Model::LeNet { init, .. }
-            | Model::Cnn { init, .. }
-            | Model::ResNet18 { init, .. }
-            | Model::Layers { init, .. } => *init,
-            // It has its own.
-            Model::Named(_) => Init::Auto,
         }
     }
 }

@@ -11,16 +11,12 @@ pub(crate) const NOT_NEGATIVE: Rule<f64> =
 /// A share that may not be everything: a dropout rate, a decay rate.
 pub(crate) const BELOW_ONE: Rule<f64> =
     Rule { allowed: "from 0 to below 1", holds: |x| (0.0..1.0).contains(x) };
-pub(crate) const CHANCE: Rule<f64> =
-    Rule { allowed: "a chance from 0 to 1", holds: |x| (0.0..=1.0).contains(x) };
 pub(crate) const SHARE: Rule<f64> = Rule { allowed: "from 0 to 1", holds: |x| (0.0..=1.0).contains(x) };
 pub(crate) const POSITIVE_SHARE: Rule<f64> =
     Rule { allowed: "above 0 and at most 1", holds: |x| *x > 0.0 && *x <= 1.0 };
 pub(crate) const AT_LEAST_ONE: Rule<usize> = Rule { allowed: "1 or more", holds: |n| *n >= 1 };
 pub(crate) const AT_LEAST_ONE_IF_GIVEN: Rule<Option<usize>> =
     Rule { allowed: "1 or more", holds: |n| n.is_none_or(|n| n >= 1) };
-pub(crate) const EACH_AT_LEAST_ONE: Rule<Vec<usize>> =
-    Rule { allowed: "a list of whole numbers, each 1 or more", holds: |all| all.iter().all(|n| *n >= 1) };
 pub(crate) const NOT_EMPTY: Rule<String> =
     Rule { allowed: "some text", holds: |text| !text.trim().is_empty() };
 pub(crate) const FOLDS: Rule<usize> = Rule { allowed: "0, or 2 and more", holds: |n| *n != 1 };

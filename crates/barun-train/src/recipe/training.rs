@@ -35,6 +35,9 @@ section! {
         accumulate: usize = Is(|_| 1), AT_LEAST_ONE;
         /// An average of the weights along the run, which is what is validated and kept. Not given: the weights themselves.
         average: Option<WeightAverage> = Is(|_| None);
+        /// Whether batch normalisations get the exact mean and variance over the training part, in what is validated and kept,
+        /// instead of running ones: a pass over that part for each of them after each epoch.
+        exact_statistics: bool = Is(|_| false);
         /// What the size of each weight costs, added to the loss; biases and normalisations are exempt.
         l1: f64 = Is(|_| 0.0), NOT_NEGATIVE;
         /// What half the square of each weight costs, added to the loss; biases and normalisations are exempt.

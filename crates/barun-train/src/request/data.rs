@@ -83,6 +83,7 @@ fn open_with(
     };
     let dataset = match recipe.data.task {
         Task::Auto => Dataset::open_with(source, &options(TargetKind::Auto))?,
+        Task::Reconstruction => return Ok(Dataset::open_with(source, &options(TargetKind::Auto))?),
         Task::Classification => return Ok(Dataset::open_with(source, &options(TargetKind::Classes))?),
         Task::Regression => return Ok(Dataset::open_with(source, &options(TargetKind::Values))?),
     };

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::Machine;
 use super::train::{divided, prepare};
-use crate::build;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 
@@ -51,7 +50,7 @@ pub fn gallery(request: &GalleryRequest) -> Result<GalleryReport> {
     let Some(shape) = part.dataset().features().image_shape() else {
         return Err(Error::NoImages { name: part.dataset().name().to_string() });
     };
-    let augment = build::augment(&request.recipe.data.augment);
+    let augment = request.recipe.data.augment.settings();
     let columns = request.variants + 1;
     let shown =
         part.only(&in_turn(&part, if augment.is_none() { request.rows * columns } else { request.rows }));

@@ -26,7 +26,7 @@ pub(super) fn judged_part(data: &PreparedData) -> Part {
 }
 
 /// Judges the model of `run` on the [`judged_part`], and gives what it said there too; gives nothing where there is no such
-/// part.
+/// part, or nothing that is predicted.
 pub(super) fn judge<M: Module + Forward>(
     recipe: &Recipe,
     checked: &Checked,
@@ -36,7 +36,7 @@ pub(super) fn judge<M: Module + Forward>(
 ) -> Result<Option<(Judgement, Predictions)>> {
     let data = &checked.data;
     let part = judged_part(data);
-    if part.is_empty() {
+    if part.is_empty() || model.gives_its_input() {
         return Ok(None);
     }
     let (dataset, rows) = (data.dataset(), part.indices());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use barun_data::{Dataset, PreparedData, SplitData, Targets, integrity};
+use barun_nn::Learns;
 use barun_nn::layers::Sequential;
 use barun_nn::schedules::Span;
 
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::keeper::RunPlan;
 use crate::memory::Limit;
 use crate::objective::Objective;
+use crate::preparation::Preparation;
 use crate::recipe::Recipe;
 use crate::report::TrainReport;
 use crate::run::{RunFolder, write_report};
@@ -129,6 +131,11 @@ pub(super) fn prepare(recipe: &Recipe, split: SplitData) -> Result<PreparedData>
     }
 }
 
+/// Whether classes are learned.
+fn is_of_classes(recipe: &Recipe, targets: &Targets) -> bool {
+    build::learns(recipe.data.task) == Learns::Target && targets.classes().is_some()
+}
+
 /// The training that a recipe describes.
 pub(super) fn trainer(
     recipe: &Recipe,
@@ -136,10 +143,11 @@ pub(super) fn trainer(
     machine: &Machine,
 ) -> Result<Trainer<Sequential>> {
     let targets = data.dataset().targets();
-    let loss = build::loss(&recipe.train.loss, targets.classes().is_some());
-    let objective = Objective::of(&*loss, targets, 1.0)?;
+    let loss = build::loss(&recipe.train.loss, is_of_classes(recipe, targets));
+    let learns = build::learns(recipe.data.task);
+    let objective = Objective::for_data(learns, &*loss, targets, &Preparation::of(data)?)?;
     let input = data.dataset().features().sample_shape();
-    let network = build::network(&recipe.model, &input, objective.outputs(targets))?;
+    let network = build::network(&recipe.model, &input, objective.outputs(targets, &input))?;
     let rows = data.train().len();
     check_steps(recipe, rows)?;
     let trainer = Trainer::new(network, loss)
@@ -149,8 +157,9 @@ pub(super) fn trainer(
         .batch_size(recipe.batch_size(rows))
         .seed(recipe.train.seed)
         .best_by(recipe.train.best_by)
-        .augment(build::augment(&recipe.data.augment))
-        .options(build::step_options(&recipe.train))
+        .augment(recipe.data.augment.settings())
+        .exact_statistics(recipe.train.exact_statistics)
+        .options(build::step_options(recipe))
         .device(machine.device()?)
         .name(recipe.model.name());
     Ok(match recipe.train.max_seconds {

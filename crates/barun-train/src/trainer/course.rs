@@ -3,11 +3,12 @@
 //! Where it stands is a [`Position`] and a state, so it may begin anywhere: a resumed run takes the same steps with the
 //! same bits as one that was never interrupted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use barun_data::{Loader, Part, Targets};
+use barun_data::{Loader, Part};
 use barun_engine::State;
 use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{Forward, Module, Step, averaged};
@@ -40,6 +41,7 @@ pub(super) struct Course<'a, M> {
     pub schedule: &'a dyn Schedule,
     pub epochs: usize,
     pub best_by: BestBy,
+    pub exact_statistics: bool,
     pub max_seconds: Option<f64>,
     pub stop: Arc<AtomicBool>,
     pub keeper: Option<Keeper>,
@@ -79,7 +81,8 @@ impl Clock {
 pub(super) struct Names<'a> {
     pub model: &'a str,
     pub data: &'a str,
-    pub targets: &'a Targets,
+    pub target: &'a str,
+    pub classes: Option<usize>,
     /// What was decided about the data.
     pub notes: &'a [String],
 }
@@ -115,8 +118,8 @@ impl<M: Module + Forward> Course<'_, M> {
         self.callback.on_start(&Start {
             model: names.model,
             data: names.data,
-            target: names.targets.name(),
-            classes: names.targets.classes().map(<[String]>::len),
+            target: names.target,
+            classes: names.classes,
             params,
             epochs: self.epochs,
             steps_per_epoch: self.loader.batches_per_epoch(),
@@ -170,7 +173,7 @@ impl<M: Module + Forward> Course<'_, M> {
         let unfinished = unfinished.map(|unfinished| unfinished.tally.metrics());
         let kept = match self.best {
             Some(best) => best.state,
-            None => averaged(&self.state)?.into_owned(),
+            None => self.to_keep(self.exact()?)?,
         };
         report.train = match unfinished {
             Some(unfinished) => unfinished,
@@ -279,9 +282,10 @@ impl<M: Module + Forward> Course<'_, M> {
     fn end_in_time(&mut self) -> Result<End> {
         let most = self.max_seconds.unwrap_or_default();
         let stopped = Some(format!("the time of {most} s is up"));
-        match (&self.best, self.validate()?) {
+        let exact = self.exact()?;
+        match (&self.best, self.validate(exact.as_ref())?) {
             (None, Some(valid)) => {
-                self.best = Some(Best::new(0, valid, averaged(&self.state)?.into_owned()));
+                self.best = Some(Best::new(0, valid, self.to_keep(exact)?));
             }
             (Some(_), _) => {}
             (None, None) => self.write_best_without_valid()?,
@@ -292,7 +296,8 @@ impl<M: Module + Forward> Course<'_, M> {
     /// Validation, the choice of the best, the log, the callbacks.
     fn end_epoch(&mut self) -> Result<Flow> {
         let trained = self.clock.seconds();
-        let valid = self.validate()?;
+        let exact = self.exact()?;
+        let valid = self.validate(exact.as_ref())?;
         let objective = self.objective;
         let ended = self.position.unfinished.take().unwrap_or_else(|| Unfinished::new(objective));
         self.position.epochs += 1;
@@ -304,7 +309,7 @@ impl<M: Module + Forward> Course<'_, M> {
         if let Some(valid) = valid.filter(|_| is_best) {
             // The old copy goes before the new one comes, so that there are never two.
             self.best = None;
-            self.best = Some(Best::new(epoch, valid, averaged(&self.state)?.into_owned()));
+            self.best = Some(Best::new(epoch, valid, self.to_keep(exact)?));
             (self.position.best_epoch, self.position.best_valid) = (epoch, Some(valid));
         }
         match valid {
@@ -333,15 +338,40 @@ impl<M: Module + Forward> Course<'_, M> {
         Ok(flow)
     }
 
-    /// The figures on the validation part; none where there is no such part.
-    fn validate(&self) -> Result<Option<Metrics>> {
+    /// The figures on the validation part of what [is kept](Self::to_keep); none where there is no such part.
+    fn validate(&self, exact: Option<&State>) -> Result<Option<Metrics>> {
         let rows = self.valid.indices();
         if rows.is_empty() {
             return Ok(None);
         }
         let data = (self.valid.dataset().features(), self.valid.dataset().targets());
         let batch_size = self.batch_size.min(rows.len());
-        measure(self.step, &*averaged(&self.state)?, self.objective, data, rows, batch_size).map(Some)
+        let kept = exact.map_or_else(|| averaged(&self.state), |exact| Ok(Cow::Borrowed(exact)))?;
+        measure(self.step, &*kept, self.objective, data, rows, batch_size).map(Some)
+    }
+
+    /// The weights that are validated and kept, with exact statistics; none where that is not asked for.
+    fn exact(&self) -> Result<Option<State>> {
+        if !self.exact_statistics {
+            return Ok(None);
+        }
+        let mut state = averaged(&self.state)?.into_owned();
+        let part = self.loader.part();
+        let gathered = |rows: &[usize]| {
+            let mut feed = Feed::new(self.objective);
+            let gathered = feed.gather(part.dataset().features(), None, rows);
+            gathered.map(|batch| batch.x.clone()).map_err(|error| barun_nn::Error::Model(error.to_string()))
+        };
+        self.step.finalize(&mut state, || part.indices().chunks(self.batch_size).map(gathered))?;
+        Ok(Some(state))
+    }
+
+    /// The weights that are validated and kept: `exact` where there are such, else the average or the weights themselves.
+    fn to_keep(&self, exact: Option<State>) -> Result<State> {
+        match exact {
+            Some(exact) => Ok(exact),
+            None => Ok(averaged(&self.state)?.into_owned()),
+        }
     }
 
     /// Rows seen since the beginning of the run.
@@ -373,11 +403,13 @@ impl<M: Module + Forward> Course<'_, M> {
 
     /// With nothing to choose by, the last state is the best one.
     fn write_best_without_valid(&mut self) -> Result<()> {
+        if self.keeper.is_none() || !self.valid.is_empty() {
+            return Ok(());
+        }
+        let best = self.to_keep(self.exact()?)?;
         match &mut self.keeper {
-            Some(keeper) if self.valid.is_empty() => {
-                keeper.write(Which::Best, &*averaged(&self.state)?, &self.position)
-            }
-            _ => Ok(()),
+            Some(keeper) => keeper.write(Which::Best, &best, &self.position),
+            None => Ok(()),
         }
     }
 }

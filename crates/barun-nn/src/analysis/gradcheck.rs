@@ -5,45 +5,14 @@
 //! between the slopes on both sides is right there, and the place is listed. [ACT-04, LOSS-03]
 
 use std::fmt;
-use std::sync::Arc;
 
 use barun_engine::random::Stream;
 
+use super::differences::{STEP, numerical_gradient};
+use super::function::{Function, Named, Wanted, model_of_values};
 use crate::losses::Loss;
 use crate::state::buffer;
-use crate::{
-    Batch, Buffer, DType, Error, Forward, Inventory, Layout, Mode, Module, Options, Pass, Program,
-    ProgramSpec, Result, Shape, State, Tensor, fresh_state,
-};
-
-/// The distance of the notes, and of this module where none is given: the error of a central difference falls with
-/// `h^2` until rounding takes over, which in f64 is near here.
-pub const STEP: f64 = 1e-4;
-
-/// The gradient of `f` at `x` by central differences, `(f(x + h) - f(x - h)) / 2h` in each place; `x` is restored.
-///
-/// `x` is any tensor's elements in row-major order. [GRADCHK-01, GRADCHK-02]
-///
-/// ```
-/// use barun_nn::gradcheck::numerical_gradient;
-/// let mut x = [3.0, 4.0];
-/// let gradient = numerical_gradient(|x| x[0] * x[0] + x[1] * x[1], &mut x, 1e-4);
-/// assert!((gradient[0] - 6.0).abs() < 1e-7 && (gradient[1] - 8.0).abs() < 1e-7);
-/// assert_eq!(x, [3.0, 4.0]);
-/// ```
-pub fn numerical_gradient(mut f: impl FnMut(&[f64]) -> f64, x: &mut [f64], h: f64) -> Vec<f64> {
-    let mut gradient = Vec::with_capacity(x.len());
-    for index in 0..x.len() {
-        let kept = x[index];
-        x[index] = kept + h;
-        let above = f(x);
-        x[index] = kept - h;
-        let below = f(x);
-        x[index] = kept;
-        gradient.push((above - below) / (2.0 * h));
-    }
-    gradient
-}
+use crate::{Batch, Buffer, DType, Error, Forward, Mode, Module, Result, Shape, Tensor};
 
 /// Relative to the largest gradient, what a difference at [`STEP`] is trusted to.
 const AGREEMENT: f64 = 1e-6;
@@ -71,6 +40,15 @@ impl Comparison {
         // A NaN must not get lost in a maximum.
         let differences = compared.map(|(_, (a, n))| (a - n).abs());
         differences.fold(0.0, |largest, d| if d <= largest { largest } else { d }) / size
+    }
+
+    /// Where both differ most, apart from kinks: the place among the tensor's elements in row-major order, by
+    /// back-propagation, by differences. None for a tensor without elements.
+    pub fn worst(&self) -> Option<(usize, f64, f64)> {
+        let compared = (0..self.analytic.len()).filter(|place| !self.kinks.contains(place));
+        let of = |place: usize| (place, self.analytic[place], self.numeric[place]);
+        // The total order puts NaN above every number.
+        compared.map(of).max_by(|a, b| (a.1 - a.2).abs().total_cmp(&(b.1 - b.2).abs()))
     }
 
     /// Looks again where both disagree: `f` is the function of this tensor's elements `x`.
@@ -118,18 +96,34 @@ impl Report {
 
     /// Whether all gradients are right to `tolerance`.
     pub fn passes(&self, tolerance: f64) -> bool {
-        self.relative_error() <= tolerance
+        self.wrong(tolerance).is_empty()
+    }
+
+    /// The tensors whose gradient is wrong by more than `tolerance`.
+    pub fn wrong(&self, tolerance: f64) -> Vec<&Comparison> {
+        // A NaN is not right.
+        let is_right = |comparison: &&Comparison| comparison.relative_error() <= tolerance;
+        self.comparisons.iter().filter(|comparison| !is_right(comparison)).collect()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.comparisons.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(9);
-        writeln!(f, "{:<width$}  elements  relative error  kinks", "parameter")?;
+        writeln!(f, "{:<width$}  elements  relative error  kinks  largest difference", "parameter")?;
         for comparison in &self.comparisons {
             let (count, error) = (comparison.analytic.len(), comparison.relative_error());
             let kinks = comparison.kinks.len();
-            writeln!(f, "{:<width$}  {count:>8}  {error:>14.3e}  {kinks:>5}", comparison.name)?;
+            write!(f, "{:<width$}  {count:>8}  {error:>14.3e}  {kinks:>5}", comparison.name)?;
+            match comparison.worst() {
+                Some((place, analytic, numeric)) => {
+                    writeln!(
+                        f,
+                        "  [{place}]: {analytic:.6} by back-propagation, {numeric:.6} by differences"
+                    )?;
+                }
+                None => writeln!(f)?,
+            }
         }
         Ok(())
     }
@@ -166,7 +160,7 @@ pub fn gradcheck_model<M: Module + Forward + ?Sized>(
     mode: Mode,
     seed: u64,
 ) -> Result<Report> {
-    let (forward, values) = model_of_values(model, loss, batch, mode, seed)?;
+    let (forward, values) = model_of_values(model, loss, batch, mode, seed, Wanted::ParametersAndInput)?;
     check(forward, values, STEP)
 }
 
@@ -211,9 +205,10 @@ pub fn gradcheck_directions<M: Module + Forward + ?Sized>(
     seed: u64,
     directions: usize,
 ) -> Result<Vec<DirectionCheck>> {
-    let (forward, mut values) = model_of_values(model, loss, batch, mode, seed)?;
-    let function = Differentiated::new(forward, &values)?;
-    let gradients: Vec<Vec<f64>> = function.gradients(&values)?.iter().map(Buffer::to_f64).collect();
+    let (forward, mut values) = model_of_values(model, loss, batch, mode, seed, Wanted::ParametersAndInput)?;
+    let function = Function::at(forward, &values)?;
+    let gradients: Vec<Vec<f64>> =
+        function.gradients_of(&tensors(&values))?.iter().map(Buffer::to_f64).collect();
     let gradient_norm = gradients.iter().flatten().map(|g| g * g).sum::<f64>().sqrt();
     let at: Vec<Vec<f64>> = values.iter().map(|(_, value)| value.to_f64()).collect();
     let mut stream = Stream::new(seed, "directions");
@@ -227,7 +222,7 @@ pub fn gradcheck_directions<M: Module + Forward + ?Sized>(
                 let moved: Vec<f64> = x.iter().zip(d).map(|(x, d)| x + h * d).collect();
                 value.1 = Buffer::new(&moved, value.1.shape().clone());
             }
-            function.value(&values)
+            function.value_of(&tensors(&values))
         };
         let mut difference = |h: f64| Ok::<f64, Error>((moved(h)? - moved(-h)?) / (2.0 * h));
         // So that the value changes about as much whatever the gradient.
@@ -246,99 +241,19 @@ pub fn gradcheck_directions<M: Module + Forward + ?Sized>(
 /// than [`STEP`].
 const DIRECTION_STEP: f64 = 1e-6;
 
-/// A tensor's name and its value.
-type Named = (String, Buffer);
-
-/// A function of tensors.
-type Function<'a> = Box<dyn FnOnce(&[Tensor]) -> Result<Tensor> + 'a>;
-
-/// The loss of a model for one batch as a function of the values that are returned with it: all parameters, and the inputs
-/// where they are floats.
-fn model_of_values<'a, M: Module + Forward + ?Sized>(
-    model: &'a M,
-    loss: &'a impl Loss,
-    batch: &Batch,
-    mode: Mode,
-    seed: u64,
-) -> Result<(Function<'a>, Vec<Named>)> {
-    let inventory = Arc::new(Inventory::of(model)?);
-    let state = fresh_state(model, seed, DType::F64)?;
-    let get =
-        |state: &State, path: &str| Ok::<_, Error>(state.read(crate::pass::position(state.layout(), path)?));
-    let mut values = Vec::new();
-    for entry in &inventory.parameters {
-        values.push((entry.path.clone(), get(&state, &entry.path)?));
-    }
-    let mut x = Tensor::new(batch.x.clone());
-    let x_is_float = x.dtype().is_float();
-    if x_is_float {
-        values.push(("x".to_string(), buffer(batch.x.to_f64().into_iter(), batch.x.shape(), DType::F64)));
-    }
-    let y = Tensor::new(batch.y.clone());
-    let y = if y.dtype().is_float() { y.cast(DType::F64) } else { y };
-    let forward = move |leaves: &[Tensor]| {
-        let scalar = |value: i64| Tensor::new(Buffer::new(&[value], []));
-        let mut pass = Pass::new(&inventory, mode, scalar(seed as i64), scalar(0), |path| {
-            let parameters = inventory.parameters.iter().position(|entry| entry.path == path);
-            match parameters {
-                Some(index) => Ok(leaves[index].clone()),
-                None => Ok(Tensor::new(get(&state, path)?)),
-            }
-        })?;
-        if x_is_float {
-            x = leaves[leaves.len() - 1].clone();
-        }
-        loss.loss(&model.forward(&x, &mut pass)?, &y)
-    };
-    Ok((Box::new(forward), values))
-}
-
-/// A function of f64 tensors and its gradient, compiled. An output that is no scalar is weighed with fixed random numbers.
-struct Differentiated {
-    value: Program,
-    gradients: Program,
-    state: State,
-}
-
-impl Differentiated {
-    /// `values` are of the kind that it takes.
-    fn new(f: impl FnOnce(&[Tensor]) -> Result<Tensor>, values: &[Named]) -> Result<Self> {
-        let leaf = |(name, value): &Named| Tensor::placeholder(name, value.shape().clone(), value.dtype());
-        let inputs: Vec<Tensor> = values.iter().map(leaf).collect();
-        if let Some(input) = inputs.iter().find(|input| input.dtype() != DType::F64) {
-            return Err(Error::Model(format!("a gradient check needs f64, not {}", input.describe())));
-        }
-        let output = f(&inputs)?;
-        let weights = random_weights(output.shape()?);
-        let scalar = (&output * weights).sum(..);
-        let gradients = scalar.grad(&inputs.iter().collect::<Vec<_>>())?;
-        let layout = Layout::new(Vec::new())?;
-        let compile = |outputs: &[Tensor]| {
-            let spec = ProgramSpec { layout: &layout, inputs: &inputs, outputs, updates: &[] };
-            Program::compile(&spec, &Options::default())
-        };
-        let (value, gradients) = (compile(&[scalar])?, compile(&gradients)?);
-        Ok(Differentiated { value, gradients, state: State::zeros(&layout) })
-    }
-
-    fn value(&self, values: &[Named]) -> Result<f64> {
-        let outputs = self.value.evaluate(&self.state, &feeds(values))?;
-        Ok(outputs[0].to_f64()[0])
-    }
-
-    fn gradients(&self, values: &[Named]) -> Result<Vec<Buffer>> {
-        Ok(self.gradients.evaluate(&self.state, &feeds(values))?)
-    }
-}
-
-fn feeds(values: &[Named]) -> Vec<&Buffer> {
+fn tensors(values: &[Named]) -> Vec<&Buffer> {
     values.iter().map(|(_, value)| value).collect()
 }
 
 /// Compiles `f` with its gradients once and compares at `values`, displacing each number by itself.
 fn check(f: impl FnOnce(&[Tensor]) -> Result<Tensor>, mut values: Vec<Named>, h: f64) -> Result<Report> {
-    let function = Differentiated::new(f, &values)?;
-    let gradients = function.gradients(&values)?;
+    // Of an output that is no scalar: its sum, weighed.
+    let scalar = |leaves: &[Tensor]| {
+        let output = f(leaves)?;
+        Ok((&output * random_weights(output.shape()?)).sum(..))
+    };
+    let function = Function::at(scalar, &values)?;
+    let gradients = function.gradients_of(&tensors(&values))?;
     let mut comparisons = Vec::new();
     for (index, gradient) in gradients.iter().enumerate() {
         let name = values[index].0.clone();
@@ -347,7 +262,7 @@ fn check(f: impl FnOnce(&[Tensor]) -> Result<Tensor>, mut values: Vec<Named>, h:
         let mut failure = None;
         let mut value_at = |x: &[f64]| {
             values[index].1 = Buffer::new(x, shape.clone());
-            function.value(&values).unwrap_or_else(|error| {
+            function.value_of(&tensors(&values)).unwrap_or_else(|error| {
                 failure = Some(error);
                 f64::NAN
             })
