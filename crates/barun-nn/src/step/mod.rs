@@ -10,6 +10,7 @@ mod fleet;
 mod groups;
 mod memory;
 mod options;
+mod record;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use average::{WeightAverage, averaged};
 pub use groups::{Group, Select};
 pub use memory::StateMemory;
+pub use record::{ActivationRecord, ParameterRecord, StepRecord};
 pub use options::{Decay, InputTransform, StepOptions};
 
 use barun_engine::graph::Graph;
