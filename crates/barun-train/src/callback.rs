@@ -7,10 +7,12 @@ use barun_data::integrity;
 use barun_nn::{Inventory, State};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::diagnosis::{Diagnosis, Finding};
+use crate::error::{Error, Result};
 use crate::log::EpochRecord;
 use crate::recipe::BestBy;
 use crate::report::TrainReport;
+use crate::subject::Subject;
 
 /// Something that follows a run. Each method does nothing unless it is written.
 ///
@@ -39,6 +41,11 @@ pub trait Callback: Send {
         Ok(())
     }
 
+    /// What is trained and how, for looking at; follows [`on_start`](Callback::on_start).
+    fn on_subject(&mut self, _subject: &Subject<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// A step has been taken.
     fn on_batch(&mut self, _event: &Batch) -> Result<Flow> {
         Ok(Flow::Continue)
@@ -54,9 +61,27 @@ pub trait Callback: Send {
         Ok(())
     }
 
+    /// A doctor has found something.
+    fn on_finding(&mut self, _finding: &Finding) -> Result<()> {
+        Ok(())
+    }
+
     /// The run has ended, also when it was interrupted.
     fn on_end(&mut self, _report: &TrainReport) -> Result<()> {
         Ok(())
+    }
+
+    /// The run has failed; what is returned to the caller is `error`.
+    fn on_failure(&mut self, _error: &Error) {}
+
+    /// What it has found since it was last asked, for all others to be told.
+    fn findings(&mut self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// What it says of the whole run, asked for before [`on_end`](Callback::on_end).
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        None
     }
 
     /// What it must remember to go on after an interruption, as of the last event; part of every checkpoint.
@@ -64,7 +89,7 @@ pub trait Callback: Send {
         Value::Null
     }
 
-    /// Takes back what [`memory`](Callback::memory) gave, right after [`on_start`](Callback::on_start) of the resumed run.
+    /// Takes back what [`memory`](Callback::memory) gave, after [`on_subject`](Callback::on_subject) of the resumed run.
     fn recall(&mut self, _memory: &Value) -> Result<()> {
         Ok(())
     }
@@ -132,6 +157,10 @@ pub struct Batch {
     pub samples: usize,
     /// The loss of this step's rows alone, before the step; not finite where the step was not taken.
     pub batch_loss: f64,
+    /// The norm of all gradients together, before clipping.
+    pub gradient_norm: f64,
+    /// Whether the step was taken; it is not where the loss or a gradient is not finite.
+    pub applied: bool,
     /// The learning rate of this step.
     pub lr: f64,
     /// The mean loss of this epoch so far.
@@ -170,6 +199,10 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         self.iter_mut().try_for_each(|callback| callback.on_start(event))
     }
 
+    fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_subject(subject))
+    }
+
     fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
         first_stop(self.iter_mut().map(|callback| callback.on_batch(event)))
     }
@@ -182,8 +215,24 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         self.iter_mut().try_for_each(|callback| callback.on_weights(event))
     }
 
+    fn on_finding(&mut self, finding: &Finding) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_finding(finding))
+    }
+
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_end(report))
+    }
+
+    fn on_failure(&mut self, error: &Error) {
+        self.iter_mut().for_each(|callback| callback.on_failure(error));
+    }
+
+    fn findings(&mut self) -> Vec<Finding> {
+        self.iter_mut().flat_map(|callback| callback.findings()).collect()
+    }
+
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        self.iter().find_map(|callback| callback.diagnosis())
     }
 
     fn memory(&self) -> Value {
@@ -206,6 +255,10 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_start(event)
     }
 
+    fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
+        (**self).on_subject(subject)
+    }
+
     fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
         (**self).on_batch(event)
     }
@@ -218,8 +271,24 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_weights(event)
     }
 
+    fn on_finding(&mut self, finding: &Finding) -> Result<()> {
+        (**self).on_finding(finding)
+    }
+
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
         (**self).on_end(report)
+    }
+
+    fn on_failure(&mut self, error: &Error) {
+        (**self).on_failure(error);
+    }
+
+    fn findings(&mut self) -> Vec<Finding> {
+        (**self).findings()
+    }
+
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        (**self).diagnosis()
     }
 
     fn memory(&self) -> Value {
@@ -269,6 +338,8 @@ mod tests {
             step: 1,
             samples: 1,
             batch_loss: 0.0,
+            gradient_norm: 0.0,
+            applied: true,
             lr: 0.1,
             loss: 0.0,
             accuracy: None,

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod dashboard;
 #[cfg(feature = "report")]
 pub mod details;
+pub mod diagnosis;
 pub mod early_stopping;
 pub mod error;
 pub mod export;
@@ -36,6 +37,7 @@ pub mod run;
 pub mod runs;
 pub mod seeds;
 mod setup;
+pub mod subject;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 pub mod trainer;

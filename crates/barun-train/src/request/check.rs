@@ -26,6 +26,7 @@ pub fn check(request: &CheckRequest) -> Result<CheckReport> {
         classes: classes(dataset.targets()),
         looks: looks.map(|count| count.looks),
         report,
+        doctor: None,
     })
 }
 

@@ -13,6 +13,7 @@ use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{Forward, Module, Step, averaged};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start, Weights};
+use crate::diagnosis::Diagnosis;
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::keeper::Keeper;
@@ -25,6 +26,7 @@ use crate::recipe::BestBy;
 use crate::report::TrainReport;
 use crate::restore::Best;
 use crate::run::Which;
+use crate::subject::{Subject, calls_of};
 
 /// So many steps in a row that are not finite, and the run is over: their state is the one before, so a batch that is to
 /// blame is left behind, while weights that are to blame stay.
@@ -110,7 +112,11 @@ impl<M: Module + Forward> Course<'_, M> {
         seed: u64,
         resumed: Option<&Resumed>,
     ) -> Result<(State, TrainReport)> {
-        let params = self.step.inventory().trainable();
+        let step = self.step;
+        let part = self.loader.part().clone();
+        let calls = || calls_of(step, &part);
+        let subject = Subject::new(step, (&part, self.batch_size), &calls);
+        let params = step.inventory().trainable();
         let memory = std::mem::take(&mut self.position.callbacks);
         self.callback.on_start(&Start {
             model: names.model,
@@ -127,15 +133,18 @@ impl<M: Module + Forward> Course<'_, M> {
             run: self.keeper.as_ref().map(Keeper::path),
             resumed,
         })?;
+        self.callback.on_subject(&subject)?;
         if resumed.is_some() {
             self.callback.recall(&memory)?;
         }
+        self.tell_findings()?;
         let rows_before = self.rows();
         let end = match self.all_epochs() {
             Ok(end) => end,
             Err(error) => {
                 // What was reached before is worth keeping; that the disk is full is already told.
                 let _ = self.write_checkpoints();
+                self.callback.on_failure(&error);
                 return Err(error);
             }
         };
@@ -152,6 +161,7 @@ impl<M: Module + Forward> Course<'_, M> {
             test: None,
             gap: None,
             findings: Vec::new(),
+            doctor: None,
             judgement: None,
             seconds,
             samples_per_second,
@@ -181,8 +191,15 @@ impl<M: Module + Forward> Course<'_, M> {
             }
         };
         report.gap = report.valid.and_then(|valid| report.train.gap_to(&valid));
+        report.doctor = self.callback.diagnosis().map(Diagnosis::without_vitals);
         self.callback.on_end(&report)?;
         Ok((kept, report))
+    }
+
+    /// What one callback has found is told to all.
+    fn tell_findings(&mut self) -> Result<()> {
+        let findings = self.callback.findings();
+        findings.iter().try_for_each(|finding| self.callback.on_finding(finding))
     }
 
     fn all_epochs(&mut self) -> Result<End> {
@@ -257,13 +274,17 @@ impl<M: Module + Forward> Course<'_, M> {
                 step: epoch.batches,
                 samples: done * self.loader.part().len() + epoch.rows,
                 batch_loss: output.loss,
+                gradient_norm: output.gradient_norm,
+                applied: output.applied,
                 lr: epoch.lr,
                 loss: epoch.tally.loss(),
                 accuracy: epoch.tally.accuracy(),
                 elapsed: Duration::from_secs_f64(self.clock.seconds()),
             };
             let is_last = epoch.batches == steps_per_epoch;
-            if let Flow::Stop(reason) = self.callback.on_batch(&event)? {
+            let flow = self.callback.on_batch(&event)?;
+            self.tell_findings()?;
+            if let Flow::Stop(reason) = flow {
                 return Ok(Ended::Stopped(reason));
             }
             // The end of an epoch has its own.
@@ -328,6 +349,7 @@ impl<M: Module + Forward> Course<'_, M> {
             self.position.log_lines += 1;
         }
         let flow = self.callback.on_epoch_end(&EpochEnd { record: &record })?;
+        self.tell_findings()?;
         let inventory = self.step.inventory();
         self.callback.on_weights(&Weights { step: record.step, inventory, state: &self.state })?;
         Ok(flow)
