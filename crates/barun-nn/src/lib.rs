@@ -61,7 +61,7 @@ pub use param::{Id, Param, Parameter, Role, Stat};
 pub use pass::{Call, Mode, Pass};
 pub use state::fresh_state;
 pub use step::{
-    Batch, Decay, Evaluation, Group, InputTransform, Select, StateMemory, Step, StepOptions, StepOutput,
-    WeightAverage, averaged,
+    ActivationRecord, Batch, Decay, Evaluation, Group, InputTransform, ParameterRecord, Select, StateMemory,
+    Step, StepOptions, StepOutput, StepRecord, WeightAverage, averaged,
 };
 pub use summary::{Summary, summary};
