@@ -11,6 +11,7 @@ mod groups;
 mod memory;
 mod options;
 mod record;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use average::{WeightAverage, averaged};
 pub use groups::{Group, Select};
 pub use memory::StateMemory;
-pub use record::{ActivationRecord, ParameterRecord, StepRecord};
 pub use options::{Decay, InputTransform, StepOptions};
+pub use record::{ActivationRecord, ParameterRecord, StepRecord};
 
 use barun_engine::graph::Graph;
 
@@ -100,6 +101,8 @@ struct Key {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Purpose {
     Train,
+    /// The same step, which also tells of itself.
+    TrainWatched,
     Evaluate,
     Predict,
     /// Prediction with dropout.
@@ -165,6 +168,16 @@ impl<M: Module + Forward> Step<M> {
         let lr = Buffer::new(&[lr], []);
         let outputs = built.program.run(state, &[&batch.x, &batch.y, &lr])?;
         Ok(self.step_output(&outputs))
+    }
+
+    /// The same step as [`run`](Step::run), bit for bit, with a record of what happened inside: for every k-th step, since
+    /// what is told must be computed. [DIAG-01, DIAG-07]
+    pub fn run_watched(&self, state: &mut State, batch: &Batch, lr: f64) -> Result<(StepOutput, StepRecord)> {
+        let built = self.built(Purpose::TrainWatched, &batch.x, Some(&batch.y))?;
+        let lr = Buffer::new(&[lr], []);
+        let outputs = built.program.run(state, &[&batch.x, &batch.y, &lr])?;
+        let (own, sums) = outputs.split_at(outputs.len() - built.record.outputs());
+        Ok((self.step_output(own), built.record.read(sums)))
     }
 
     /// Trains `steps` steps on one batch and tells where their time went.

@@ -19,3 +19,4 @@ mod schedules;
 mod sequences;
 mod step_options;
 mod steps;
+mod watching;
