@@ -39,6 +39,7 @@ mod setup;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 pub mod trainer;
+pub mod watching;
 
 pub use early_stopping::EarlyStopping;
 pub use error::{Error, Result};
