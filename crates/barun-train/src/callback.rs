@@ -13,6 +13,7 @@ use crate::log::EpochRecord;
 use crate::recipe::BestBy;
 use crate::report::TrainReport;
 use crate::subject::Subject;
+use crate::watching::{Skipped, Watched};
 
 /// Something that follows a run. Each method does nothing unless it is written.
 ///
@@ -48,6 +49,23 @@ pub trait Callback: Send {
 
     /// A step has been taken.
     fn on_batch(&mut self, _event: &Batch) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// Whether step `step`, counted from 1 over the whole run, is to tell of its inside; asked before it is taken. Such a step
+    /// takes a little longer, see [`WatchEvery`](crate::watching::WatchEvery).
+    fn watches(&self, _step: usize) -> bool {
+        false
+    }
+
+    /// A step has been taken, or not, and tells of its inside; comes after [`on_batch`](Callback::on_batch), to all as soon
+    /// as one has asked for it.
+    fn on_watch(&mut self, _event: &Watched<'_>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// A step was not taken, since its loss or a gradient is not finite; comes after [`on_batch`](Callback::on_batch).
+    fn on_skip(&mut self, _event: &Skipped<'_>) -> Result<Flow> {
         Ok(Flow::Continue)
     }
 
@@ -102,6 +120,13 @@ pub enum Flow {
     Continue,
     /// End the run here as if its epochs were over; the text says why.
     Stop(String),
+}
+
+impl Flow {
+    /// Of two wishes the first to stop.
+    pub(crate) fn and(self, other: Flow) -> Flow {
+        if self == Flow::Continue { other } else { self }
+    }
 }
 
 /// The run about to begin.
@@ -207,6 +232,18 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         first_stop(self.iter_mut().map(|callback| callback.on_batch(event)))
     }
 
+    fn watches(&self, step: usize) -> bool {
+        self.iter().any(|callback| callback.watches(step))
+    }
+
+    fn on_watch(&mut self, event: &Watched<'_>) -> Result<Flow> {
+        first_stop(self.iter_mut().map(|callback| callback.on_watch(event)))
+    }
+
+    fn on_skip(&mut self, event: &Skipped<'_>) -> Result<Flow> {
+        first_stop(self.iter_mut().map(|callback| callback.on_skip(event)))
+    }
+
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
         first_stop(self.iter_mut().map(|callback| callback.on_epoch_end(event)))
     }
@@ -263,6 +300,18 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_batch(event)
     }
 
+    fn watches(&self, step: usize) -> bool {
+        (**self).watches(step)
+    }
+
+    fn on_watch(&mut self, event: &Watched<'_>) -> Result<Flow> {
+        (**self).on_watch(event)
+    }
+
+    fn on_skip(&mut self, event: &Skipped<'_>) -> Result<Flow> {
+        (**self).on_skip(event)
+    }
+
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
         (**self).on_epoch_end(event)
     }
@@ -303,10 +352,7 @@ impl<C: Callback + ?Sized> Callback for &mut C {
 fn first_stop(flows: impl Iterator<Item = Result<Flow>>) -> Result<Flow> {
     let mut first = Flow::Continue;
     for flow in flows {
-        let flow = flow?;
-        if first == Flow::Continue {
-            first = flow;
-        }
+        first = first.and(flow?);
     }
     Ok(first)
 }

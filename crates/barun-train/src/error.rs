@@ -346,7 +346,8 @@ pub enum Error {
     /// The loss has left the finite numbers and does not come back.
     #[error(
         "the loss or its gradient was not finite in {steps} steps in a row (epoch {epoch}, step {step}, learning rate {lr:e}); \
-         the weights are those before them. A smaller learning rate usually helps: --set train.lr={smaller:e}"
+         the weights are those before them.{} A smaller learning rate usually helps: --set train.lr={smaller:e}",
+        found.as_ref().map_or_else(String::new, |found| format!(" What came first: {found}."))
     )]
     NotFinite {
         /// How many.
@@ -359,6 +360,8 @@ pub enum Error {
         lr: f32,
         /// A learning rate to try.
         smaller: f32,
+        /// What was not finite first in the last of them, where that could be found.
+        found: Option<Box<barun_nn::NonFinite>>,
     },
 }
 

@@ -41,6 +41,7 @@ pub mod subject;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 pub mod trainer;
+pub mod watching;
 
 pub use early_stopping::EarlyStopping;
 pub use error::{Error, Result};

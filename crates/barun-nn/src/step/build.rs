@@ -10,7 +10,8 @@ use crate::optimizers::{Context, norm};
 use crate::pass::position;
 use crate::state::STEP;
 use crate::{
-    DType, Error, Forward, Layout, Mode, Module, ParameterEntry, Pass, Program, ProgramSpec, Result, Tensor,
+    Arenas, DType, Error, Forward, Layout, Mode, Module, Options, ParameterEntry, Pass, Program, ProgramSpec,
+    Result, Tensor,
 };
 
 /// A program with the names of its outputs, where they have some.
@@ -89,8 +90,9 @@ impl<M: Module + Forward> Step<M> {
         let y = key.y.as_ref().map(|(shape, dtype)| Tensor::placeholder("y", shape.clone(), *dtype));
         inputs.extend(y.clone());
         let mode = match key.purpose {
+            Purpose::AllGradients => Mode::Train,
             Purpose::Evaluate | Purpose::Predict | Purpose::Sample => Mode::Eval,
-            Purpose::Train | Purpose::TrainWatched | Purpose::Gradients => Mode::Train,
+            Purpose::Train | Purpose::TrainWatched | Purpose::Gradients | Purpose::Checked => Mode::Train,
             Purpose::Watch(mode, _) => mode,
         };
         let sampled = key.purpose == Purpose::Sample;
@@ -114,6 +116,24 @@ impl<M: Module + Forward> Step<M> {
                 let names = trained.iter().map(|(entry, _)| entry.path.clone()).collect();
                 Outcome { names, outputs: gradients(&loss, &trained)?, ..Outcome::default() }
             }
+            (Purpose::AllGradients, Some(y)) => {
+                let loss = self.loss.loss(&prediction, &self.target(&y, &pass))?;
+                let calls = pass.named_calls().filter(|(_, call)| call.output.dtype().is_float());
+                let mut wanted: Vec<(String, Tensor)> =
+                    calls.map(|(name, call)| (name, call.output.clone())).collect();
+                wanted.reverse();
+                wanted.extend(self.trained(&pass).into_iter().map(|(entry, value)| (entry.path, value)));
+                let (names, values): (Vec<String>, Vec<Tensor>) = wanted.into_iter().unzip();
+                let outputs = loss.grad(&values.iter().collect::<Vec<_>>())?;
+                Outcome { names, outputs, ..Outcome::default() }
+            }
+            (Purpose::Checked, Some(y)) => {
+                let loss = self.loss.loss(&prediction, &self.target(&y, &pass))?;
+                let trained = self.trained(&pass);
+                let total = Self::total(&loss, self.penalty(&trained, &loss).as_ref());
+                let gradients = gradients(&total, &trained)?;
+                Outcome { outputs: std::iter::once(total).chain(gradients).collect(), ..Outcome::default() }
+            }
             (Purpose::Watch(_, wanted), _) => watched(&pass, wanted.as_deref())?,
             (Purpose::Predict | Purpose::Sample, _) => {
                 Outcome { outputs: vec![prediction], ..Outcome::default() }
@@ -129,7 +149,15 @@ impl<M: Module + Forward> Step<M> {
             outputs: &outcome.outputs,
             updates: &outcome.updates,
         };
-        let program = Arc::new(Program::compile(&spec, &self.options.engine)?);
+        let program = Arc::new(match key.purpose {
+            // Seldom run, and op by op: it shares no memory with the others.
+            Purpose::Checked => {
+                let engine = self.options.engine.clone();
+                let checked = Options { check_finite: true, arenas: Arenas::default(), ..engine };
+                Program::compile(&spec, &checked)?
+            }
+            _ => Program::compile(&spec, &self.options.engine)?,
+        });
         Ok(Built { program, names: outcome.names, record: outcome.record })
     }
 
@@ -151,7 +179,7 @@ impl<M: Module + Forward> Step<M> {
         let loss = self.loss.loss(prediction, y)?;
         let trained = self.trained(pass);
         let penalty = self.penalty(&trained, &loss);
-        let total = penalty.as_ref().map_or_else(|| loss.clone(), |penalty| &loss + penalty);
+        let total = Self::total(&loss, penalty.as_ref());
         let own = gradients(&total, &trained)?;
         let own_norm = if own.is_empty() { loss.like(0.0) } else { norm(&own) };
         let is_finite = |value: &Tensor| value.abs().less(&value.like(f64::INFINITY));
@@ -203,6 +231,11 @@ impl<M: Module + Forward> Step<M> {
             outcome.outputs.extend(record.call(name, call)?);
         }
         Ok(Outcome { record, ..outcome })
+    }
+
+    /// What is minimised.
+    fn total(loss: &Tensor, penalty: Option<&Tensor>) -> Tensor {
+        penalty.map_or_else(|| loss.clone(), |penalty| loss + penalty)
     }
 
     /// What the weights cost; none unless something does.

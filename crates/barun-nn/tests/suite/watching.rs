@@ -1,11 +1,14 @@
 //! Watched steps: the same bits, and a record that says what was there. [DIAG-01, DIAG-03, DIAG-07, ACT-12, ACT-15]
 
+use std::ops::ControlFlow;
+
 use barun_nn::layers::*;
-use barun_nn::losses::CrossEntropy;
+use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::models::{Architecture, Mlp, NormPlace};
 use barun_nn::optimizers::{AdamW, Clip, Sgd};
 use barun_nn::{
-    ActivationRecord, Batch, Buffer, DType, Device, DeviceOptions, Init, Options, Step, StepOptions,
+    ActivationRecord, Batch, Buffer, Column, DType, Device, DeviceOptions, Forward, Id, Init, Module,
+    NonFinite, Options, Pass, Passing, Result, Step, StepOptions, Tensor, TensorTable, Visitor, Way,
     WeightAverage, sequential,
 };
 
@@ -207,4 +210,218 @@ fn a_step_that_is_not_taken_is_told_as_it_was() {
         "{weight:?}"
     );
     assert!(record.activations[0].max_abs.is_nan() && record.activations[0].mean.is_nan(), "{record:?}");
+}
+
+/// The logarithm of what comes in, as a layer of a user's own.
+#[derive(Clone, Debug)]
+struct Logarithm {
+    id: Id,
+}
+
+impl Module for Logarithm {
+    fn visit(&self, visitor: &mut Visitor<'_>) {
+        visitor.layer(&self.id);
+    }
+}
+
+impl Forward for Logarithm {
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        pass.layer(&self.id, "Logarithm", |_| Ok(x.ln()))
+    }
+}
+
+/// `sqrt(x^2)`, which is finite at 0, unlike its gradient.
+#[derive(Clone, Debug)]
+struct Root {
+    id: Id,
+}
+
+impl Module for Root {
+    fn visit(&self, visitor: &mut Visitor<'_>) {
+        visitor.layer(&self.id);
+    }
+}
+
+impl Forward for Root {
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        pass.layer(&self.id, "Root", |_| Ok(x.square().sqrt()))
+    }
+}
+
+fn located(model: Sequential, change: impl Fn(&mut barun_nn::State), batch: &Batch) -> Option<NonFinite> {
+    let step = Step::compile(model, &Sgd::default(), &Mse::default()).unwrap();
+    let mut state = step.init(1).unwrap();
+    change(&mut state);
+    let before = state.bytes().to_vec();
+    let found = step.locate(&state, batch).unwrap();
+    assert_eq!(state.bytes(), before, "looking changes nothing");
+    assert_eq!(step.run(&mut state, batch, 0.1).unwrap().applied, found.is_none());
+    found
+}
+
+fn numbers(x: &[f32]) -> Batch {
+    Batch {
+        x: Buffer::new(x, [x.len() / 2, 2]),
+        y: Buffer::new(&vec![1.0f32; x.len() / 2], [x.len() / 2, 1]),
+    }
+}
+
+#[test]
+fn diag_14_an_injected_nan_is_located_wherever_it_is() {
+    let fine = numbers(&[1.0, 2.0, 3.0, 4.0]);
+    let model = || sequential![Linear::new(2, 3), Tanh::default(), Linear::new(3, 1)];
+    assert_eq!(located(model(), |_| {}, &fine), None);
+
+    let bad_input = numbers(&[1.0, 2.0, 3.0, f32::INFINITY]);
+    let found = located(model(), |_| {}, &bad_input).unwrap();
+    assert_eq!(found, NonFinite::Batch { name: "inputs", row: 1, value: f64::INFINITY });
+
+    let mut bad_target = fine.clone();
+    bad_target.y.as_mut_slice::<f32>().unwrap()[0] = f32::NAN;
+    assert!(
+        located(model(), |_| {}, &bad_target)
+            .unwrap()
+            .to_string()
+            .contains("targets of the batch hold NaN in row 0")
+    );
+
+    let poison = |state: &mut barun_nn::State| {
+        state.set("2.weight", &Buffer::new(&[0.5f32, f32::NAN, 1.0], [3, 1])).unwrap();
+    };
+    let found = located(model(), poison, &fine).unwrap();
+    assert_eq!((found.path(), found.to_string().contains("was NaN at element 1")), (Some("2.weight"), true));
+
+    let logarithm =
+        sequential![Linear::new(2, 3), Relu::default(), Logarithm { id: Id::new() }, Linear::new(3, 1)];
+    let negative = |state: &mut barun_nn::State| {
+        state.set("0.weight", &Buffer::new(&[1.0f32, -1.0, 1.0, 1.0, -1.0, 1.0], [2, 3])).unwrap();
+    };
+    let found = located(logarithm, negative, &fine).unwrap();
+    let NonFinite::Operation(operation) = &found else { panic!("{found}") };
+    assert_eq!(
+        (operation.op.as_str(), operation.value, operation.in_gradient),
+        ("ln", f64::NEG_INFINITY, false)
+    );
+    assert!(found.path() == Some("2") && operation.location.contains("watching.rs:"), "{found}");
+
+    let root = sequential![Linear::new(2, 3), Root { id: Id::new() }, Linear::new(3, 1)];
+    let nothing = |state: &mut barun_nn::State| {
+        state.set("0.weight", &Buffer::new(&[0.0f32; 6], [2, 3])).unwrap();
+    };
+    let found = located(root, nothing, &fine).unwrap();
+    let NonFinite::Operation(operation) = &found else { panic!("{found}") };
+    assert!(operation.in_gradient && operation.op == "div", "{found}");
+    assert!(found.path() == Some("1") && operation.location.contains("watching.rs:"), "{found}");
+
+    let huge = |state: &mut barun_nn::State| {
+        state.set("2.weight", &Buffer::new(&[1e19f32, 1e19, 1e19], [3, 1])).unwrap();
+    };
+    let identity = sequential![Linear::new(2, 3), Identity::default(), Linear::new(3, 1)];
+    let found = located(identity, huge, &numbers(&[0.01, 0.0])).unwrap();
+    assert!(!matches!(found, NonFinite::Batch { .. } | NonFinite::Parameter { .. }), "{found}");
+}
+
+#[test]
+fn a_mask_of_infinities_is_not_blamed_for_a_nan_behind_it() {
+    let attention = MultiHeadAttention { causal: true, ..MultiHeadAttention::new(4, 2) };
+    let model =
+        sequential![attention, SequenceMean::default(), Logarithm { id: Id::new() }, Linear::new(4, 2)];
+    let step = Step::compile(model, &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let found = step.locate(&step.init(1).unwrap(), &batch(&[3, 5, 4], 2, 1)).unwrap().unwrap();
+    assert_eq!(found.path(), Some("2"), "{found}");
+}
+
+#[test]
+fn what_a_recurrent_layer_makes_is_located_there() {
+    let model =
+        sequential![Rnn { activation: Box::new(Identity::default()), ..Rnn::new(1, 2) }, Linear::new(2, 1)];
+    let grow = |state: &mut barun_nn::State| {
+        let name = state.layout().slots().iter().find(|slot| *slot.shape == [2, 2]).unwrap().name.clone();
+        state.set(&name, &Buffer::new(&[1e30f32, 0.0, 0.0, 1e30], [2, 2])).unwrap();
+    };
+    let batch = Batch { x: Buffer::new(&[1.0f32; 6], [1, 6, 1]), y: Buffer::new(&[1.0f32], [1, 1]) };
+    let found = located(model, grow, &batch).unwrap();
+    assert_eq!(found.path(), Some("0"), "{found}");
+}
+
+#[test]
+fn a_step_of_an_unknown_model_shares_the_programs_and_takes_the_same_steps() {
+    let step =
+        Step::compile(sequential![Linear::new(2, 2)], &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let erased = step.erased();
+    let (mut state, mut also) = (step.init(1).unwrap(), erased.init(1).unwrap());
+    step.run(&mut state, &xor(), 0.1).unwrap();
+    erased.run(&mut also, &xor(), 0.1).unwrap();
+    assert_eq!(state.bytes(), also.bytes());
+    let program = |mode| {
+        let (x, y) = (xor().x, xor().y);
+        let [one, other] = [
+            step.program(mode, (x.shape(), x.dtype()), (y.shape(), y.dtype())).unwrap(),
+            erased.program(mode, (x.shape(), x.dtype()), (y.shape(), y.dtype())).unwrap(),
+        ];
+        std::sync::Arc::ptr_eq(&one, &other)
+    };
+    assert!(program(barun_nn::Mode::Train) && program(barun_nn::Mode::Eval));
+}
+
+#[test]
+fn diag_08_a_hook_sees_every_value_both_ways_and_can_break() {
+    let model = sequential![Linear::new(4, 6), Tanh::default(), Linear::new(6, 2)];
+    let step = Step::compile(&model, &Sgd::default(), &CrossEntropy::default()).unwrap();
+    let mut state = step.init(1).unwrap();
+    let batch = batch(&[5, 4], 2, 1);
+    let mut seen = Vec::new();
+    step.visit(&state, &batch, |passing| {
+        seen.push((passing.way, passing.name.to_string(), passing.value.shape().to_vec()));
+        ControlFlow::<()>::Continue(())
+    })
+    .unwrap();
+    let expected: [(Way, &str, &[usize]); 10] = [
+        (Way::Forward, "0", &[5, 6]),
+        (Way::Forward, "1", &[5, 6]),
+        (Way::Forward, "2", &[5, 2]),
+        (Way::Backward, "2", &[5, 2]),
+        (Way::Backward, "1", &[5, 6]),
+        (Way::Backward, "0", &[5, 6]),
+        (Way::Backward, "0.weight", &[4, 6]),
+        (Way::Backward, "0.bias", &[6]),
+        (Way::Backward, "2.weight", &[6, 2]),
+        (Way::Backward, "2.bias", &[2]),
+    ];
+    assert_eq!(seen, expected.map(|(way, name, shape)| (way, name.to_string(), shape.to_vec())));
+
+    // The gradient of a bias is that of what its layer gave, summed over the rows.
+    let value = |wanted: &str| {
+        let found = step.visit(&state, &batch, |passing| match (passing.way, passing.name == wanted) {
+            (Way::Backward, true) => ControlFlow::Break(passing.value.to_f64()),
+            _ => ControlFlow::Continue(()),
+        });
+        found.unwrap().unwrap()
+    };
+    let sums: Vec<f64> = (0..6).map(|unit| value("0").iter().skip(unit).step_by(6).sum()).collect();
+    assert_close(&sums, &value("0.bias"), 1e-5, "gradient of the first bias");
+
+    assert_eq!(step.visit(&state, &batch, Passing::break_if_not_finite).unwrap(), None);
+    let mut weights = state.get("2.weight").unwrap();
+    weights.as_mut_slice::<f32>().unwrap()[0] = f32::NAN;
+    state.set("2.weight", &weights).unwrap();
+    let broken = step.visit(&state, &batch, Passing::break_if_not_finite).unwrap();
+    assert_eq!(broken, Some((Way::Forward, "2".to_string())));
+}
+
+#[test]
+fn diag_09_the_state_and_what_is_watched_can_be_seen_as_tables() {
+    let model = sequential![Linear::new(2, 8), BatchNorm::new(8), Linear::new(8, 2)];
+    let step = Step::compile(&model, &AdamW::default(), &CrossEntropy::default()).unwrap();
+    let state = step.init(1).unwrap();
+    let table = TensorTable::of_state(&state);
+    assert_eq!(table.rows.len(), state.layout().slots().len());
+    assert_eq!((table.rows[0].name.as_str(), table.rows[0].dtype), ("0.weight", DType::F32));
+    let variance = table.rows.iter().find(|row| row.name == "1.running_var").unwrap();
+    assert_eq!((variance.min, variance.max, variance.std), (1.0, 1.0, 0.0));
+    let seen = step.watch(&state, &xor(), None).unwrap();
+    let seen =
+        TensorTable::of(seen.iter().map(|(name, value)| (name.as_str(), value))).sorted_by(Column::Size);
+    assert_eq!(seen.rows[0].shape.elements(), 32);
+    assert!(seen.to_string().starts_with("name"));
 }
