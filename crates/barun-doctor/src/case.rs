@@ -6,7 +6,6 @@ use barun_nn::hyper::Value;
 use barun_nn::losses::Task;
 use barun_nn::{Fans, Hyper, Role};
 use barun_train::Result;
-use barun_train::callback::Start;
 use barun_train::subject::Subject;
 
 /// A training before its first step.
@@ -231,9 +230,6 @@ impl Case {
         self.epochs * self.steps_per_epoch
     }
 
-    pub(crate) fn start_of(event: &Start<'_>) -> (usize, usize) {
-        (event.epochs, event.steps_per_epoch)
-    }
 }
 
 /// Whether a layer of this kind normalises.

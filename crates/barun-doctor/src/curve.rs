@@ -19,12 +19,13 @@ pub struct Curve {
 impl Curve {
     /// Adds a step.
     pub fn add(&mut self, value: f64) {
+        let stride = self.stride();
         let (steps, finite, sum) = &mut self.open;
         *steps += 1;
         if value.is_finite() {
             (*finite, *sum) = (*finite + 1, *sum + value);
         }
-        if *steps < self.stride() {
+        if *steps < stride {
             return;
         }
         let before = self.points.last().copied();

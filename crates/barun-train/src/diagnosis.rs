@@ -201,7 +201,7 @@ impl Diagnosis {
             return Ok(None);
         }
         let diagnosis = serde_json::from_slice(&read(&path)?);
-        diagnosis.map(Some).map_err(|error| Error::BadDetails { path, message: error.to_string() })
+        diagnosis.map(Some).map_err(|error| Error::BadDiagnosis { path, message: error.to_string() })
     }
 
     /// Writes it into the folder of the run at `path`.

@@ -269,6 +269,13 @@ pub enum Error {
         but: String,
         /// What to do.
         fix: String,
+    },    /// The diagnosis of a run cannot be read.
+    #[error("{}: this is no diagnosis of a run: {message}; it may be of another version of barun: train anew", path.display())]
+    BadDiagnosis {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
     },
     /// Early stopping without a validation part.
     #[error(

@@ -88,7 +88,7 @@ mod tests {
     fn steps_are_held_against_the_weights_they_change() {
         let fast = UpdateRatio.judge(&history_of_updates(&[0.5, 0.3, 0.001])).unwrap();
         assert!(fast.message.contains("2 of 3") && fast.level == Level::Error, "{}", fast.message);
-        assert_eq!(fast.cure[0].set, ["train.lr=0.0003"]);
+        assert_eq!(fast.cure[0].set, ["train.lr=0.00033"]);
         assert_eq!(UpdateRatio.judge(&history_of_updates(&[1e-7, 1e-6, 1e-3])).unwrap().level, Level::Warn);
         assert_eq!(UpdateRatio.judge(&history_of_updates(&[1e-3, 3e-3, 1e-4])), None);
     }
