@@ -150,9 +150,8 @@ impl Doctor {
             told: None,
             holds: true,
         });
-        // The numbers are those of the worst moment, the step that of the first.
-        let is_worse = full >= entry.full;
-        if is_worse || !entry.holds {
+        // The numbers are the last of the gravest level it had, the step is the first.
+        if full >= entry.full || !entry.holds {
             entry.finding = Finding { step: entry.finding.step, ..finding };
             (entry.full, entry.is_certain) = (full, is_certain);
         }

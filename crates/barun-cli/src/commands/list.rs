@@ -158,8 +158,8 @@ fn library_doc(item: &barun_nn::registry::Item) -> String {
 /// The doctor's rules: number, name, kind, what they find.
 fn rules() -> Vec<Item> {
     let item = |about: barun_doctor::rules::About| Item {
-        name: format!("{} {}", about.id, about.name),
-        doc: format!("{} ({})", about.summary, about.kind),
+        name: about.id.to_string(),
+        doc: format!("{} ({}): {}", about.name, about.kind, about.summary),
     };
     barun_doctor::rules::all().iter().map(|rule| item(rule.about())).collect()
 }
