@@ -104,7 +104,11 @@ mod tests {
             assert!(!error.doc.is_empty(), "{} has no meaning", error.name);
         }
         let not_finite = errors.iter().find(|error| error.name == "NotFinite").unwrap();
-        assert!(not_finite.message.contains("A smaller learning rate usually helps"), "{}", not_finite.message);
+        assert!(
+            not_finite.message.contains("A smaller learning rate usually helps"),
+            "{}",
+            not_finite.message
+        );
     }
 
     #[test]

@@ -69,8 +69,13 @@ fn a_check_tells_of_the_network_too_and_writes_nothing() {
     let scratch = Scratch::new();
     scratch.write("flowers.csv", flowers(200));
     let well = scratch.run(&["check", "flowers.csv"]);
-    assert!(well.out.contains("The doctor finds nothing wrong with network, inputs and first step."), "{}", well.out);
-    let model = "model.layers=[{type=\"linear\",units=8},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
+    assert!(
+        well.out.contains("The doctor finds nothing wrong with network, inputs and first step."),
+        "{}",
+        well.out
+    );
+    let model =
+        "model.layers=[{type=\"linear\",units=8},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
     let sick = scratch.run(&["check", "flowers.csv", "--set", model, "--json"]).json();
     assert_eq!(sick["doctor"]["findings"][0]["rule"], "R02", "{sick:#}");
     assert!(scratch.holds_only(&["flowers.csv"]));

@@ -20,7 +20,10 @@ const TABLES: &[(&str, &[&str])] = &[
     ("penguins/penguins.csv", &["data.target=species"]),
     ("titanic/train.csv", &["data.target=Survived", "data.ignore=[\"PassengerId\", \"Name\", \"Ticket\"]"]),
     ("wine-quality/winequality-red.csv", &["data.target=quality", "data.split.copies=together"]),
-    ("bike-sharing/day.csv", &["data.target=cnt", "data.ignore=[\"instant\", \"dteday\", \"casual\", \"registered\"]"]),
+    (
+        "bike-sharing/day.csv",
+        &["data.target=cnt", "data.ignore=[\"instant\", \"dteday\", \"casual\", \"registered\"]"],
+    ),
     ("california-housing/housing.csv", &["data.target=median_house_value", "train.epochs=10"]),
 ];
 
@@ -37,15 +40,13 @@ const CHANGES: &[&[&str]] = &[
 ];
 
 /// Sources that every machine has, with their own changes.
-const SOURCES: &[(&str, &[&str])] = &[
-    ("moons", &[]),
-    ("rings", &[]),
-    ("xor", &[]),
-    ("sine", &[]),
+const SOURCES: &[(&str, &[&str])] =
+    &[("moons", &[]), ("rings", &[]), ("xor", &[]), ("sine", &[]), ("digits", &["train.epochs=3"])];
+const IMAGES: &[(&str, &[&str])] = &[
+    ("mnist", &["train.epochs=1"]),
+    ("fashion-mnist", &["train.epochs=1"]),
     ("digits", &["train.epochs=3"]),
 ];
-const IMAGES: &[(&str, &[&str])] =
-    &[("mnist", &["train.epochs=1"]), ("fashion-mnist", &["train.epochs=1"]), ("digits", &["train.epochs=3"])];
 const IMAGE_MODELS: &[&[&str]] = &[&["model=lenet"], &["model=cnn"], &["model=mlp"]];
 
 struct Arguments {
@@ -55,7 +56,8 @@ struct Arguments {
 }
 
 fn arguments() -> Arguments {
-    let mut arguments = Arguments { seeds: 1, data: std::env::var_os("BARUN_DATA").map(PathBuf::from), words: Vec::new() };
+    let mut arguments =
+        Arguments { seeds: 1, data: std::env::var_os("BARUN_DATA").map(PathBuf::from), words: Vec::new() };
     let mut given = std::env::args().skip(1);
     while let Some(word) = given.next() {
         match word.as_str() {
@@ -78,7 +80,9 @@ fn plan(data: Option<&Path>) -> Vec<(String, Vec<String>)> {
         for (file, own) in TABLES {
             let path = data.join("tabular").join(file);
             if path.is_file() {
-                runs.extend(CHANGES.iter().map(|change| (path.display().to_string(), together(&[own, change]))));
+                runs.extend(
+                    CHANGES.iter().map(|change| (path.display().to_string(), together(&[own, change]))),
+                );
             }
         }
         for (source, own) in IMAGES {
@@ -94,7 +98,8 @@ fn main() {
     for (source, set) in plan(arguments.data.as_deref()) {
         for seed in 0..arguments.seeds {
             let line = format!("{source} {} seed {seed}", set.join(" "));
-            if !arguments.words.is_empty() && !arguments.words.iter().any(|word| line.contains(word.as_str())) {
+            if !arguments.words.is_empty() && !arguments.words.iter().any(|word| line.contains(word.as_str()))
+            {
                 continue;
             }
             match run(&source, &set, seed, arguments.data.as_deref()) {
@@ -113,10 +118,18 @@ fn main() {
         }
     }
     let runs = healthy + sick;
-    println!("{sick} of {runs} runs with a finding above information; upper end {:.3}", upper_end(sick, runs));
+    println!(
+        "{sick} of {runs} runs with a finding above information; upper end {:.3}",
+        upper_end(sick, runs)
+    );
 }
 
-fn run(source: &str, set: &[String], seed: u64, data: Option<&Path>) -> barun_train::Result<Vec<(Level, String)>> {
+fn run(
+    source: &str,
+    set: &[String],
+    seed: u64,
+    data: Option<&Path>,
+) -> barun_train::Result<Vec<(Level, String)>> {
     let mut draft = Draft::for_source(source);
     for assignment in set {
         draft.set(assignment)?;

@@ -16,7 +16,9 @@ pub fn unknown_rule(acknowledged: &[String]) -> Option<String> {
     let rules = all();
     let names = rules.iter().flat_map(|rule| [rule.about().id, rule.about().name]);
     let hint = nearest(unknown, names).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
-    Some(format!("`doctor.acknowledge` has \"{unknown}\", which is no rule{hint}; `barun list rules` shows them"))
+    Some(format!(
+        "`doctor.acknowledge` has \"{unknown}\", which is no rule{hint}; `barun list rules` shows them"
+    ))
 }
 
 #[cfg(test)]

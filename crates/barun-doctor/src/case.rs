@@ -150,13 +150,15 @@ impl Case {
             kind: row.kind.to_string(),
             output: row.output.get(1..).unwrap_or_default().to_vec(),
         });
-        let is_trained = |path: &str| !subject.options.frozen.iter().any(|frozen| path.starts_with(frozen.as_str()));
-        let weights = subject.inventory.parameters.iter().filter(|entry| is_trained(&entry.path)).map(|entry| Weight {
-            path: entry.path.clone(),
-            role: entry.role,
-            count: entry.count(),
-            fan_in: if entry.shape.rank() > 1 { Fans::of(&entry.shape).fan_in } else { 1 },
-        });
+        let is_trained =
+            |path: &str| !subject.options.frozen.iter().any(|frozen| path.starts_with(frozen.as_str()));
+        let weights =
+            subject.inventory.parameters.iter().filter(|entry| is_trained(&entry.path)).map(|entry| Weight {
+                path: entry.path.clone(),
+                role: entry.role,
+                count: entry.count(),
+                fan_in: if entry.shape.rank() > 1 { Fans::of(&entry.shape).fan_in } else { 1 },
+            });
         let weight_decay = number(subject.optimizer, "weight_decay").unwrap_or(0.0);
         Ok(Case {
             calls: calls.collect(),
@@ -181,7 +183,9 @@ impl Case {
             return None;
         }
         match (&self.target, self.loss.name.as_str()) {
-            (Target::Classes(counts), "cross_entropy" | "nll" | "bce" | "bce_with_logits") => Some(entropy(counts)),
+            (Target::Classes(counts), "cross_entropy" | "nll" | "bce" | "bce_with_logits") => {
+                Some(entropy(counts))
+            }
             (Target::Numbers { std, .. }, "mse") => Some(std * std),
             (Target::Numbers { std, .. }, "rmse") => Some(*std),
             (Target::Numbers { mean_distance, .. }, "mae") => Some(*mean_distance),
@@ -229,7 +233,6 @@ impl Case {
     pub fn total_steps(&self) -> usize {
         self.epochs * self.steps_per_epoch
     }
-
 }
 
 /// Whether a layer of this kind normalises.
@@ -245,8 +248,21 @@ pub(crate) fn is_weighted(kind: &str) -> bool {
 /// Whether a layer of this kind bends what it gets.
 pub(crate) fn is_nonlinear(kind: &str) -> bool {
     const LINEAR: &[&str] = &[
-        "Linear", "Conv1d", "Conv2d", "ConvTranspose2d", "MemberHead", "MemberScale", "Flatten", "Dropout",
-        "AlphaDropout", "AvgPool2d", "GlobalAvgPool", "BatchNorm", "Identity", "ToSequence", "SequenceMean",
+        "Linear",
+        "Conv1d",
+        "Conv2d",
+        "ConvTranspose2d",
+        "MemberHead",
+        "MemberScale",
+        "Flatten",
+        "Dropout",
+        "AlphaDropout",
+        "AvgPool2d",
+        "GlobalAvgPool",
+        "BatchNorm",
+        "Identity",
+        "ToSequence",
+        "SequenceMean",
         "GaussianNoise",
     ];
     !LINEAR.contains(&kind)
@@ -286,7 +302,11 @@ impl Loss {
 impl Optimizer {
     fn of(optimizer: &barun_nn::optimizers::AnyOptimizer) -> Optimizer {
         let momentum = number(optimizer, "momentum").or_else(|| number(optimizer, "beta1"));
-        Optimizer { name: optimizer.name().to_string(), lr: optimizer.lr(), momentum: momentum.unwrap_or(0.0) }
+        Optimizer {
+            name: optimizer.name().to_string(),
+            lr: optimizer.lr(),
+            momentum: momentum.unwrap_or(0.0),
+        }
     }
 }
 
@@ -311,7 +331,8 @@ impl Inputs {
     pub fn of(shape: Vec<usize>, values: &[f32]) -> Inputs {
         let columns = shape.last().copied().unwrap_or(1).max(1);
         let magnitudes = Spread::of(values.iter().map(|value| f64::from(value.abs())).collect());
-        let column = |at: usize| Spread::of(values.iter().skip(at).step_by(columns).copied().map(f64::from).collect());
+        let column =
+            |at: usize| Spread::of(values.iter().skip(at).step_by(columns).copied().map(f64::from).collect());
         let max_abs = values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
         Inputs { shape, most: magnitudes.high, max_abs, columns: (0..columns).map(column).collect() }
     }
@@ -325,7 +346,9 @@ impl Target {
                 rows.iter().for_each(|&row| counts[labels[row] as usize] += 1);
                 Target::Classes(counts)
             }
-            Targets::Values { values, .. } => Target::of_numbers(rows.iter().map(|&row| f64::from(values[row])).collect()),
+            Targets::Values { values, .. } => {
+                Target::of_numbers(rows.iter().map(|&row| f64::from(values[row])).collect())
+            }
         }
     }
 

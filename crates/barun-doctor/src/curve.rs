@@ -97,7 +97,9 @@ pub fn trend(values: &[f64]) -> f64 {
 /// The means of `parts` stretches of equal length, as far as there are as many values.
 pub fn stretches(values: &[f64], parts: usize) -> Vec<f64> {
     let parts = parts.min(values.len()).max(1);
-    (0..parts).map(|part| mean(&values[part * values.len() / parts..(part + 1) * values.len() / parts])).collect()
+    (0..parts)
+        .map(|part| mean(&values[part * values.len() / parts..(part + 1) * values.len() / parts]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ fn rule_of(kind: Kind) -> Option<&'static str> {
 /// The gravest finding of the data under the rule `id`, with the others as its evidence.
 pub fn worst(history: &History, id: &str) -> Option<Found> {
     let report = history.data.as_ref()?;
-    let mut findings: Vec<&Finding> = report.findings.iter().filter(|finding| rule_of(finding.kind) == Some(id)).collect();
+    let mut findings: Vec<&Finding> =
+        report.findings.iter().filter(|finding| rule_of(finding.kind) == Some(id)).collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let (first, others) = findings.split_first()?;
     let level = match first.severity {

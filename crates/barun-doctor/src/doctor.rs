@@ -119,7 +119,8 @@ impl Doctor {
     /// Asks the rules of these kinds, and notes what they find.
     fn ask(&mut self, kinds: &[Kind]) -> Result<()> {
         let step = (self.notes.history.steps > 0).then_some(self.notes.history.steps);
-        let asked: Vec<usize> = (0..self.rules.len()).filter(|at| kinds.contains(&self.rules[*at].0.kind)).collect();
+        let asked: Vec<usize> =
+            (0..self.rules.len()).filter(|at| kinds.contains(&self.rules[*at].0.kind)).collect();
         for &at in &asked {
             let (about, rule) = &self.rules[at];
             let found = rule.judge(&self.notes.history);

@@ -217,7 +217,11 @@ impl History {
             let (weight, sum) = (weight * keep + 1.0, sum * keep + step.loss);
             // Before it knows as many steps as it smooths over, it is no measure of anything.
             let is_settled = self.steps as f64 >= SMOOTHING;
-            let least = if is_settled { Some(least.map_or(sum / weight, |least| least.min(sum / weight))) } else { None };
+            let least = if is_settled {
+                Some(least.map_or(sum / weight, |least| least.min(sum / weight)))
+            } else {
+                None
+            };
             self.smooth = (weight, sum, least);
         }
         if self.recent.len() == STEPS {
@@ -229,7 +233,8 @@ impl History {
 
     /// Adds what step `step` with `rows` rows showed from inside.
     pub fn add_check(&mut self, (step, rows): (usize, usize), scalars: StepScalars, record: &StepRecord) {
-        let is_known = self.parameters.len() == record.parameters.len() && self.activations.len() == record.activations.len();
+        let is_known = self.parameters.len() == record.parameters.len()
+            && self.activations.len() == record.activations.len();
         if !is_known {
             self.parameters = record.parameters.iter().map(|parameter| parameter.path.clone()).collect();
             self.activations =
@@ -345,7 +350,8 @@ impl History {
     /// Indices of the parameters that multiply inputs, in the order of the network.
     pub fn weight_indices(&self) -> Vec<usize> {
         let is_weight = |index: &usize| {
-            self.weight(*index).is_some_and(|weight| weight.role == barun_nn::Role::Weight && weight.count > 1)
+            self.weight(*index)
+                .is_some_and(|weight| weight.role == barun_nn::Role::Weight && weight.count > 1)
         };
         (0..self.parameters.len()).filter(is_weight).collect()
     }
@@ -394,7 +400,12 @@ mod tests {
             history.add_step(step(1.0 / number as f64));
             history.add_check((number, 32), step(1.0), &record(&[("0.weight", 0.1, 0.01, 0.001)]));
         }
-        history.add_step(StepScalars { loss: f64::NAN, gradient_norm: f64::INFINITY, lr: 0.1, applied: false });
+        history.add_step(StepScalars {
+            loss: f64::NAN,
+            gradient_norm: f64::INFINITY,
+            lr: 0.1,
+            applied: false,
+        });
         let text = serde_json::to_string(&history).unwrap();
         assert!(text.len() < 200_000, "{}", text.len());
         let back: History = serde_json::from_str(&text).unwrap();

@@ -125,11 +125,15 @@ fn sharpness(step: &Step<&dyn Model>, state: &State, batch: &Batch) -> Result<Op
 fn moved(state: &State, weights: &Gradients, direction: &Gradients, by: f64) -> Result<State> {
     let mut moved = state.clone();
     for ((path, weights), (_, direction)) in weights.iter().zip(direction) {
-        let values: Vec<f64> = weights.iter().zip(direction).map(|(weight, along)| weight + by * along).collect();
+        let values: Vec<f64> =
+            weights.iter().zip(direction).map(|(weight, along)| weight + by * along).collect();
         let old = state.get(path).map_err(barun_nn::Error::from)?;
         let new = match old.dtype() {
             DType::F64 => Buffer::new(&values, old.shape().clone()),
-            _ => Buffer::new(&values.iter().map(|value| *value as f32).collect::<Vec<_>>(), old.shape().clone()),
+            _ => Buffer::new(
+                &values.iter().map(|value| *value as f32).collect::<Vec<_>>(),
+                old.shape().clone(),
+            ),
         };
         moved.set(path, &new).map_err(barun_nn::Error::from)?;
     }

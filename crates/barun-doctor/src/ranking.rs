@@ -45,7 +45,8 @@ pub fn rank(mut findings: Vec<Finding>, rules: &[About]) -> Vec<Finding> {
     let parents: Vec<Vec<usize>> =
         (0..count).map(|symptom| (0..count).filter(|cause| is_cause(*cause, symptom)).collect()).collect();
     let roots: Vec<usize> = (0..count).map(|at| root_of(at, &parents)).collect();
-    let explained = |root: usize| (0..count).filter(|at| *at != root && roots[*at] == root).collect::<Vec<_>>();
+    let explained =
+        |root: usize| (0..count).filter(|at| *at != root && roots[*at] == root).collect::<Vec<_>>();
     let mut ranked: Vec<(bool, bool, usize, Finding)> = Vec::new();
     for root in (0..count).filter(|at| roots[*at] == *at) {
         let symptoms = explained(root);
@@ -90,7 +91,13 @@ mod tests {
     #[test]
     fn a_rate_that_is_too_large_takes_its_symptoms_as_evidence() {
         use Level::{Error, Info, Warn};
-        let all = [("R08", Error, 90), ("R11", Error, 60), ("R13", Error, 40), ("R15", Error, 50), ("R24", Info, 0)];
+        let all = [
+            ("R08", Error, 90),
+            ("R11", Error, 60),
+            ("R13", Error, 40),
+            ("R15", Error, 50),
+            ("R24", Info, 0),
+        ];
         assert_eq!(ranked(&all), [("R13".to_string(), 3), ("R24".to_string(), 0)]);
         // Inputs that are too large come before all of it.
         let with_inputs = [&all[..], &[("R01", Warn, 0)]].concat();

@@ -40,7 +40,11 @@ pub fn layer(path: &str, kind: &str, std: f64) -> ActivationRecord {
 
 /// Calls of layers of these kinds, the last of which gives `width` numbers.
 pub fn calls(kinds: &[&str], width: usize) -> Vec<Call> {
-    let call = |(at, kind): (usize, &&str)| Call { path: at.to_string(), kind: kind.to_string(), output: vec![width] };
+    let call = |(at, kind): (usize, &&str)| Call {
+        path: at.to_string(),
+        kind: kind.to_string(),
+        output: vec![width],
+    };
     kinds.iter().enumerate().map(call).collect()
 }
 
@@ -93,8 +97,10 @@ fn history_of(numbers: impl Iterator<Item = (f64, f64, f64)>) -> History {
     let weights = numbers.iter().map(|(path, _)| weight(path)).collect();
     let optimizer = crate::case::Optimizer { lr: 0.01, ..Default::default() };
     let mut history = History::of(Case { weights, optimizer, ..ten_classes() }, None);
-    let parameters: Vec<(&str, f64, f64, f64)> =
-        numbers.iter().map(|(path, (weight, gradient, update))| (path.as_str(), *weight, *gradient, *update)).collect();
+    let parameters: Vec<(&str, f64, f64, f64)> = numbers
+        .iter()
+        .map(|(path, (weight, gradient, update))| (path.as_str(), *weight, *gradient, *update))
+        .collect();
     history.add_check((1, 32), step(1.0), &record(&parameters));
     history
 }

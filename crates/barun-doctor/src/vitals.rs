@@ -34,7 +34,8 @@ impl VitalsLog {
         if !is_due {
             return;
         }
-        let bounded = |value: f64| if value.is_finite() { value.min(f64::from(f32::MAX)) as f32 } else { f32::MAX };
+        let bounded =
+            |value: f64| if value.is_finite() { value.min(f64::from(f32::MAX)) as f32 } else { f32::MAX };
         self.points.push(Point {
             step: check.step,
             activations: check.activations.iter().map(|layer| bounded(layer.std)).collect(),

@@ -50,7 +50,10 @@ fn page() -> String {
     let mut page = INTRODUCTION.to_string();
     page.push_str("\n| rule | name | looks at | must hold | finds |\n|---|---|---|---|---|\n");
     for About { id, name, summary, kind, persist: (times, of), .. } in all().iter().map(|rule| rule.about()) {
-        page.push_str(&format!("| {id} | {name} | {kind} | {times} of {of} | {} |\n", summary.trim_end_matches('.')));
+        page.push_str(&format!(
+            "| {id} | {name} | {kind} | {times} of {of} | {} |\n",
+            summary.trim_end_matches('.')
+        ));
     }
     for About { id, name, .. } in all().iter().map(|rule| rule.about()) {
         page.push_str(&format!("\n### {id} {name}\n\n{}\n", explanation(id)));

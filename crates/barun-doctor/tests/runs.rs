@@ -18,8 +18,17 @@ fn moons() -> PreparedData {
     Dataset::open("moons").unwrap().split(split).unwrap().fit(Standardize::per_feature()).unwrap()
 }
 
-fn fit(model: Sequential, optimizer: AnyOptimizer, epochs: usize, doctor: Option<Doctor>) -> Trained<Sequential> {
-    let mut trainer = Trainer::new(model, CrossEntropy::default()).optimizer(optimizer).epochs(epochs).batch_size(16).seed(3);
+fn fit(
+    model: Sequential,
+    optimizer: AnyOptimizer,
+    epochs: usize,
+    doctor: Option<Doctor>,
+) -> Trained<Sequential> {
+    let mut trainer = Trainer::new(model, CrossEntropy::default())
+        .optimizer(optimizer)
+        .epochs(epochs)
+        .batch_size(16)
+        .seed(3);
     if let Some(doctor) = doctor {
         trainer = trainer.with(doctor);
     }
@@ -27,7 +36,14 @@ fn fit(model: Sequential, optimizer: AnyOptimizer, epochs: usize, doctor: Option
 }
 
 fn mlp() -> Sequential {
-    sequential![Linear::new(2, 16), Relu::default(), Dropout::new(0.1), Linear::new(16, 16), Relu::default(), Linear::new(16, 2)]
+    sequential![
+        Linear::new(2, 16),
+        Relu::default(),
+        Dropout::new(0.1),
+        Linear::new(16, 16),
+        Relu::default(),
+        Linear::new(16, 2)
+    ]
 }
 
 fn adamw(lr: f64) -> AnyOptimizer {
@@ -68,7 +84,11 @@ fn a_healthy_run_is_told_what_was_watched() {
             .unwrap();
         let diagnosis = diagnosis(&trained);
         assert!(diagnosis.is_healthy(), "{:#?}", diagnosis.findings);
-        assert!(diagnosis.watched.checks > 50 && diagnosis.watched.parameters == 6, "{:?}", diagnosis.watched);
+        assert!(
+            diagnosis.watched.checks > 50 && diagnosis.watched.parameters == 6,
+            "{:?}",
+            diagnosis.watched
+        );
         assert!(diagnosis.lines()[0].starts_with("doctor: nothing wrong found"));
     }
 }
@@ -86,7 +106,8 @@ fn sick_runs_are_told_their_root_cause_first() {
     assert_eq!(root(&fit(softmax, adamw(1e-2), 2, Some(Doctor::advise()))), "R02");
 
     let zero = || Linear { init: Init::Zeros, ..Linear::new(16, 16) };
-    let constant = sequential![Linear::new(2, 16), Relu::default(), zero(), Relu::default(), Linear::new(16, 2)];
+    let constant =
+        sequential![Linear::new(2, 16), Relu::default(), zero(), Relu::default(), Linear::new(16, 2)];
     assert_eq!(root(&fit(constant, adamw(1e-2), 12, Some(Doctor::advise()))), "R04");
 
     let slow = fit(mlp(), Sgd { lr: 1e-9, ..Sgd::default() }.into(), 12, Some(Doctor::advise()));
@@ -110,7 +131,7 @@ impl Callback for StopAfter {
 fn a_resumed_run_is_told_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut draft = Draft::for_source("moons");
-    for assignment in ["train.epochs=6", "train.optimizer.name=sgd", "train.lr=1e-9"] {
+    for assignment in ["train.epochs=6", "train.batch_size=16", "train.optimizer.name=sgd", "train.lr=1e-9"] {
         draft.set(assignment).unwrap();
     }
     let request = |name: &str| TrainRequest {

@@ -330,8 +330,10 @@ mod tests {
         assert_eq!(Diagnosis::read(folder.path()).unwrap(), Some(diagnosis.clone()));
         assert_eq!(
             diagnosis.lines(),
-            ["doctor: nothing wrong found by 20 rules in 100 steps (52 looked at from inside: 4 parameters, 3 layers), \
-              2 evaluations"]
+            [
+                "doctor: nothing wrong found by 20 rules in 100 steps (52 looked at from inside: 4 parameters, 3 layers), \
+              2 evaluations"
+            ]
         );
     }
 }

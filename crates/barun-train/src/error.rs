@@ -269,7 +269,8 @@ pub enum Error {
         but: String,
         /// What to do.
         fix: String,
-    },    /// The diagnosis of a run cannot be read.
+    },
+    /// The diagnosis of a run cannot be read.
     #[error("{}: this is no diagnosis of a run: {message}; it may be of another version of barun: train anew", path.display())]
     BadDiagnosis {
         /// The file.

@@ -49,7 +49,8 @@ pub use predictor::Predictor;
 pub use preparation::Preparation;
 pub use recipe::{Draft, Recipe};
 pub use request::{
-    check, cross_validate, evaluate, export, memory_of, predict, rehearse, resume, resume_seeds, train, train_seeds,
+    check, cross_validate, evaluate, export, memory_of, predict, rehearse, resume, resume_seeds, train,
+    train_seeds,
 };
 pub use seeds::Spread;
 pub use trainer::{SeededTrained, SeededTrainer, Trained, Trainer};

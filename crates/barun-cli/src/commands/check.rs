@@ -100,7 +100,9 @@ fn doctor_text(diagnosis: &Diagnosis) -> String {
     let findings: Vec<&Finding> = diagnosis.findings.iter().filter(of_network).collect();
     match findings.is_empty() {
         true => "The doctor finds nothing wrong with network, inputs and first step.\n".to_string(),
-        false => findings.iter().flat_map(|finding| finding.lines()).map(|line| format!("{line}\n")).collect(),
+        false => {
+            findings.iter().flat_map(|finding| finding.lines()).map(|line| format!("{line}\n")).collect()
+        }
     }
 }
 

@@ -40,7 +40,9 @@ impl Doctor {
         let diagnosis = match Diagnosis::read(&self.run)? {
             Some(diagnosis) => Some(diagnosis),
             None => {
-                output::note("no doctor has watched this run to its end; only the figures of its epochs are looked at");
+                output::note(
+                    "no doctor has watched this run to its end; only the figures of its epochs are looked at",
+                );
                 diagnosis_of_log(&self.run)?
             }
         };

@@ -81,7 +81,8 @@ impl Explain {
             return Ok(Outcome::Done);
         }
         let text = |error: &ErrorEntry| {
-            let message = if error.message.is_empty() { "" } else { "\n\nIt says, with the braces filled in:\n    " };
+            let message =
+                if error.message.is_empty() { "" } else { "\n\nIt says, with the braces filled in:\n    " };
             format!("{} (error of {})\n\n{}{message}{}\n", error.name, error.area, error.doc, error.message)
         };
         output::text(&errors.iter().map(text).collect::<Vec<_>>().join("\n"))?;

@@ -55,7 +55,8 @@ pub fn learning_speed(history: &History) -> Option<LearningSpeed> {
     }
     let (&from, &to) = (parts.first()?, parts.last()?);
     let per_stretch = history.steps as f64 / parts.len() as f64;
-    let epochs_of = |stretches: usize| stretches as f64 * per_stretch / history.case.steps_per_epoch.max(1) as f64;
+    let epochs_of =
+        |stretches: usize| stretches as f64 * per_stretch / history.case.steps_per_epoch.max(1) as f64;
     let lowest = parts.iter().copied().fold(f64::INFINITY, f64::min);
     let unit = STILL * (from - lowest).max(0.0);
     let is_still = |pair: &[f64]| pair[0] - pair[1] < unit.max(STILL * pair[0].abs() / PLATEAU as f64);
@@ -63,7 +64,8 @@ pub fn learning_speed(history: &History) -> Option<LearningSpeed> {
     let quarter = &parts[parts.len() - parts.len() / 4..];
     let falls = quarter[0] - to;
     let first_quarter = from - parts[parts.len() / 4];
-    let per_epoch = falls / quarter[0].abs().max(f64::MIN_POSITIVE) / epochs_of(quarter.len() - 1).max(f64::MIN_POSITIVE);
+    let per_epoch =
+        falls / quarter[0].abs().max(f64::MIN_POSITIVE) / epochs_of(quarter.len() - 1).max(f64::MIN_POSITIVE);
     let phase = match () {
         () if trend(quarter) > SURE && -falls > STILL * quarter[0].abs() => Phase::Rising,
         () if falls < STILL * quarter[0].abs() => Phase::Stalled,
@@ -93,8 +95,14 @@ impl fmt::Display for LearningSpeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the loss went from {} to {}", short(self.from), short(self.to))?;
         match self.phase {
-            Phase::Falling => write!(f, " and still falls, by {} an epoch: more epochs would help", percent(self.per_epoch))?,
-            Phase::Slowing => write!(f, " and falls slowly at the end, by {} an epoch", percent(self.per_epoch))?,
+            Phase::Falling => write!(
+                f,
+                " and still falls, by {} an epoch: more epochs would help",
+                percent(self.per_epoch)
+            )?,
+            Phase::Slowing => {
+                write!(f, " and falls slowly at the end, by {} an epoch", percent(self.per_epoch))?
+            }
             Phase::Stalled => write!(f, " and stands still at the end")?,
             Phase::Rising => write!(f, " and rises at the end")?,
         }

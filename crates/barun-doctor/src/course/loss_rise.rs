@@ -55,7 +55,8 @@ pub struct LossRise {
 /// Why the loss rose in the last steps; none where it did not, or too little is known.
 pub fn loss_rise(history: &History) -> Option<LossRise> {
     let steps = history.recent.len();
-    let losses: Vec<f64> = history.recent.iter().skip(steps.saturating_sub(STEPS)).map(|step| step.loss).collect();
+    let losses: Vec<f64> =
+        history.recent.iter().skip(steps.saturating_sub(STEPS)).map(|step| step.loss).collect();
     if losses.len() < LEAST || losses.iter().any(|loss| !loss.is_finite() || *loss >= f64::MAX) {
         return None;
     }
@@ -64,7 +65,8 @@ pub fn loss_rise(history: &History) -> Option<LossRise> {
     let grows = trend(&stretches(&logs, 16)) > SURE && quarters[3] > TWICE * quarters[0];
     let rest = without_trend(&losses);
     let neighbours = autocorrelation(&rest, 1);
-    let is_wave = neighbours > ALIKE && (2..losses.len() / 2).any(|distance| autocorrelation(&rest, distance) < OPPOSITE);
+    let is_wave = neighbours > ALIKE
+        && (2..losses.len() / 2).any(|distance| autocorrelation(&rest, distance) < OPPOSITE);
     let has_momentum = history.case.optimizer.momentum > 0.0;
     let rises = losses.windows(2).any(|pair| pair[1] > pair[0] * (1.0 + RISES));
     let cause = match () {
@@ -75,7 +77,9 @@ pub fn loss_rise(history: &History) -> Option<LossRise> {
     };
     let set = match cause {
         Cause::RateTooLarge => lr_times(history, 1.0 / 3.0),
-        Cause::MomentumOvershoot => vec![format!("train.optimizer.momentum={}", calmer(history.case.optimizer.momentum))],
+        Cause::MomentumOvershoot => {
+            vec![format!("train.optimizer.momentum={}", calmer(history.case.optimizer.momentum))]
+        }
         Cause::BatchNoise => Vec::new(),
     };
     Some(LossRise { cause, neighbours, from: quarters[0], to: quarters[3], set })
@@ -112,12 +116,21 @@ impl fmt::Display for LossRise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (from, to) = (short(self.from), short(self.to));
         match self.cause {
-            Cause::RateTooLarge => write!(f, "the loss rose from {from} to {to}, each step landing higher: the learning rate is too large")?,
+            Cause::RateTooLarge => write!(
+                f,
+                "the loss rose from {from} to {to}, each step landing higher: the learning rate is too large"
+            )?,
             Cause::MomentumOvershoot => {
-                write!(f, "the loss goes up and down in waves over many steps: momentum carries the weights past the bottom and back")?;
+                write!(
+                    f,
+                    "the loss goes up and down in waves over many steps: momentum carries the weights past the bottom and back"
+                )?;
             }
             Cause::BatchNoise => {
-                return write!(f, "single steps have a higher loss than those before: batches differ, and nothing is wrong with that");
+                return write!(
+                    f,
+                    "single steps have a higher loss than those before: batches differ, and nothing is wrong with that"
+                );
             }
         }
         let set: String = self.set.iter().map(|set| format!(" --set {set}")).collect();

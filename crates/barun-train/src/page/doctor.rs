@@ -45,7 +45,8 @@ fn notice(finding: &Finding) -> Notice {
     };
     let layer = finding.layer.as_ref().map_or(String::new(), |layer| format!(" at {layer}"));
     let step = finding.step.map_or(String::new(), |step| format!(" (step {step})"));
-    let mut text = format!("{} {}{layer}{step}: {}. {}.", finding.rule, finding.name, finding.message, finding.why);
+    let mut text =
+        format!("{} {}{layer}{step}: {}. {}.", finding.rule, finding.name, finding.message, finding.why);
     for evidence in &finding.evidence {
         text.push_str(&format!(" Also: {evidence}."));
     }
@@ -60,7 +61,10 @@ fn charts(vitals: &Vitals) -> Vec<Figure> {
         ("Steps, as a part of the weights", "update / weight", Scale::Auto, &vitals.updates),
         ("Units that give nothing", "share of the layer", Scale::FromZero, &vitals.dead),
     ];
-    charts.into_iter().filter_map(|(title, label, scale, signs)| chart(vitals, (title, label, scale), signs)).collect()
+    charts
+        .into_iter()
+        .filter_map(|(title, label, scale, signs)| chart(vitals, (title, label, scale), signs))
+        .collect()
 }
 
 fn chart(vitals: &Vitals, (title, label, scale): (&str, &str, Scale), signs: &[Sign]) -> Option<Figure> {
@@ -110,8 +114,9 @@ mod tests {
 
     #[test]
     fn of_many_layers_a_few_are_drawn_with_the_first_and_the_last() {
-        let signs: Vec<Sign> =
-            (0..20).map(|at| Sign { path: at.to_string(), values: vec![Some(1.0); 3], ..Sign::default() }).collect();
+        let signs: Vec<Sign> = (0..20)
+            .map(|at| Sign { path: at.to_string(), values: vec![Some(1.0); 3], ..Sign::default() })
+            .collect();
         let vitals = Vitals { steps: vec![1, 2, 3], gradients: signs, ..Vitals::default() };
         let drawn = charts(&vitals);
         assert_eq!(drawn.len(), 1);
