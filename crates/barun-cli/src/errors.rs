@@ -10,7 +10,7 @@ pub struct ErrorEntry {
     pub name: String,
     /// What it is about.
     pub area: &'static str,
-    /// What it means.
+    /// What it means; empty where the message says it all.
     pub doc: String,
     /// Its message with what to do; empty where it is that of another error.
     pub message: String,
@@ -91,19 +91,21 @@ mod tests {
                 area = error.area;
                 let _ = write!(page, "\n## Errors of {area}\n");
             }
-            let _ = write!(page, "\n**{}**: {}\n\n> {}\n", error.name, error.doc, error.message);
+            let meaning = if error.doc.is_empty() { String::new() } else { format!(": {}", error.doc) };
+            let _ = write!(page, "\n**{}**{meaning}\n\n> {}\n", error.name, error.message);
         }
         page
     }
 
     #[test]
-    fn every_error_has_a_meaning_and_a_message() {
+    fn every_error_has_a_meaning_or_a_message() {
         let errors = errors();
         assert!(errors.len() > 80, "{}", errors.len());
         for error in &errors {
-            assert!(!error.doc.is_empty(), "{} has no meaning", error.name);
+            assert!(!error.doc.is_empty() || !error.message.is_empty(), "{} says nothing", error.name);
         }
-        let not_finite = errors.iter().find(|error| error.name == "NotFinite").unwrap();
+        let not_finite =
+            errors.iter().find(|error| error.area == "training" && error.name == "NotFinite").unwrap();
         assert!(
             not_finite.message.contains("A smaller learning rate usually helps"),
             "{}",

@@ -81,9 +81,14 @@ impl Explain {
             return Ok(Outcome::Done);
         }
         let text = |error: &ErrorEntry| {
-            let message =
-                if error.message.is_empty() { "" } else { "\n\nIt says, with the braces filled in:\n    " };
-            format!("{} (error of {})\n\n{}{message}{}\n", error.name, error.area, error.doc, error.message)
+            let mut text = format!("{} (error of {})\n", error.name, error.area);
+            if !error.doc.is_empty() {
+                text.push_str(&format!("\n{}\n", error.doc));
+            }
+            if !error.message.is_empty() {
+                text.push_str(&format!("\nIt says, with the braces filled in:\n    {}\n", error.message));
+            }
+            text
         };
         output::text(&errors.iter().map(text).collect::<Vec<_>>().join("\n"))?;
         Ok(Outcome::Done)
