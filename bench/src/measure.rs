@@ -100,6 +100,12 @@ pub fn describe(workload: &Workload, threads: Option<usize>, precision: Precisio
     Ok(workload.training(&device, precision)?.program()?.describe())
 }
 
+/// The kernels of the step that is watched.
+pub fn describe_watched(workload: &Workload, threads: Option<usize>, precision: Precision) -> Result<String> {
+    let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
+    Ok(workload.training(&device, precision)?.watched_program()?.describe())
+}
+
 impl Measured {
     pub(crate) fn of(workload: &Workload, mut rounds: Vec<f64>) -> Self {
         let us_per_step = median(&mut rounds);
@@ -172,6 +178,23 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
 }
 
+/// The interval between two of the `sorted` values that holds the median of all values they could have been with at least
+/// 95 % confidence, whatever their distribution: from the binomial distribution of how many lie below it. All of them
+/// where they are too few (below six).
+pub(crate) fn median_interval(sorted: &[f64]) -> [f64; 2] {
+    let count = sorted.len();
+    let Some(last) = count.checked_sub(1) else { return [f64::NAN; 2] };
+    // The chance that at most `rank` of the values lie below the median.
+    let (mut below, mut chance, mut rank) = (0.0, 0.5f64.powi(count as i32), 0);
+    while rank <= last / 2 && below + chance <= 0.025 {
+        below += chance;
+        chance *= (count - rank) as f64 / (rank + 1) as f64;
+        rank += 1;
+    }
+    let rank = rank.saturating_sub(1);
+    [sorted[rank], sorted[last - rank]]
+}
+
 /// How many times as long as one another, round by round: the median, and the least and the greatest.
 pub(crate) fn ratio(over: &[f64], under: &[f64]) -> (f64, [f64; 2]) {
     let mut ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over / under).collect();
@@ -187,6 +210,17 @@ mod tests {
     fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
         assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn the_interval_of_a_median_is_that_of_the_tables() {
+        // Of the order statistics: 6 to 15 of 20, 1 to 6 of 6, 2 to 9 of 10.
+        let values: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!(median_interval(&values), [6.0, 15.0]);
+        assert_eq!(median_interval(&values[..6]), [1.0, 6.0]);
+        assert_eq!(median_interval(&values[..10]), [2.0, 9.0]);
+        assert_eq!(median_interval(&values[..3]), [1.0, 3.0]);
+        assert!(median_interval(&[])[0].is_nan());
     }
 
     #[test]

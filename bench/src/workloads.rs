@@ -212,9 +212,22 @@ impl Training {
         Ok(self.step.run(&mut self.state, &self.batch, 1e-3)?.loss)
     }
 
+    /// The same step, watched; the largest number in its record of activations.
+    pub(crate) fn watched_step(&mut self) -> Result<f64> {
+        let (_, record) = self.step.run_watched(&mut self.state, &self.batch, 1e-3)?;
+        Ok(record.activations.iter().map(|call| call.max_abs).fold(0.0, f64::max))
+    }
+
     /// Runs `steps` steps and tells where their time went.
     pub fn profile(&mut self, steps: usize) -> Result<Profile> {
         Ok(self.step.profile(&mut self.state, &self.batch, 1e-3, steps)?)
+    }
+
+    /// The compiled step that is watched, to look at.
+    pub fn watched_program(&self) -> Result<Arc<Program>> {
+        let kind = |buffer: &Buffer| (buffer.shape().clone(), buffer.dtype());
+        let (x, y) = (kind(&self.batch.x), kind(&self.batch.y));
+        Ok(self.step.watched_program((&x.0, x.1), (&y.0, y.1))?)
     }
 
     /// The compiled step, to look at.

@@ -2,7 +2,7 @@
 
 use barun_bench::{
     LoaderSettings, Pace, Precision, compare, compile_time, fleet, latency, loader, measure,
-    oversubscription, scaling, workloads,
+    oversubscription, scaling, watching, workloads,
 };
 use serde_json::Value;
 
@@ -130,6 +130,16 @@ fn what_threads_bring_is_measured_beside_what_they_bring_to_multiply_adds() {
     let report = scaling::scaling(&[workload], Some(2), &Pace::glance(), &mut |_| Ok(())).unwrap();
     document_of_positive_numbers(&report);
     assert_eq!((report.threads, report.workloads[0].workload.as_str()), (2, "tab32"));
+}
+
+#[test]
+fn watched_steps_are_measured_in_turns_with_plain_ones() {
+    let workload = workloads::by_name("tab32").unwrap();
+    let report = watching(&[workload], Some(1), Precision::F32, 3, &Pace::glance(), &mut |_| Ok(())).unwrap();
+    let row = &report.workloads[0];
+    assert_eq!((report.every, row.workload.as_str()), (3, "tab32"));
+    assert!(row.us_per_step > 0.0 && row.overhead_percent.is_finite() && row.every_for_one_percent >= 20);
+    assert!((row.overhead_percent_at_20 - row.overhead_percent * 3.0 / 20.0).abs() < 1e-9);
 }
 
 #[test]

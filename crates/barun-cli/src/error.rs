@@ -34,6 +34,12 @@ pub enum Error {
         /// `: did you mean ..?`, or nothing.
         hint: String,
     },
+    /// A recipe acknowledges what is no rule.
+    #[error("{0}")]
+    Acknowledge(String),
+    /// A run that nobody watched, and that left no log.
+    #[error("{0} has neither a diagnosis nor a log of epochs; let its training finish an epoch first")]
+    NoDiagnosis(String),
     /// The file for the output exists.
     #[error("{0} already exists; choose another name with --out, or give --force to write over it")]
     OutputExists(String),

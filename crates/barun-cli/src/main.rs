@@ -3,6 +3,7 @@
 mod commands;
 mod common;
 mod error;
+mod errors;
 mod follow;
 mod interrupt;
 mod output;
@@ -24,6 +25,7 @@ Examples:
   barun train pets --model cnn               tell the classes of a folder of class folders of images apart
   barun train recipe.toml --set train.lr=3e-4
   barun resume runs/houses-mlp-1             go on after an interruption
+  barun doctor runs/houses-mlp-1             what was wrong with it, the root cause first
   barun report runs/houses-mlp-1             write its report.html anew
   barun predict runs/houses-mlp-1 new-houses.csv
 
@@ -38,6 +40,7 @@ enum Command {
     Train(commands::train::Train),
     Resume(commands::resume::Resume),
     Check(commands::check::Check),
+    Doctor(commands::doctor::Doctor),
     Memory(commands::memory::Memory),
     Eval(commands::eval::Eval),
     Predict(commands::predict::Predict),
@@ -74,6 +77,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Train(train) => train.run(),
         Command::Resume(resume) => resume.run(),
         Command::Check(check) => check.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Memory(memory) => memory.run(),
         Command::Eval(eval) => eval.run(),
         Command::Predict(predict) => predict.run(),

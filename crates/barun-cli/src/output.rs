@@ -38,6 +38,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect()
 }
 
+/// A line on standard error. With standard error closed there is nobody to tell.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// A word on standard error that is neither result nor error. With standard error closed there is nobody to tell.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {text}");

@@ -7,7 +7,7 @@ use barun_train::{Draft, Recipe, files};
 use clap::Args;
 
 use crate::common::parse_duration;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A recipe or data, with changes.
 #[derive(Debug, Args)]
@@ -89,6 +89,10 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     max_time: Option<Duration>,
 
+    /// What the doctor may do: advise, or off [default: advise]
+    #[arg(long, value_name = "MODE")]
+    doctor: Option<String>,
+
     /// f32, bf16 or f64
     #[arg(long, value_name = "TYPE")]
     precision: Option<String>,
@@ -114,6 +118,7 @@ impl RecipeArguments {
             ("data.images.size", "--image-size", &self.image_size),
             ("model", "--model", &self.model),
             ("train.precision", "--precision", &self.precision),
+            ("doctor.mode", "--doctor", &self.doctor),
             ("data.split.method", "--split", &self.split),
             ("data.split.group", "--group", &self.group),
             ("data.split.time", "--time", &self.time),
@@ -150,6 +155,10 @@ impl RecipeArguments {
         for assignment in &self.assignments {
             draft.set(assignment)?;
         }
-        Ok(draft.resolve()?)
+        let recipe = draft.resolve()?;
+        match barun_doctor::unknown_rule(&recipe.doctor.acknowledge) {
+            Some(message) => Err(Error::Acknowledge(message)),
+            None => Ok(recipe),
+        }
     }
 }

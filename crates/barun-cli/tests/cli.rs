@@ -179,7 +179,8 @@ fn a_name_is_explained_by_its_own_documentation() {
 fn every_name_of_the_list_is_explained() {
     let (_, json, _) = run(&["list", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let topics = ["models", "layers", "activations", "initializers", "losses", "optimizers", "schedules"];
+    let topics =
+        ["models", "layers", "activations", "initializers", "losses", "optimizers", "schedules", "rules"];
     for topic in topics {
         for item in json[topic].as_array().unwrap() {
             let name = item["name"].as_str().unwrap();

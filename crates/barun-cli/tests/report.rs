@@ -36,6 +36,7 @@ fn a_training_leaves_a_report_in_which_no_name_becomes_code() {
         [
             "Data",
             "Curves",
+            "Doctor",
             "On unseen rows",
             "Worst mistakes",
             "Inside the network",

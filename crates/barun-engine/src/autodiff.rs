@@ -50,7 +50,7 @@ pub(crate) fn vector_jacobian(
     upstream: &[Option<Tensor>],
     wrt: &[&Tensor],
 ) -> Result<Vec<Tensor>> {
-    let _rules = gradient_scope();
+    let _rules = outputs.first().map(|output| gradient_scope(&output.node().origin));
     let wanted: HashMap<u64, usize> =
         wrt.iter().enumerate().map(|(index, tensor)| (tensor.node().id, index)).collect();
     let order = dependent_nodes(outputs, &wanted)?;
@@ -64,6 +64,7 @@ pub(crate) fn vector_jacobian(
     for tensor in order.iter().rev() {
         let node = tensor.node();
         let Some(cotangent) = pending.remove(&node.id) else { continue };
+        let _rule = gradient_scope(&node.origin);
         if let (true, Cotangent::One(gradient)) = (wanted.contains_key(&node.id), &cotangent) {
             found.insert(node.id, gradient.clone());
         }

@@ -101,7 +101,7 @@ impl fmt::Display for OpError {
     }
 }
 
-/// The first NaN or infinity that op-by-op evaluation met.
+/// A NaN or an infinity, where op-by-op evaluation met it first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonFinite {
     /// The path of the layer, empty outside layers.
@@ -110,8 +110,10 @@ pub struct NonFinite {
     pub op: String,
     /// Type and shape of its result.
     pub shape: String,
-    /// `file:line` where the operation was built.
+    /// `file:line` where the operation was built; of a gradient, where that was built whose gradient it is.
     pub location: String,
+    /// Whether the operation belongs to a gradient.
+    pub in_gradient: bool,
     /// `NaN`, `inf` or `-inf`.
     pub value: f64,
     /// Flat index of the element.
@@ -123,10 +125,11 @@ impl fmt::Display for NonFinite {
         if !self.layer.is_empty() {
             write!(f, "{}: ", self.layer)?;
         }
-        write!(
-            f,
-            "{} made {} at element {} of its result {} (built at {})",
-            self.op, self.value, self.index, self.shape, self.location
-        )
+        let NonFinite { op, value, index, shape, location, in_gradient, .. } = self;
+        write!(f, "{op} made {value} at element {index} of its result {shape} (")?;
+        match in_gradient {
+            true => write!(f, "in the gradient of what was built at {location})"),
+            false => write!(f, "built at {location})"),
+        }
     }
 }

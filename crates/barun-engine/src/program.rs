@@ -1,9 +1,10 @@
 //! Compiled programs: `state', results = program(state, feeds)`.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::arenas::Arenas;
+use crate::arenas::{Arenas, Context};
 use crate::compile::{self, Account, ArenaUse, Compiled, KernelInfo, ValueInfo};
 use crate::cpu::board::Board;
 use crate::cpu::execute::{Executable, Frame, Place, Untimed};
@@ -58,6 +59,8 @@ pub struct Program {
     executable: Executable,
     kernels: Vec<KernelInfo>,
     values: Vec<Vec<ValueInfo>>,
+    /// The nodes of the results, as the values name them.
+    result_nodes: Vec<usize>,
     graph: Graph,
     layout: Arc<Layout>,
     inputs: Vec<(String, Kind)>,
@@ -168,19 +171,21 @@ impl Program {
             None => Device::shared()?,
         };
         let slot_offsets: Vec<usize> = layout.slots().iter().map(|slot| slot.offset).collect();
-        let Compiled { executable, kernels, values, account } = compile::compile(&compile::Task {
-            graph: &graph,
-            results,
-            updates,
-            slot_offsets: &slot_offsets,
-            fuse: options.fuse && !options.check_finite,
-            isa: device.isa(),
-        });
+        let Compiled { executable, kernels, values, results: result_nodes, account } =
+            compile::compile(&compile::Task {
+                graph: &graph,
+                results,
+                updates,
+                slot_offsets: &slot_offsets,
+                fuse: options.fuse && !options.check_finite,
+                isa: device.isa(),
+            });
         let outputs = graph.outputs[..results].iter().map(|&output| graph.nodes[output].kind()).collect();
         Ok(Program {
             executable,
             kernels,
             values,
+            result_nodes,
             graph,
             layout,
             inputs,
@@ -254,15 +259,7 @@ impl Program {
         spent: Option<&Spent>,
     ) -> Result<Vec<Buffer>> {
         let mut context = self.arenas.borrow(&self.executable, team.threads());
-        let data = self.data.iter().map(|buffer| &**buffer);
-        let feeds: Vec<*const u8> =
-            feeds.iter().copied().chain(data).map(|buffer| buffer.bytes().as_ptr()).collect();
-        let memory = Pointers {
-            arena: context.arena.as_mut_ptr(),
-            state,
-            feeds,
-            scratch: context.scratch.iter_mut().map(Memory::as_mut_ptr).collect(),
-        };
+        let memory = self.pointers(&mut context, state, feeds);
         let mut found = Ok(());
         if self.check_finite {
             found = self.run_checked(&memory, &context.boards);
@@ -300,34 +297,82 @@ impl Program {
         found.map(|()| results)
     }
 
-    /// Op by op on one thread, looking at every value.
+    /// Where everything lies in a run: what is fed, then the given data.
+    fn pointers(&self, context: &mut Context, state: *mut u8, feeds: &[&Buffer]) -> Pointers {
+        let data = self.data.iter().map(|buffer| &**buffer);
+        Pointers {
+            arena: context.arena.as_mut_ptr(),
+            state,
+            feeds: feeds.iter().copied().chain(data).map(|buffer| buffer.bytes().as_ptr()).collect(),
+            scratch: context.scratch.iter_mut().map(Memory::as_mut_ptr).collect(),
+        }
+    }
+
+    /// Op by op on one thread, looking at every value until one is not finite.
     fn run_checked(&self, memory: &Pointers, boards: &[Board]) -> Result<()> {
         let mut found = None;
+        self.run_looking(memory, boards, |value, buffer| {
+            found = non_finite(value, buffer);
+            found.is_none()
+        });
+        found.map_or(Ok(()), |found| Err(Error::NonFinite(Arc::new(found))))
+    }
+
+    /// Op by op on one thread; `look` sees every value and says whether to go on.
+    fn run_looking(
+        &self,
+        memory: &Pointers,
+        boards: &[Board],
+        mut look: impl FnMut(&ValueInfo, &Buffer) -> bool,
+    ) {
         let frame = memory.frame();
         let member = Member::alone();
         // SAFETY: as in `execute`.
         unsafe {
             self.executable.run_one_by_one(frame, &member, memory.scratch[0], boards, |work| {
-                for value in self.values.get(work).into_iter().flatten() {
+                let mut values = self.values.get(work).into_iter().flatten();
+                values.all(|value| {
                     let buffer = read(frame, value.place, &(value.shape.clone(), value.dtype));
-                    if let Some((index, &wrong)) =
-                        buffer.to_f64().iter().enumerate().find(|(_, element)| !element.is_finite())
-                    {
-                        found = Some(NonFinite {
-                            layer: value.origin.layer.to_string(),
-                            op: value.op.to_string(),
-                            shape: format!("{}{}", value.dtype, value.shape),
-                            location: value.origin.place(),
-                            value: wrong,
-                            index,
-                        });
-                        return false;
-                    }
-                }
-                true
+                    look(value, &buffer)
+                })
             });
         }
-        found.map_or(Ok(()), |found| Err(Error::NonFinite(Arc::new(found))))
+    }
+
+    /// What made the first result that is not finite so: the operation that made a NaN or an infinity of finite operands,
+    /// found by going back from the result. What comes and goes again on the way, such as a mask of infinities before a
+    /// softmax, is not to blame. None if all results are finite. Changes nothing.
+    ///
+    /// What was fed and the state are not looked at: of what they hold, the first operation that meets it is blamed.
+    ///
+    /// # Errors
+    /// A program that is not compiled with [`check_finite`](Options::check_finite), or that updates its state.
+    pub fn locate(&self, state: &State, feeds: &[&Buffer]) -> Result<Option<NonFinite>> {
+        if !self.check_finite || self.updates > 0 {
+            let message =
+                "to locate what is not finite, compile a program without updates and with `check_finite`";
+            return Err(Error::Option(message.into()));
+        }
+        self.check(state, feeds)?;
+        let mut context = self.arenas.borrow(&self.executable, 1);
+        // Nothing writes to the state of a program without updates.
+        let memory = self.pointers(&mut context, state.memory.as_ptr().cast_mut(), feeds);
+        let mut found: HashMap<usize, (NonFinite, &[usize])> = HashMap::new();
+        let values = self.values.iter().flatten().map(|value| (value.node, value));
+        let values: HashMap<usize, &ValueInfo> = values.collect();
+        self.run_looking(&memory, &context.boards, |value, buffer| {
+            if let (Some(wrong), Some(value)) = (non_finite(value, buffer), values.get(&value.node)) {
+                found.insert(value.node, (wrong, &value.from));
+            }
+            true
+        });
+        self.arenas.give_back(context);
+        let mut blamed = self.result_nodes.iter().copied().find(|result| found.contains_key(result));
+        while let Some((_, from)) = blamed.and_then(|node| found.get(&node)) {
+            let Some(before) = from.iter().copied().find(|node| found.contains_key(node)) else { break };
+            blamed = Some(before);
+        }
+        Ok(blamed.and_then(|node| found.remove(&node)).map(|(wrong, _)| wrong))
     }
 
     /// The graph the program was compiled from, as text in topological order. [TENSOR-11]
@@ -425,6 +470,21 @@ impl Pointers {
     fn frame(&self) -> Frame<'_> {
         Frame { arena: self.arena, state: self.state, feeds: &self.feeds }
     }
+}
+
+/// What a value has that is not finite, the first of it.
+fn non_finite(value: &ValueInfo, buffer: &Buffer) -> Option<NonFinite> {
+    let elements = buffer.to_f64();
+    let (index, &wrong) = elements.iter().enumerate().find(|(_, element)| !element.is_finite())?;
+    Some(NonFinite {
+        layer: value.origin.layer.to_string(),
+        op: value.op.to_string(),
+        shape: format!("{}{}", value.dtype, value.shape),
+        location: value.origin.place(),
+        in_gradient: value.origin.by_gradient_rule,
+        value: wrong,
+        index,
+    })
 }
 
 /// Copies a value out.

@@ -453,3 +453,30 @@ fn shapes_beyond_any_memory_are_errors() {
     let deep = Tensor::zeros([1; 13], DType::F32);
     assert!(deep.check().unwrap_err().to_string().contains("13 axes"));
 }
+
+#[test]
+fn what_made_a_result_not_finite_is_found_by_going_back_from_it() {
+    let x = Tensor::placeholder("x", [3], DType::F32).variable();
+    let masked = {
+        let _layer = barun_engine::layer_scope("mask");
+        x.less(&x.like(0.0)).where_(&x.like(f64::NEG_INFINITY), &x).exp()
+    };
+    let root = {
+        let _layer = barun_engine::layer_scope("root");
+        (masked - 1.0).sqrt()
+    };
+    let outputs = [(root * 2.0).sum(..), x.sum(..)];
+    let layout = Layout::new(Vec::new()).unwrap();
+    let spec = ProgramSpec { layout: &layout, inputs: &[x], outputs: &outputs, updates: &[] };
+    let options = Options { check_finite: true, ..Options::default() };
+    let program = Program::compile(&spec, &options).unwrap();
+    let state = State::zeros(&layout);
+    let look = |x: [f32; 3]| program.locate(&state, &[&Buffer::new(&x, [3])]).unwrap();
+    assert_eq!(look([1.0, 2.0, 3.0]), None);
+    let found = look([1.0, 2.0, -1.0]).unwrap();
+    assert_eq!((found.layer.as_str(), found.op.as_str(), found.index), ("root", "sqrt", 2));
+    assert!(!found.in_gradient && found.location.contains("programs.rs:"), "{found}");
+    let plain = Program::compile(&spec, &Options::default()).unwrap();
+    let error = plain.locate(&state, &[&Buffer::new(&[1.0f32; 3], [3])]).unwrap_err();
+    assert!(error.to_string().contains("check_finite"), "{error}");
+}

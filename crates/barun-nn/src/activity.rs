@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::activations::{can_die, ends};
 use crate::{Batch, DType, Forward, Module, Result, State, Step, summary};
 
 /// The outputs of one layer for one batch.
@@ -62,12 +63,11 @@ fn of_layer(path: &str, kind: &'static str, values: &[f64], units: usize) -> Lay
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
     let part = |is: &dyn Fn(f64) -> bool| values.iter().filter(|value| is(**value)).count() as f64 / count;
-    let saturated = match kind {
-        "Sigmoid" | "HardSigmoid" => Some(part(&|value| !(0.05..=0.95).contains(&value))),
-        "Tanh" | "HardTanh" => Some(part(&|value| value.abs() > 0.9)),
-        _ => None,
-    };
-    let dead = matches!(kind, "Relu" | "HardSwish").then(|| {
+    let saturated = ends(kind).map(|[low, high]| {
+        let near = (high - low) / 20.0;
+        part(&|value| !(low + near..=high - near).contains(&value))
+    });
+    let dead = can_die(kind).then(|| {
         let is_dead = |unit: usize| values.iter().skip(unit).step_by(units).all(|value| *value == 0.0);
         (0..units).filter(|unit| is_dead(*unit)).count() as f64 / units as f64
     });

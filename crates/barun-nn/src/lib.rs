@@ -46,24 +46,28 @@ pub mod schedules;
 mod state;
 mod step;
 mod summary;
+mod tensor_table;
 
 pub use activity::{Activity, LayerActivity, activity};
 pub use analysis::gradcheck;
 pub use barun_engine::{
-    ArenaUse, Buffer, DType, Device, DeviceOptions, Fleet, Layout, MemoryPlan, Options, Profile, Program,
-    ProgramSpec, Shape, State, Tensor,
+    ArenaUse, Arenas, Buffer, DType, Device, DeviceOptions, Fleet, Layout, MemoryPlan, Options, Profile,
+    Program, ProgramSpec, Shape, State, Tensor,
 };
 pub use barun_macros::{Hyper, Module, Slots};
 pub use error::{Error, Result};
 pub use hyper::Hyper;
 pub use init::{Fans, Init};
-pub use module::{Feeds, Forward, Inventory, Layer, Module, ParameterEntry, StatEntry, Visitor, parameters};
+pub use module::{
+    Feeds, Forward, Inventory, Layer, Model, Module, ParameterEntry, StatEntry, Visitor, parameters,
+};
 pub use optimizers::Slots;
 pub use param::{Id, Param, Parameter, Role, Stat};
 pub use pass::{Call, Mode, Pass};
 pub use state::fresh_state;
 pub use step::{
-    Batch, Decay, Evaluation, Group, InputTransform, Learns, Select, StateMemory, Step, StepOptions,
-    StepOutput, WeightAverage, averaged,
+    ActivationRecord, Batch, Decay, Evaluation, Group, InputTransform, Learns, NonFinite, ParameterRecord,
+    Passing, Select, StateMemory, Step, StepOptions, StepOutput, StepRecord, Way, WeightAverage, averaged,
 };
-pub use summary::{Summary, summary};
+pub use summary::{Summary, SummaryRow, summary};
+pub use tensor_table::{Column, TensorRow, TensorTable};

@@ -56,6 +56,12 @@ pub trait Forward {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor>;
 }
 
+/// A model of any kind, for whoever gets one without knowing which: `&dyn Model`. Whatever is a [`Module`] and can go
+/// [`Forward`] is one.
+pub trait Model: Module + Forward {}
+
+impl<T: Module + Forward + ?Sized> Model for T {}
+
 /// A layer that can be kept in a list of layers of any kind.
 pub trait Layer: Module + Forward + fmt::Debug + Send + Sync {
     /// An independent layer of the same description.

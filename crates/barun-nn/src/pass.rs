@@ -285,14 +285,16 @@ impl Pass {
     /// Everything that can be watched: what layers gave, by path (`hidden`, and `hidden#2` for a second call), and
     /// what was probed by name.
     pub fn watched(&self) -> Vec<(String, Tensor)> {
-        let mut times: HashMap<String, usize> = HashMap::new();
         let calls = self.calls.iter().map(|call| (call.path.to_string(), call.output.clone()));
-        let mut numbered = |(name, tensor): (String, Tensor)| {
-            let time = times.entry(name.clone()).or_insert(0);
-            *time += 1;
-            (if *time == 1 { name } else { format!("{name}#{time}") }, tensor)
-        };
-        calls.chain(self.probes.iter().cloned()).map(&mut numbered).collect()
+        let mut numbers = Numbers::default();
+        let numbered = |(name, tensor): (String, Tensor)| (numbers.next(name), tensor);
+        calls.chain(self.probes.iter().cloned()).map(numbered).collect()
+    }
+
+    /// The calls of layers by the names that [`watched`](Pass::watched) gives them.
+    pub(crate) fn named_calls(&self) -> impl Iterator<Item = (String, &Call)> {
+        let mut numbers = Numbers::default();
+        self.calls.iter().map(move |call| (numbers.next(call.path.to_string()), call))
     }
 
     pub(crate) fn step(&self) -> &Tensor {
@@ -309,6 +311,19 @@ impl Pass {
         let step = state.read(index).as_slice::<i64>()?[0];
         state.write(index, &Buffer::new(&[step + 1], []))?;
         Ok(())
+    }
+}
+
+/// How often each name has come.
+#[derive(Default)]
+struct Numbers(HashMap<String, usize>);
+
+impl Numbers {
+    /// The name itself when it comes first, then with its number.
+    fn next(&mut self, name: String) -> String {
+        let time = self.0.entry(name.clone()).or_insert(0);
+        *time += 1;
+        if *time == 1 { name } else { format!("{name}#{time}") }
     }
 }
 

@@ -7,10 +7,13 @@ use barun_data::integrity;
 use barun_nn::{Inventory, State};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::diagnosis::{Diagnosis, Finding};
+use crate::error::{Error, Result};
 use crate::log::EpochRecord;
 use crate::recipe::BestBy;
 use crate::report::TrainReport;
+use crate::subject::Subject;
+use crate::watching::{Skipped, Watched};
 
 /// Something that follows a run. Each method does nothing unless it is written.
 ///
@@ -39,8 +42,30 @@ pub trait Callback: Send {
         Ok(())
     }
 
+    /// What is trained and how, for looking at; follows [`on_start`](Callback::on_start).
+    fn on_subject(&mut self, _subject: &Subject<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// A step has been taken.
     fn on_batch(&mut self, _event: &Batch) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// Whether step `step`, counted from 1 over the whole run, is to tell of its inside; asked before it is taken. Such a step
+    /// takes a little longer, see [`WatchEvery`](crate::watching::WatchEvery).
+    fn watches(&self, _step: usize) -> bool {
+        false
+    }
+
+    /// A step has been taken, or not, and tells of its inside; comes after [`on_batch`](Callback::on_batch), to all as soon
+    /// as one has asked for it.
+    fn on_watch(&mut self, _event: &Watched<'_>) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    /// A step was not taken, since its loss or a gradient is not finite; comes after [`on_batch`](Callback::on_batch).
+    fn on_skip(&mut self, _event: &Skipped<'_>) -> Result<Flow> {
         Ok(Flow::Continue)
     }
 
@@ -54,9 +79,27 @@ pub trait Callback: Send {
         Ok(())
     }
 
+    /// A doctor has found something.
+    fn on_finding(&mut self, _finding: &Finding) -> Result<()> {
+        Ok(())
+    }
+
     /// The run has ended, also when it was interrupted.
     fn on_end(&mut self, _report: &TrainReport) -> Result<()> {
         Ok(())
+    }
+
+    /// The run has failed; what is returned to the caller is `error`.
+    fn on_failure(&mut self, _error: &Error) {}
+
+    /// What it has found since it was last asked, for all others to be told.
+    fn findings(&mut self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// What it says of the whole run, asked for before [`on_end`](Callback::on_end).
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        None
     }
 
     /// What it must remember to go on after an interruption, as of the last event; part of every checkpoint.
@@ -64,7 +107,7 @@ pub trait Callback: Send {
         Value::Null
     }
 
-    /// Takes back what [`memory`](Callback::memory) gave, right after [`on_start`](Callback::on_start) of the resumed run.
+    /// Takes back what [`memory`](Callback::memory) gave, after [`on_subject`](Callback::on_subject) of the resumed run.
     fn recall(&mut self, _memory: &Value) -> Result<()> {
         Ok(())
     }
@@ -77,6 +120,13 @@ pub enum Flow {
     Continue,
     /// End the run here as if its epochs were over; the text says why.
     Stop(String),
+}
+
+impl Flow {
+    /// Of two wishes the first to stop.
+    pub(crate) fn and(self, other: Flow) -> Flow {
+        if self == Flow::Continue { other } else { self }
+    }
 }
 
 /// The run about to begin.
@@ -132,6 +182,10 @@ pub struct Batch {
     pub samples: usize,
     /// The loss of this step's rows alone, before the step; not finite where the step was not taken.
     pub batch_loss: f64,
+    /// The norm of all gradients together, before clipping.
+    pub gradient_norm: f64,
+    /// Whether the step was taken; it is not where the loss or a gradient is not finite.
+    pub applied: bool,
     /// The learning rate of this step.
     pub lr: f64,
     /// The mean loss of this epoch so far.
@@ -170,8 +224,24 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         self.iter_mut().try_for_each(|callback| callback.on_start(event))
     }
 
+    fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_subject(subject))
+    }
+
     fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
         first_stop(self.iter_mut().map(|callback| callback.on_batch(event)))
+    }
+
+    fn watches(&self, step: usize) -> bool {
+        self.iter().any(|callback| callback.watches(step))
+    }
+
+    fn on_watch(&mut self, event: &Watched<'_>) -> Result<Flow> {
+        first_stop(self.iter_mut().map(|callback| callback.on_watch(event)))
+    }
+
+    fn on_skip(&mut self, event: &Skipped<'_>) -> Result<Flow> {
+        first_stop(self.iter_mut().map(|callback| callback.on_skip(event)))
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
@@ -182,8 +252,24 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         self.iter_mut().try_for_each(|callback| callback.on_weights(event))
     }
 
+    fn on_finding(&mut self, finding: &Finding) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_finding(finding))
+    }
+
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_end(report))
+    }
+
+    fn on_failure(&mut self, error: &Error) {
+        self.iter_mut().for_each(|callback| callback.on_failure(error));
+    }
+
+    fn findings(&mut self) -> Vec<Finding> {
+        self.iter_mut().flat_map(|callback| callback.findings()).collect()
+    }
+
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        self.iter().find_map(|callback| callback.diagnosis())
     }
 
     fn memory(&self) -> Value {
@@ -206,8 +292,24 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_start(event)
     }
 
+    fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
+        (**self).on_subject(subject)
+    }
+
     fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
         (**self).on_batch(event)
+    }
+
+    fn watches(&self, step: usize) -> bool {
+        (**self).watches(step)
+    }
+
+    fn on_watch(&mut self, event: &Watched<'_>) -> Result<Flow> {
+        (**self).on_watch(event)
+    }
+
+    fn on_skip(&mut self, event: &Skipped<'_>) -> Result<Flow> {
+        (**self).on_skip(event)
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
@@ -218,8 +320,24 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_weights(event)
     }
 
+    fn on_finding(&mut self, finding: &Finding) -> Result<()> {
+        (**self).on_finding(finding)
+    }
+
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
         (**self).on_end(report)
+    }
+
+    fn on_failure(&mut self, error: &Error) {
+        (**self).on_failure(error);
+    }
+
+    fn findings(&mut self) -> Vec<Finding> {
+        (**self).findings()
+    }
+
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        (**self).diagnosis()
     }
 
     fn memory(&self) -> Value {
@@ -234,10 +352,7 @@ impl<C: Callback + ?Sized> Callback for &mut C {
 fn first_stop(flows: impl Iterator<Item = Result<Flow>>) -> Result<Flow> {
     let mut first = Flow::Continue;
     for flow in flows {
-        let flow = flow?;
-        if first == Flow::Continue {
-            first = flow;
-        }
+        first = first.and(flow?);
     }
     Ok(first)
 }
@@ -269,6 +384,8 @@ mod tests {
             step: 1,
             samples: 1,
             batch_loss: 0.0,
+            gradient_norm: 0.0,
+            applied: true,
             lr: 0.1,
             loss: 0.0,
             accuracy: None,

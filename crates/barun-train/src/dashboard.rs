@@ -13,6 +13,7 @@ use barun_view::terminal::{Board, Curve, Curves, Screen};
 use barun_view::{Scale, Thinned};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
+use crate::diagnosis::{Finding, Level};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::progress::{duration_text, figure_text, metrics_text, resumed_text, start_text, thousands};
@@ -179,6 +180,13 @@ impl Callback for Dashboard {
             board.messages.push(format!("epoch {epoch}: {steps} steps skipped, not finite"));
         }
         Ok(Flow::Continue)
+    }
+
+    fn on_finding(&mut self, finding: &Finding) -> Result<()> {
+        if let (Some(screen), true) = (&self.screen, finding.level > Level::Info) {
+            screen.board().messages.push(finding.headline());
+        }
+        Ok(())
     }
 
     fn on_end(&mut self, _: &TrainReport) -> Result<()> {

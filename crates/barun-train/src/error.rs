@@ -270,6 +270,14 @@ pub enum Error {
         /// What to do.
         fix: String,
     },
+    /// The diagnosis of a run cannot be read.
+    #[error("{}: this is no diagnosis of a run: {message}; it may be of another version of barun: train anew", path.display())]
+    BadDiagnosis {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Early stopping without a validation part.
     #[error(
         "early stopping looks at the validation part, and the split left none; give it a share, such as 0.1"
@@ -346,7 +354,8 @@ pub enum Error {
     /// The loss has left the finite numbers and does not come back.
     #[error(
         "the loss or its gradient was not finite in {steps} steps in a row (epoch {epoch}, step {step}, learning rate {lr:e}); \
-         the weights are those before them. A smaller learning rate usually helps: --set train.lr={smaller:e}"
+         the weights are those before them.{} A smaller learning rate usually helps: --set train.lr={smaller:e}",
+        found.as_ref().map_or_else(String::new, |found| format!(" What came first: {found}."))
     )]
     NotFinite {
         /// How many.
@@ -359,6 +368,8 @@ pub enum Error {
         lr: f32,
         /// A learning rate to try.
         smaller: f32,
+        /// What was not finite first in the last of them, where that could be found.
+        found: Option<Box<barun_nn::NonFinite>>,
     },
 }
 

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod dashboard;
 #[cfg(feature = "report")]
 pub mod details;
+pub mod diagnosis;
 pub mod early_stopping;
 pub mod error;
 pub mod export;
@@ -36,9 +37,11 @@ pub mod run;
 pub mod runs;
 pub mod seeds;
 mod setup;
+pub mod subject;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 pub mod trainer;
+pub mod watching;
 
 pub use early_stopping::EarlyStopping;
 pub use error::{Error, Result};
@@ -46,7 +49,8 @@ pub use predictor::Predictor;
 pub use preparation::Preparation;
 pub use recipe::{Draft, Recipe};
 pub use request::{
-    check, cross_validate, evaluate, export, memory_of, predict, resume, resume_seeds, train, train_seeds,
+    check, cross_validate, evaluate, export, memory_of, predict, rehearse, resume, resume_seeds, train,
+    train_seeds,
 };
 pub use seeds::Spread;
 pub use trainer::{SeededTrained, SeededTrainer, Trained, Trainer};

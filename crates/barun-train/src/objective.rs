@@ -408,7 +408,7 @@ mod tests {
         };
         let input = Objective::Input { aside: Aside::Labels, outputs: Reconstructed::Numbers };
         let shares = Objective::Input { aside: Aside::Labels, outputs: Reconstructed::Scores };
-        assert_eq!(of("mse", ScalingKind::Standard, true).unwrap(), input);
+        assert_eq!(of("mse", ScalingKind::Standardize, true).unwrap(), input);
         assert_eq!(of("bce_with_logits", ScalingKind::None, true).unwrap(), shares);
         assert_eq!(of("bce_with_logits", ScalingKind::MinMax, false).unwrap(), shares);
         let answer = shares.answer(&[0.0, 1000.0], &[], 0.0);
@@ -420,7 +420,7 @@ mod tests {
             "`train.loss` is bce_with_logits, but it compares numbers from 0 to 1, which the scaled inputs are not; \
              use mse, or --set data.normalize=minmax"
         );
-        let message = of("cross_entropy", ScalingKind::Standard, true).unwrap_err().to_string();
+        let message = of("cross_entropy", ScalingKind::Standardize, true).unwrap_err().to_string();
         assert!(message.contains("which are no classes; use mse"), "{message}");
     }
 

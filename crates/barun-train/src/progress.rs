@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use barun_data::integrity::{Finding, Kind, Report, Severity};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start};
+use crate::diagnosis::{self, Level};
 use crate::error::Result;
 use crate::log::EpochRecord;
 use crate::metrics::Metrics;
@@ -90,6 +91,11 @@ impl Callback for Bar {
         Ok(Flow::Continue)
     }
 
+    fn on_finding(&mut self, finding: &diagnosis::Finding) -> Result<()> {
+        finding_lines(finding).iter().for_each(|line| self.bar.println(line));
+        Ok(())
+    }
+
     fn on_end(&mut self, _: &TrainReport) -> Result<()> {
         self.bar.finish_and_clear();
         Ok(())
@@ -131,6 +137,11 @@ impl<W: Write + Send> Callback for Lines<W> {
         let line = self.plan.epoch_line(event.record);
         self.say(&line);
         Ok(Flow::Continue)
+    }
+
+    fn on_finding(&mut self, finding: &diagnosis::Finding) -> Result<()> {
+        finding_lines(finding).iter().for_each(|line| self.say(line));
+        Ok(())
     }
 }
 
@@ -204,6 +215,15 @@ fn check_lines(report: &Report, told: &mut HashSet<String>) -> Vec<String> {
         |finding: &&Finding| finding.severity > Severity::Note || finding.kind == Kind::ClassImbalance;
     let lines = report.findings.iter().filter(is_told).map(ToString::to_string);
     lines.filter(|line| told.insert(line.clone())).collect()
+}
+
+/// What the doctor has found, with the first thing to do; of what only is to be known, the run's end tells.
+fn finding_lines(finding: &diagnosis::Finding) -> Vec<String> {
+    if finding.level == Level::Info {
+        return Vec::new();
+    }
+    let cure = finding.cure.first().map(|cure| format!("  first cure: {cure}"));
+    std::iter::once(finding.headline()).chain(cure).collect()
 }
 
 /// What was decided about the data, then what is trained on it; of a resumed run also where it goes on and what it found.
@@ -344,6 +364,8 @@ mod tests {
             step: 4,
             samples: 1500,
             batch_loss: 0.4,
+            gradient_norm: 1.0,
+            applied: true,
             lr: 1e-3,
             loss: 0.5,
             accuracy: Some(0.8),
@@ -360,6 +382,8 @@ mod tests {
             step: 1,
             samples: 0,
             batch_loss: f64::NAN,
+            gradient_norm: f64::NAN,
+            applied: false,
             lr: 1e-3,
             loss: f64::NAN,
             accuracy: None,

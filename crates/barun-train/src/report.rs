@@ -6,6 +6,7 @@ use barun_data::integrity::columns::Numbers;
 use barun_data::integrity::{self, Finding};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::diagnosis::Diagnosis;
 use crate::judgement::Judgement;
 use crate::memory::{Limit, RunMemory, Textbook};
 use crate::metrics::{Evaluation, Metrics};
@@ -45,6 +46,9 @@ pub struct TrainReport {
     /// What the checks of the data have found before training.
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// What the doctor says of the run; left out where none watched it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doctor: Option<Diagnosis>,
     /// All figures on unseen rows, with intervals and baselines; null where there are no such rows, or the run was
     /// interrupted.
     pub judgement: Option<Judgement>,
@@ -140,6 +144,9 @@ pub struct CheckReport {
     /// What the checks have found.
     #[serde(flatten)]
     pub report: integrity::Report,
+    /// What the doctor says before the first step; left out where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doctor: Option<Diagnosis>,
 }
 
 /// A column of a table, before and after it is prepared.
@@ -300,6 +307,7 @@ mod tests {
             test: None,
             gap: Some(0.0),
             findings: Vec::new(),
+            doctor: None,
             judgement: None,
             seconds: 1.0,
             samples_per_second: 100.0,

@@ -7,6 +7,8 @@
 //!     checkpoints/best.safetensors    the model to use
 //!     checkpoints/last.safetensors    the state to go on from
 //!     checkpoints/previous.safetensors    the one before, should the last one be damaged
+//!     findings.jsonl                  what the doctor found, one line each, as it arose
+//!     doctor.json                     the doctor's diagnosis of the whole run, with its vital signs
 //!     report.json                     how the run ended, with what was found in the data and what the model is worth
 //!     details.json                    what the report shows besides
 //!     report.html                     the report, a page
@@ -34,6 +36,8 @@ const LOG: &str = "log.jsonl";
 const REPORT: &str = "report.json";
 const SEEDS: &str = "seeds.json";
 const DETAILS: &str = "details.json";
+const FINDINGS: &str = "findings.jsonl";
+const DIAGNOSIS: &str = "doctor.json";
 const PAGE: &str = "report.html";
 const EVENTS: &str = "tensorboard";
 /// How the names of event files begin.
@@ -46,6 +50,8 @@ const OWN_FILES: &[&str] = &[
     LOG,
     REPORT,
     SEEDS,
+    FINDINGS,
+    DIAGNOSIS,
     DETAILS,
     PAGE,
     "checkpoints/best.safetensors",
@@ -192,7 +198,18 @@ pub(crate) fn events_of(path: &Path) -> [PathBuf; 3] {
 /// Forgets how the run at `path` ended, because it goes on.
 pub(crate) fn remove_report(path: &Path) -> Result<()> {
     remove_if_there(&path.join(DETAILS))?;
+    remove_if_there(&path.join(DIAGNOSIS))?;
     remove_if_there(&path.join(REPORT))
+}
+
+/// Where the findings of the run at `path` are as they arose, or would be.
+pub fn findings_of(path: &Path) -> PathBuf {
+    path.join(FINDINGS)
+}
+
+/// Where the diagnosis of the run at `path` is, or would be.
+pub fn diagnosis_of(path: &Path) -> PathBuf {
+    path.join(DIAGNOSIS)
 }
 
 /// The log of the run at `path`.

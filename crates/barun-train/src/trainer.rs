@@ -51,6 +51,7 @@ use crate::recipe::BestBy;
 use crate::report::TrainReport;
 use crate::restore::Point;
 use crate::setup::Setup;
+use crate::watching::Cost;
 use course::{Clock, Course, Names};
 
 /// A training: what to train and how. See the [module](self).
@@ -289,6 +290,7 @@ impl Settings {
             position,
             best,
             clock: Clock::from(seconds),
+            cost: Cost::default(),
             epoch_began: (0.0, 0),
         };
         let notes = data.notes();

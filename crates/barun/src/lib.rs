@@ -64,6 +64,7 @@
 //! | [`nn`] | layers, activations, initialisers, losses, optimisers, schedules, the compiled step | `barun-nn` |
 //! | `data` | reading, splitting, checks of integrity, scaling, augmenting, loading (feature `data`; `parquet` and `npz` read more files, `images` folders of images, `download` fetches known sets) | `barun-data` |
 //! | `train` | recipes, the trainer, metrics, run folders (feature `train`) | `barun-train` |
+//! | `doctor` | what is wrong with a run: rules, evidence, root cause (feature `train`) | `barun-doctor` |
 //! | `view` | charts, reports, event files, a terminal view (features `report`, `tensorboard`, `terminal`) | `barun-view` |
 //!
 //! # Two ways of working, one graph
@@ -86,6 +87,8 @@ mod feed;
 
 #[cfg(feature = "data")]
 pub use barun_data as data;
+#[cfg(feature = "train")]
+pub use barun_doctor as doctor;
 pub use barun_engine as engine;
 pub use barun_nn as nn;
 pub use barun_nn::sequential;
@@ -121,6 +124,8 @@ pub mod prelude {
         Robust, Split, Standardize, TableOptions, Targets,
     };
 
+    #[cfg(feature = "train")]
+    pub use barun_doctor::Doctor;
     #[cfg(feature = "train")]
     pub use barun_train::{EarlyStopping, Recipe, Trained, Trainer, metrics::Metrics};
 }

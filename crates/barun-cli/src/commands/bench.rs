@@ -9,6 +9,7 @@ mod memory;
 mod optimizers;
 mod oversubscription;
 mod scaling;
+mod watching;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -103,6 +104,7 @@ enum Other {
     Optimizers(optimizers::Optimizers),
     Oversubscription(oversubscription::Oversubscription),
     Scaling(scaling::Scaling),
+    Watching(watching::Watching),
 }
 
 impl Other {
@@ -116,6 +118,7 @@ impl Other {
             Other::Optimizers(optimizers) => optimizers.run(),
             Other::Oversubscription(oversubscription) => oversubscription.run(),
             Other::Scaling(scaling) => scaling.run(),
+            Other::Watching(watching) => watching.run(),
         }
     }
 }

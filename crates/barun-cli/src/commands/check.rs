@@ -1,5 +1,6 @@
 //! `barun check`: is the data what it seems?
 
+use barun_train::diagnosis::{Diagnosis, Finding};
 use barun_train::report::{CheckReport, ColumnReport};
 use barun_train::request::CheckRequest;
 use clap::Args;
@@ -29,7 +30,7 @@ Examples:
 With --json: about, columns[] (name, holds, why, missing, distinct, numbers with min, mean, median, max and deviation,
 becomes), features (how many numbers the network takes of a row), notes[], classes[] with their rows, looks (how often the
 test part has been looked at), data, parts (rows of train, valid, test), findings[] (kind, severity, message, advice,
-count, of, columns[], examples[] of row numbers), sampled[] (what was looked at only in part).")]
+count, of, columns[], examples[] of row numbers), sampled[] (what was looked at only in part), doctor (as of barun train).")]
 pub struct Check {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -42,7 +43,10 @@ impl Check {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         let request = CheckRequest { recipe: self.recipe.resolve()?, machine: self.common.machine()? };
-        let report = barun_train::check(&request)?;
+        let report = match barun_doctor::Doctor::of(&request.recipe.doctor) {
+            Some(mut doctor) => barun_train::rehearse(&request, &mut doctor)?,
+            None => barun_train::check(&request)?,
+        };
         if self.common.json {
             output::json(&report)?;
         } else {
@@ -80,11 +84,26 @@ fn text(report: &CheckReport) -> String {
     for note in &report.report.sampled {
         text.push_str(&format!("sampled: {note}\n"));
     }
+    if let Some(diagnosis) = &report.doctor {
+        text.push_str(&doctor_text(diagnosis));
+    }
     if let Some(looks @ 1..) = report.looks {
         let times = if looks == 1 { "once".to_string() } else { format!("{looks} times") };
         text.push_str(&format!("The test part of this data has been looked at {times}.\n"));
     }
     text
+}
+
+/// What the doctor says of network and first step; what the data's checks say stands above.
+fn doctor_text(diagnosis: &Diagnosis) -> String {
+    let of_network = |finding: &&Finding| !matches!(finding.rule.as_str(), "R24" | "R25" | "R26");
+    let findings: Vec<&Finding> = diagnosis.findings.iter().filter(of_network).collect();
+    match findings.is_empty() {
+        true => "The doctor finds nothing wrong with network, inputs and first step.\n".to_string(),
+        false => {
+            findings.iter().flat_map(|finding| finding.lines()).map(|line| format!("{line}\n")).collect()
+        }
+    }
 }
 
 fn columns(columns: &[ColumnReport]) -> String {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::{Outcome, output};
 
-/// Show what barun knows: data, models, layers, losses, optimizers, ... and the keys of a recipe
+/// Show what barun knows: data, models, layers, losses, optimizers, the doctor's rules, ... and the keys of a recipe
 ///
 /// The names are those that a recipe or the command line takes; `library` has those of Rust programs.
 #[derive(Debug, Args)]
@@ -50,6 +50,8 @@ enum Topic {
     Normalize,
     Augmentations,
     Precisions,
+    /// What the doctor looks for
+    Rules,
     /// Everything a recipe can say, with defaults
     Keys,
     /// What Rust programs can use, by its names and settings there
@@ -107,6 +109,7 @@ impl Topic {
             Topic::Normalize => of_names!(Normalize),
             Topic::Augmentations => augmentations(),
             Topic::Precisions => of_names!(Precision),
+            Topic::Rules => rules(),
             Topic::Keys => Vec::new(),
             Topic::Library => {
                 let items = catalog().into_iter();
@@ -150,6 +153,15 @@ fn library_doc(item: &barun_nn::registry::Item) -> String {
         true => item.about.to_string(),
         false => format!("{} ({})", item.about, settings.join(", ")),
     }
+}
+
+/// The doctor's rules: number, name, kind, what they find.
+fn rules() -> Vec<Item> {
+    let item = |about: barun_doctor::rules::About| Item {
+        name: about.id.to_string(),
+        doc: format!("{} ({}): {}", about.name, about.kind, about.summary),
+    };
+    barun_doctor::rules::all().iter().map(|rule| item(rule.about())).collect()
 }
 
 /// The presets, then the single settings.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use barun_train::memory::parse_bytes;
 use barun_train::request::{ResumeRequest, resume_seeds};
-use barun_train::run::SeedsFolder;
+use barun_train::run::{SeedsFolder, recipe_of};
 use clap::Args;
 
 use super::train::{finish, finish_seeds};
@@ -68,13 +68,14 @@ impl Resume {
             report: !self.no_report,
             machine: self.common.machine()?,
         };
-        let follow = Follow::new(self.tui, &request.machine);
         if SeedsFolder::is_at(&request.run) {
-            let seeds = SeedsFolder::open(&request.run)?.plan()?.1.len();
+            let (recipe, seeds) = SeedsFolder::open(&request.run)?.plan()?;
+            let (follow, seeds) = (Follow::new(self.tui, &request.machine, &recipe), seeds.len());
             let report = resume_seeds(&request, &mut |number, seed| follow.seed(number, seeds, seed))?;
             return finish_seeds(&report, self.common.json);
         }
-        let report = barun_train::resume(&request, follow.run().as_mut())?;
+        let follow = Follow::new(self.tui, &request.machine, &recipe_of(&request.run)?);
+        let report = follow.through(|callback| barun_train::resume(&request, callback))?;
         finish(&report, self.common.json)
     }
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use barun_train::diagnosis::Diagnosis;
 use barun_train::memory::parse_bytes;
 use barun_train::progress::metrics_text;
 use barun_train::report::{SeedsReport, TrainReport};
@@ -28,7 +29,8 @@ use crate::{Outcome, output};
 /// TensorBoard. The weights of the best epoch
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
 /// part is looked at once, at the end, and looks are counted over all runs. What is wrong with the data is told before anything
-/// is trained; `barun check` tells it without training. Ctrl-C ends the run after the running step, its state saved; `barun
+/// is trained; `barun check` tells it without training. The doctor looks into the network while it learns, tells what is wrong
+/// as it arises and the root cause at the end, and changes nothing; `--doctor off` sends it away. Ctrl-C ends the run after the running step, its state saved; `barun
 /// resume` goes on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,7 +43,8 @@ Examples:
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
-loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, judgement (all figures on the test part
+loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, doctor (mode, watched, findings[] with
+rule, name, level, layer, step, value, threshold, message, why, evidence[], cure[]; course[]), judgement (all figures on the test part
 with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, notes[], interrupted,
 stopped. With --seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed,
 runs[] with a document each. With --folds: run, judged (likewise), folds[] with a document each.")]
@@ -102,7 +105,7 @@ impl Train {
             report: !self.no_report,
             machine,
         };
-        let follow = Follow::new(self.tui, &request.machine);
+        let follow = Follow::new(self.tui, &request.machine, &request.recipe);
         if let Some(seeds) = self.seeds {
             let seeds = seeds.get();
             let report = train_seeds(&request, seeds, &mut |number, seed| follow.seed(number, seeds, seed))?;
@@ -111,7 +114,7 @@ impl Train {
         if request.recipe.data.split.folds > 0 && request.recipe.data.split.fold == 0 {
             return cross_validate(&request, &follow, self.common.json);
         }
-        let report = barun_train::train(&request, follow.run().as_mut())?;
+        let report = follow.through(|callback| barun_train::train(&request, callback))?;
         finish(&report, self.common.json)
     }
 }
@@ -160,6 +163,11 @@ pub fn finish(report: &TrainReport, as_json: bool) -> Result<Outcome> {
     Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
 }
 
+/// What the doctor says, under a table.
+pub fn diagnosis_text(diagnosis: &Diagnosis) -> String {
+    diagnosis.lines().iter().map(|line| format!("{line}\n")).collect()
+}
+
 fn summary(report: &TrainReport) -> String {
     let mut rows = vec![("train".to_string(), metrics_text(&report.train))];
     rows.extend(report.valid.map(|valid| ("valid".to_string(), metrics_text(&valid))));
@@ -177,8 +185,9 @@ fn summary(report: &TrainReport) -> String {
         rows.push(("go on".to_string(), format!("barun resume {}", run.display())));
     }
     let judgement = report.judgement.as_ref().map_or(String::new(), |judgement| judgement.table());
+    let doctor = report.doctor.as_ref().map_or(String::new(), diagnosis_text);
     format!(
-        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}{judgement}",
+        "{ended} after {} epochs in {:.1} s ({:.0} samples/s), best epoch {}\n{}{judgement}{doctor}",
         report.epochs,
         report.seconds,
         report.samples_per_second,
@@ -193,7 +202,7 @@ fn gap_text(gap: f64) -> String {
 
 /// Trains once for each fold, and tells how the folds spread.
 fn cross_validate(request: &TrainRequest, follow: &Follow, json: bool) -> Result<Outcome> {
-    let report = barun_train::cross_validate(request, follow.run().as_mut())?;
+    let report = follow.through(|callback| barun_train::cross_validate(request, callback))?;
     if json {
         output::json(&report)?;
     } else {
@@ -228,6 +237,7 @@ mod tests {
             test: Some(metrics),
             gap: Some(0.0),
             findings: Vec::new(),
+            doctor: None,
             judgement: None,
             seconds: 12.34,
             samples_per_second: 1234.5,

@@ -57,6 +57,8 @@ pub struct Compiled {
     pub kernels: Vec<KernelInfo>,
     /// The nodes each kernel computes and where their values lie after it: for the debug switch.
     pub values: Vec<Vec<ValueInfo>>,
+    /// The nodes of the results.
+    pub results: Vec<usize>,
     /// What fills the arena.
     pub account: Account,
 }
@@ -93,6 +95,10 @@ pub struct ValueInfo {
     pub op: &'static str,
     /// Where that was built.
     pub origin: Origin,
+    /// The node that it is the value of.
+    pub node: usize,
+    /// The nodes it was computed from.
+    pub from: Vec<usize>,
 }
 
 /// Compiles a flat graph.
@@ -260,13 +266,12 @@ impl<'a> Compiler<'a> {
             }
             stages.push(Stage { mode: Mode::Single, runs });
         }
-        let outputs = self.viewed.graph.outputs[..self.task.results]
-            .iter()
-            .map(|&output| place_of(self.viewed.views[output].source))
-            .collect();
+        let results = self.viewed.graph.outputs[..self.task.results].iter();
+        let results: Vec<usize> = results.map(|&output| self.viewed.views[output].source).collect();
+        let outputs = results.iter().map(|&result| place_of(result)).collect();
         let stages = joined(stages);
         let executable = Executable { works, stages, arena_bytes, scratch_bytes, boards, outputs };
-        Compiled { executable, kernels, values, account }
+        Compiled { executable, kernels, values, results, account }
     }
 
     /// The units whose results `unit` reads.
@@ -454,17 +459,32 @@ impl<'a> Compiler<'a> {
     fn value_infos(&self, unit: usize, place_of: &impl Fn(usize) -> Place) -> Vec<ValueInfo> {
         let nodes = &self.viewed.graph.nodes;
         let own = &self.units[unit];
-        let stored = own.anchor.iter().chain(&own.members).filter(|&&node| self.stored[node]);
-        stored
-            .filter(|&&node| nodes[node].dtype.is_float())
-            .map(|&node| ValueInfo {
+        let is_result_of = |node: usize| {
+            let is_one = matches!(nodes[node].op, Primitive::Project { .. });
+            is_one && Some(nodes[node].operands[0]) == own.anchor
+        };
+        let is_scan = own.anchor.is_some_and(|anchor| matches!(nodes[anchor].op, Primitive::Scan(_)));
+        let results = if is_scan { 0..nodes.len() } else { 0..0 }.filter(|&node| is_result_of(node));
+        let computed = own.anchor.iter().chain(&own.members).copied().chain(results);
+        let kept = computed.filter(|&node| self.stored[node] && nodes[node].dtype.is_float());
+        let info = |node: usize| {
+            // A result of a loop was made by the loop.
+            let maker = match nodes[node].op {
+                Primitive::Project { .. } => nodes[node].operands[0],
+                _ => node,
+            };
+            let from = nodes[maker].operands.iter().map(|&operand| self.viewed.views[operand].source);
+            ValueInfo {
                 place: place_of(node),
                 shape: nodes[node].shape.clone(),
                 dtype: nodes[node].dtype,
-                op: nodes[node].op.name(),
-                origin: nodes[node].origin.clone(),
-            })
-            .collect()
+                op: nodes[maker].op.name(),
+                origin: nodes[maker].origin.clone(),
+                node,
+                from: from.collect(),
+            }
+        };
+        kept.filter(|&node| !matches!(nodes[node].op, Primitive::Scan(_))).map(info).collect()
     }
 }
 

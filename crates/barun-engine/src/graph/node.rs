@@ -14,7 +14,7 @@ use crate::tensor::{Buffer, DType, Shape, Tensor};
 pub struct Origin {
     /// The layer path at that moment, empty outside layers.
     pub layer: Arc<str>,
-    /// The caller's place in the source.
+    /// The caller's place in the source; of what a gradient rule built, that of the node whose gradient it is.
     pub location: &'static Location<'static>,
     /// Whether a gradient rule built it.
     pub by_gradient_rule: bool,
@@ -23,7 +23,12 @@ pub struct Origin {
 impl Origin {
     /// The origin of a node built by `location` now.
     pub fn new(location: &'static Location<'static>) -> Self {
-        Origin { layer: current_layer(), location, by_gradient_rule: IN_GRADIENT_RULES.get() }
+        let gradient_of = GRADIENT_OF.get();
+        Origin {
+            layer: current_layer(),
+            location: gradient_of.unwrap_or(location),
+            by_gradient_rule: gradient_of.is_some(),
+        }
     }
 
     /// `file:line`.
@@ -76,7 +81,8 @@ thread_local! {
     /// Operands of nodes being dropped, so that a long chain is freed in a loop and not by recursion.
     static GRAVEYARD: RefCell<Option<Vec<Tensor>>> = const { RefCell::new(None) };
     static LAYERS: RefCell<Vec<Arc<str>>> = const { RefCell::new(Vec::new()) };
-    static IN_GRADIENT_RULES: Cell<bool> = const { Cell::new(false) };
+    /// Where the node was built whose gradient is being built.
+    static GRADIENT_OF: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
 }
 
 impl Drop for Node {
@@ -133,18 +139,23 @@ impl Drop for LayerScope {
     }
 }
 
-/// Marks the nodes that this thread builds as built by gradient rules until the guard is dropped.
-pub fn gradient_scope() -> GradientScope {
-    GradientScope { before: IN_GRADIENT_RULES.replace(true) }
+/// Marks the nodes that this thread builds, until the guard is dropped, as the gradient of a node of this origin.
+pub fn gradient_scope(of: &Origin) -> GradientScope {
+    LAYERS.with_borrow_mut(|layers| layers.push(Arc::clone(&of.layer)));
+    GradientScope {
+        before: GRADIENT_OF.replace(Some(of.location)),
+        _layer: LayerScope(std::marker::PhantomData),
+    }
 }
 
 /// See [`gradient_scope`].
 pub struct GradientScope {
-    before: bool,
+    before: Option<&'static Location<'static>>,
+    _layer: LayerScope,
 }
 
 impl Drop for GradientScope {
     fn drop(&mut self) {
-        IN_GRADIENT_RULES.set(self.before);
+        GRADIENT_OF.set(self.before);
     }
 }

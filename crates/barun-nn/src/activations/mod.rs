@@ -115,6 +115,21 @@ fn clamp(name: &str, x: &Tensor, low: f64, high: f64, at_kink: f64) -> Tensor {
     self::at_kink(name, x, at_kink, || x.maximum(&low).minimum(&high), || high.minimum(&low.maximum(x)))
 }
 
+/// Whether a layer of this kind gives exactly 0, with slope 0, over a whole range of its input, so that a unit that only
+/// meets such inputs learns nothing. [ACT-15]
+pub(crate) fn can_die(kind: &str) -> bool {
+    matches!(kind, "Relu" | "HardSwish" | "HardSigmoid")
+}
+
+/// The lowest and the highest value of a layer of this kind, if its slope fades or ends towards both. [ACT-12]
+pub(crate) fn ends(kind: &str) -> Option<[f64; 2]> {
+    match kind {
+        "Sigmoid" | "HardSigmoid" => Some([0.0, 1.0]),
+        "Tanh" | "HardTanh" => Some([-1.0, 1.0]),
+        _ => None,
+    }
+}
+
 impl Clone for Box<dyn Activation> {
     fn clone(&self) -> Self {
         (**self).clone_activation()

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use super::average::average_name;
+use super::watched::RecordPlan;
 use super::{Key, Purpose, Step, accumulated_name, slot_name};
 use crate::metrics::{Aggregate, Metric};
 use crate::optimizers::{Context, norm};
 use crate::pass::position;
 use crate::state::STEP;
 use crate::{
-    DType, Error, Forward, Layout, Mode, Module, ParameterEntry, Pass, Program, ProgramSpec, Result, Tensor,
+    Arenas, DType, Error, Forward, Layout, Mode, Module, Options, ParameterEntry, Pass, Program, ProgramSpec,
+    Result, Tensor,
 };
 
 /// A program with the names of its outputs, where they have some.
 pub(super) struct Built {
     pub program: Arc<Program>,
     pub names: Vec<String>,
+    /// What its last outputs are, if it tells of its step.
+    pub record: RecordPlan,
 }
 
 /// What a program gives and changes.
@@ -24,6 +28,15 @@ struct Outcome {
     names: Vec<String>,
     outputs: Vec<Tensor>,
     updates: Vec<(usize, Tensor)>,
+    record: RecordPlan,
+}
+
+/// A step of training, with what it was made of.
+struct Taken {
+    outcome: Outcome,
+    trained: Vec<Trained>,
+    /// Of this batch, for what is trained, before clipping.
+    gradients: Vec<Tensor>,
 }
 
 /// Where in a row of accumulated batches a step stands.
@@ -77,17 +90,19 @@ impl<M: Module + Forward> Step<M> {
         let y = key.y.as_ref().map(|(shape, dtype)| Tensor::placeholder("y", shape.clone(), *dtype));
         inputs.extend(y.clone());
         let mode = match key.purpose {
+            Purpose::AllGradients => Mode::Train,
             Purpose::Evaluate | Purpose::Predict | Purpose::Sample => Mode::Eval,
-            Purpose::Train | Purpose::Gradients => Mode::Train,
+            Purpose::Train | Purpose::TrainWatched | Purpose::Gradients | Purpose::Checked => Mode::Train,
             Purpose::Watch(mode, _) => mode,
         };
         let sampled = key.purpose == Purpose::Sample;
         let (prediction, pass) = self.predicted(&x, mode, sampled)?;
         let outcome = match (&key.purpose, y) {
-            (Purpose::Train, Some(y)) => {
+            (Purpose::Train | Purpose::TrainWatched, Some(y)) => {
                 let lr = Tensor::placeholder("lr", [], DType::F64);
                 inputs.push(lr.clone());
-                self.training(&prediction, &self.target(&x, &y, &pass), &lr, &pass)?
+                let taken = self.training(&prediction, &self.target(&x, &y, &pass), &lr, &pass)?;
+                if key.purpose == Purpose::Train { taken.outcome } else { self.recorded(taken, &pass)? }
             }
             (Purpose::Evaluate, Some(y)) => {
                 let y = self.target(&x, &y, &pass);
@@ -100,6 +115,24 @@ impl<M: Module + Forward> Step<M> {
                 let trained = self.trained(&pass);
                 let names = trained.iter().map(|(entry, _)| entry.path.clone()).collect();
                 Outcome { names, outputs: gradients(&loss, &trained)?, ..Outcome::default() }
+            }
+            (Purpose::AllGradients, Some(y)) => {
+                let loss = self.loss.loss(&prediction, &self.target(&x, &y, &pass))?;
+                let calls = pass.named_calls().filter(|(_, call)| call.output.dtype().is_float());
+                let mut wanted: Vec<(String, Tensor)> =
+                    calls.map(|(name, call)| (name, call.output.clone())).collect();
+                wanted.reverse();
+                wanted.extend(self.trained(&pass).into_iter().map(|(entry, value)| (entry.path, value)));
+                let (names, values): (Vec<String>, Vec<Tensor>) = wanted.into_iter().unzip();
+                let outputs = loss.grad(&values.iter().collect::<Vec<_>>())?;
+                Outcome { names, outputs, ..Outcome::default() }
+            }
+            (Purpose::Checked, Some(y)) => {
+                let loss = self.loss.loss(&prediction, &self.target(&x, &y, &pass))?;
+                let trained = self.trained(&pass);
+                let total = Self::total(&loss, self.penalty(&trained, &loss).as_ref());
+                let gradients = gradients(&total, &trained)?;
+                Outcome { outputs: std::iter::once(total).chain(gradients).collect(), ..Outcome::default() }
             }
             (Purpose::Watch(_, wanted), _) => watched(&pass, wanted.as_deref())?,
             (Purpose::Predict | Purpose::Sample, _) => {
@@ -116,8 +149,16 @@ impl<M: Module + Forward> Step<M> {
             outputs: &outcome.outputs,
             updates: &outcome.updates,
         };
-        let program = Arc::new(Program::compile(&spec, &self.options.engine)?);
-        Ok(Built { program, names: outcome.names })
+        let program = Arc::new(match key.purpose {
+            // Seldom run, and op by op: it shares no memory with the others.
+            Purpose::Checked => {
+                let engine = self.options.engine.clone();
+                let checked = Options { check_finite: true, arenas: Arenas::default(), ..engine };
+                Program::compile(&spec, &checked)?
+            }
+            _ => Program::compile(&spec, &self.options.engine)?,
+        });
+        Ok(Built { program, names: outcome.names, record: outcome.record })
     }
 
     /// What the model makes of an input, and the pass that it went through; `sampled`: with dropout also in eval mode.
@@ -134,13 +175,13 @@ impl<M: Module + Forward> Step<M> {
 
     /// Two phases: all gradients first, then every change of the state under one predicate computed from them, so that
     /// a step that is not finite leaves the state as it was.
-    fn training(&self, prediction: &Tensor, y: &Tensor, lr: &Tensor, pass: &Pass) -> Result<Outcome> {
+    fn training(&self, prediction: &Tensor, y: &Tensor, lr: &Tensor, pass: &Pass) -> Result<Taken> {
         let loss = self.loss.loss(prediction, y)?;
         let trained = self.trained(pass);
         let penalty = self.penalty(&trained, &loss);
-        let total = penalty.as_ref().map_or_else(|| loss.clone(), |penalty| &loss + penalty);
-        let gradients = gradients(&total, &trained)?;
-        let own_norm = if gradients.is_empty() { loss.like(0.0) } else { norm(&gradients) };
+        let total = Self::total(&loss, penalty.as_ref());
+        let own = gradients(&total, &trained)?;
+        let own_norm = if own.is_empty() { loss.like(0.0) } else { norm(&own) };
         let is_finite = |value: &Tensor| value.abs().less(&value.like(f64::INFINITY));
         let applied = is_finite(&total).and(&is_finite(&own_norm));
 
@@ -148,9 +189,9 @@ impl<M: Module + Forward> Step<M> {
         let step = pass.step() + 1.0;
         let turn = Turn::of(&step, self.options.accumulate);
         let (gradients, norm) = match &turn.is_last {
-            None => (gradients, own_norm.clone()),
+            None => (own.clone(), own_norm.clone()),
             Some(is_last) => {
-                let sums = self.accumulate(&trained, gradients, is_last, &mut updates)?;
+                let sums = self.accumulate(&trained, &own, is_last, &mut updates)?;
                 let norm = if sums.is_empty() { own_norm.clone() } else { norm(&sums) };
                 (sums, norm)
             }
@@ -172,7 +213,29 @@ impl<M: Module + Forward> Step<M> {
         let mut outputs = vec![loss, own_norm, applied.clone()];
         outputs.extend(penalty);
         outputs.extend(self.metrics(prediction, y, pass)?);
-        Ok(Outcome { names: Vec::new(), outputs, updates: changes })
+        let outcome = Outcome { outputs, updates: changes, ..Outcome::default() };
+        Ok(Taken { outcome, trained, gradients: own })
+    }
+
+    /// The same step that also tells of itself.
+    fn recorded(&self, taken: Taken, pass: &Pass) -> Result<Outcome> {
+        let Taken { mut outcome, trained, gradients } = taken;
+        let mut record = RecordPlan::default();
+        for ((entry, value), gradient) in trained.iter().zip(&gradients) {
+            let index = position(&self.layout, &entry.path)?;
+            let new = outcome.updates.iter().find(|(changed, _)| *changed == index);
+            let new = new.map_or(value, |(_, new)| new);
+            outcome.outputs.extend(record.parameter(entry, value, gradient, new));
+        }
+        for (name, call) in pass.named_calls() {
+            outcome.outputs.extend(record.call(name, call)?);
+        }
+        Ok(Outcome { record, ..outcome })
+    }
+
+    /// What is minimised.
+    fn total(loss: &Tensor, penalty: Option<&Tensor>) -> Tensor {
+        penalty.map_or_else(|| loss.clone(), |penalty| loss + penalty)
     }
 
     /// What the weights cost; none unless something does.
@@ -189,7 +252,7 @@ impl<M: Module + Forward> Step<M> {
     fn accumulate(
         &self,
         trained: &[Trained],
-        gradients: Vec<Tensor>,
+        gradients: &[Tensor],
         is_last: &Tensor,
         updates: &mut Updates<'_>,
     ) -> Result<Vec<Tensor>> {
@@ -298,5 +361,5 @@ fn watched(pass: &Pass, wanted: Option<&[String]>) -> Result<Outcome> {
         }
     };
     let (names, outputs) = chosen.into_iter().unzip();
-    Ok(Outcome { names, outputs, updates: Vec::new() })
+    Ok(Outcome { names, outputs, ..Outcome::default() })
 }

@@ -8,16 +8,23 @@ mod build;
 mod finalize;
 mod fleet;
 mod groups;
+mod locate;
 mod memory;
 mod options;
+mod record;
+mod visit;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use average::{WeightAverage, averaged};
 pub use groups::{Group, Select};
+pub use locate::NonFinite;
 pub use memory::StateMemory;
 pub use options::{Decay, InputTransform, Learns, StepOptions};
+pub use record::{ActivationRecord, ParameterRecord, StepRecord};
+pub use visit::{Passing, Way};
 
 use barun_engine::graph::Graph;
 
@@ -25,8 +32,8 @@ use crate::losses::Loss;
 use crate::metrics::Aggregate;
 use crate::optimizers::{AnyOptimizer, ToAny};
 use crate::{
-    Buffer, DType, Forward, Inventory, Layout, Mode, Module, Profile, Program, ProgramSpec, Result, Shape,
-    State, Tensor, state,
+    Buffer, DType, Forward, Inventory, Layout, Mode, Model, Module, Profile, Program, ProgramSpec, Result,
+    Shape, State, Tensor, state,
 };
 use average::average_name;
 use build::Built;
@@ -98,11 +105,17 @@ struct Key {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Purpose {
     Train,
+    /// The same step, which also tells of itself.
+    TrainWatched,
     Evaluate,
     Predict,
     /// Prediction with dropout.
     Sample,
     Gradients,
+    /// Those of what layers give, and of parameters.
+    AllGradients,
+    /// All that must be finite: what is minimised, and its gradients; op by op, to find what is not.
+    Checked,
     /// What is watched: these names, or all.
     Watch(Mode, Option<Vec<String>>),
 }
@@ -118,7 +131,7 @@ pub struct Step<M> {
     options: StepOptions,
     inventory: Arc<Inventory>,
     layout: Arc<Layout>,
-    programs: Mutex<HashMap<Key, Arc<Built>>>,
+    programs: Arc<Mutex<HashMap<Key, Arc<Built>>>>,
 }
 
 impl<M: Module + Forward> Step<M> {
@@ -148,8 +161,21 @@ impl<M: Module + Forward> Step<M> {
             slots.extend(averages.map(|(path, shape)| (average_name(path), shape.clone(), options.dtype())));
         }
         let layout = state::layout(&inventory, options.dtype(), slots)?;
-        let programs = Mutex::default();
+        let programs = Arc::default();
         Ok(Step { model, optimizer, loss: loss.clone_box(), options, inventory, layout, programs })
+    }
+
+    /// This step for whoever does not know its model's type; both share the compiled programs.
+    pub fn erased(&self) -> Step<&dyn Model> {
+        Step {
+            model: &self.model,
+            optimizer: self.optimizer.clone(),
+            loss: self.loss.clone_box(),
+            options: self.options.clone(),
+            inventory: Arc::clone(&self.inventory),
+            layout: Arc::clone(&self.layout),
+            programs: Arc::clone(&self.programs),
+        }
     }
 
     /// A state with first values drawn from `seed`. [INIT-20]
@@ -163,6 +189,16 @@ impl<M: Module + Forward> Step<M> {
         let lr = Buffer::new(&[lr], []);
         let outputs = built.program.run(state, &[&batch.x, &batch.y, &lr])?;
         Ok(self.step_output(&outputs))
+    }
+
+    /// The same step as [`run`](Step::run), bit for bit, with a record of what happened inside: for every k-th step, since
+    /// what is told must be computed. [DIAG-01, DIAG-07]
+    pub fn run_watched(&self, state: &mut State, batch: &Batch, lr: f64) -> Result<(StepOutput, StepRecord)> {
+        let built = self.built(Purpose::TrainWatched, &batch.x, Some(&batch.y))?;
+        let lr = Buffer::new(&[lr], []);
+        let outputs = built.program.run(state, &[&batch.x, &batch.y, &lr])?;
+        let (own, sums) = outputs.split_at(outputs.len() - built.record.outputs());
+        Ok((self.step_output(own), built.record.read(sums)))
     }
 
     /// Trains `steps` steps on one batch and tells where their time went.
@@ -232,6 +268,12 @@ impl<M: Module + Forward> Step<M> {
             Mode::Eval => Purpose::Evaluate,
         };
         Ok(Arc::clone(&self.built_for(Key { purpose, x, y: Some(y) })?.program))
+    }
+
+    /// The program of [`run_watched`](Step::run_watched) for batches of these shapes, to compile it now or to look at it.
+    pub fn watched_program(&self, x: (&Shape, DType), y: (&Shape, DType)) -> Result<Arc<Program>> {
+        let [x, y] = [x, y].map(|(shape, dtype)| (shape.clone(), dtype));
+        Ok(Arc::clone(&self.built_for(Key { purpose: Purpose::TrainWatched, x, y: Some(y) })?.program))
     }
 
     /// The graph of a prediction for inputs of this shape, to be translated for other programs: `before` makes of a raw input

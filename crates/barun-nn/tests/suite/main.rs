@@ -21,3 +21,4 @@ mod schedules;
 mod sequences;
 mod step_options;
 mod steps;
+mod watching;

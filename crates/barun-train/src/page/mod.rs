@@ -10,11 +10,13 @@
 //! | curves | log, details | `curves` |
 //! | on unseen rows | the judgement | `judgement` |
 //! | mistakes | details | `mistakes` |
+//! | doctor | the diagnosis | `doctor` |
 //! | inside the network | details | `layers` |
 //! | recipe, how to reproduce it | recipe, details | `recipe` |
 
 mod curves;
 mod data;
+mod doctor;
 mod headline;
 mod judgement;
 mod layers;
@@ -26,6 +28,7 @@ use std::path::{Path, PathBuf};
 use barun_view::report::{Document, page};
 
 use crate::details::Details;
+use crate::diagnosis::Diagnosis;
 use crate::error::Result;
 use crate::files::write_atomically;
 use crate::log::{EpochRecord, read_log};
@@ -40,6 +43,7 @@ struct Run {
     /// None while it goes on, or where it broke off.
     outcome: Option<TrainReport>,
     details: Option<Details>,
+    diagnosis: Option<Diagnosis>,
 }
 
 /// Writes the report of the run at `path` into its folder, and tells where.
@@ -63,10 +67,12 @@ pub fn document(path: &Path) -> Result<Document> {
         records: if log.is_file() { read_log(&log)? } else { Vec::new() },
         outcome: report_of(path),
         details: Details::read(path)?,
+        diagnosis: Diagnosis::read(path)?,
     };
     let sections = [
         data::section(&run),
         curves::section(&run),
+        doctor::section(&run),
         judgement::section(&run),
         mistakes::section(&run),
         layers::section(&run),

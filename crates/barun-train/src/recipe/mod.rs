@@ -40,7 +40,7 @@ pub use defaults::Kind;
 pub use difference::{Difference, differences, values};
 pub use images::{Colour, ImageSize, Images};
 pub use model::{Activation, LIBRARY_NAMES, Layer, Model, Units};
-pub use running::{BestBy, Checkpoint, EarlyStopping};
+pub use running::{BestBy, Checkpoint, Doctor, DoctorMode, EarlyStopping};
 pub use setting::Key;
 pub use table::{Encoding, Header, Table};
 pub use training::{Precision, Train};
@@ -65,6 +65,8 @@ section! {
         model: Model = Inside;
         /// How the network learns.
         train: Train = Inside;
+        /// Who watches it learn.
+        doctor: Doctor = Inside;
     }
 }
 

@@ -1,4 +1,5 @@
-//! `[train.early_stopping]` and `[train.checkpoint]`: when a run ends, and how much of it a crash may cost.
+//! `[train.early_stopping]`, `[train.checkpoint]` and `[doctor]`: when a run ends, how much of it a crash may cost, and who
+//! watches it.
 
 use super::declare::{names, section};
 use super::rules::{AT_LEAST_ONE_IF_GIVEN, NOT_NEGATIVE, POSITIVE};
@@ -46,5 +47,25 @@ section! {
         steps: Option<usize> = Is(|_| None), AT_LEAST_ONE_IF_GIVEN;
         /// Also after so many epochs. Not given: only by time.
         epochs: Option<usize> = Is(|_| None), AT_LEAST_ONE_IF_GIVEN;
+    }
+}
+
+names! {
+    /// What the doctor may do.
+    pub enum DoctorMode, "a mode of the doctor" {
+        /// Nobody watches.
+        Off = "off",
+        /// It says what is wrong and what mends it, and changes nothing.
+        Advise = "advise",
+    }
+}
+
+section! {
+    /// `[doctor]`: who watches the run.
+    pub struct Doctor {
+        /// What the doctor may do.
+        mode: DoctorMode = Is(|_| DoctorMode::Advise);
+        /// Rules whose findings are known and meant, such as "R24"; they are not told again.
+        acknowledge: Vec<String> = Is(|_| Vec::new());
     }
 }

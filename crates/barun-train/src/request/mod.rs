@@ -15,7 +15,7 @@ mod resume;
 mod seeds;
 mod train;
 
-pub use check::check;
+pub use check::{check, rehearse};
 pub use evaluate::evaluate;
 pub use export::export;
 pub use folds::cross_validate;

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use barun_data::{Loader, Part};
 use barun_engine::State;
 use barun_nn::schedules::{Moment, Schedule};
-use barun_nn::{Forward, Module, Step, averaged};
+use barun_nn::{Forward, Module, Step, StepOutput, StepRecord, averaged};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start, Weights};
+use crate::diagnosis::Diagnosis;
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::keeper::Keeper;
@@ -26,6 +27,8 @@ use crate::recipe::BestBy;
 use crate::report::TrainReport;
 use crate::restore::Best;
 use crate::run::Which;
+use crate::subject::{Subject, calls_of};
+use crate::watching::{Ahead, Cost, Look, Skipped, Watched};
 
 /// So many steps in a row that are not finite, and the run is over: their state is the one before, so a batch that is to
 /// blame is left behind, while weights that are to blame stay.
@@ -50,6 +53,8 @@ pub(super) struct Course<'a, M> {
     pub position: Position,
     pub best: Option<Best>,
     pub clock: Clock,
+    /// What watched steps of this process have cost.
+    pub cost: Cost,
     /// When this process began with the epoch in seconds of the clock, and after how many of its rows.
     pub epoch_began: (f64, usize),
 }
@@ -87,6 +92,68 @@ pub(super) struct Names<'a> {
     pub notes: &'a [String],
 }
 
+/// A step, for those who look inside.
+struct Told<'a> {
+    step: usize,
+    epoch: usize,
+    lr: f64,
+    output: &'a StepOutput,
+    look: Look<'a>,
+}
+
+impl Told<'_> {
+    /// What was watched, and that the step was not taken, where it was not.
+    fn to(
+        &self,
+        callback: &mut dyn Callback,
+        record: Option<&StepRecord>,
+        cost: Cost,
+        in_a_row: usize,
+    ) -> Result<Flow> {
+        let Told { step, epoch, lr, output, look } = *self;
+        let StepOutput { loss, gradient_norm, applied, .. } = *output;
+        let mut flow = Flow::Continue;
+        if let Some(record) = record {
+            let event = Watched { step, epoch, loss, lr, gradient_norm, applied, record, cost, look };
+            flow = callback.on_watch(&event)?;
+        }
+        if !applied {
+            let event = Skipped { step, epoch, loss, lr, gradient_norm, in_a_row, look };
+            flow = flow.and(callback.on_skip(&event)?);
+        }
+        Ok(flow)
+    }
+}
+
+/// Where the run goes on.
+struct Next<'a> {
+    /// Epochs completed.
+    epoch: usize,
+    /// Steps taken of the next one.
+    batches: usize,
+    loader: &'a Loader,
+    objective: Objective,
+}
+
+impl Next<'_> {
+    /// The next `count` steps, at the rates `lr_of` their numbers from 0 on.
+    fn steps(&self, count: usize, lr_of: &dyn Fn(usize) -> f64) -> Result<Vec<Ahead>> {
+        let per_epoch = self.loader.batches_per_epoch();
+        let mut feed = Feed::new(self.objective);
+        let mut found = Vec::new();
+        let (mut epoch, mut taken) = (self.epoch, self.batches);
+        while found.len() < count {
+            for gathered in self.loader.epoch_from(epoch as u64, taken).take(count - found.len()) {
+                let batch = feed.fill(&gathered?).clone();
+                found.push(Ahead { batch, lr: lr_of(epoch * per_epoch + taken) });
+                taken += 1;
+            }
+            (epoch, taken) = (epoch + 1, 0);
+        }
+        Ok(found)
+    }
+}
+
 /// Why an epoch ended.
 #[derive(Debug, PartialEq)]
 enum Ended {
@@ -113,7 +180,11 @@ impl<M: Module + Forward> Course<'_, M> {
         seed: u64,
         resumed: Option<&Resumed>,
     ) -> Result<(State, TrainReport)> {
-        let params = self.step.inventory().trainable();
+        let step = self.step;
+        let part = self.loader.part().clone();
+        let calls = || calls_of(step, &part);
+        let subject = Subject::new(step, (&part, self.batch_size), &calls);
+        let params = step.inventory().trainable();
         let memory = std::mem::take(&mut self.position.callbacks);
         self.callback.on_start(&Start {
             model: names.model,
@@ -130,15 +201,18 @@ impl<M: Module + Forward> Course<'_, M> {
             run: self.keeper.as_ref().map(Keeper::path),
             resumed,
         })?;
+        self.callback.on_subject(&subject)?;
         if resumed.is_some() {
             self.callback.recall(&memory)?;
         }
+        self.tell_findings()?;
         let rows_before = self.rows();
         let end = match self.all_epochs() {
             Ok(end) => end,
             Err(error) => {
                 // What was reached before is worth keeping; that the disk is full is already told.
                 let _ = self.write_checkpoints();
+                self.callback.on_failure(&error);
                 return Err(error);
             }
         };
@@ -155,6 +229,7 @@ impl<M: Module + Forward> Course<'_, M> {
             test: None,
             gap: None,
             findings: Vec::new(),
+            doctor: None,
             judgement: None,
             seconds,
             samples_per_second,
@@ -184,8 +259,15 @@ impl<M: Module + Forward> Course<'_, M> {
             }
         };
         report.gap = report.valid.and_then(|valid| report.train.gap_to(&valid));
+        report.doctor = self.callback.diagnosis().map(Diagnosis::without_vitals);
         self.callback.on_end(&report)?;
         Ok((kept, report))
+    }
+
+    /// What one callback has found is told to all.
+    fn tell_findings(&mut self) -> Result<()> {
+        let findings = self.callback.findings();
+        findings.iter().try_for_each(|finding| self.callback.on_finding(finding))
     }
 
     fn all_epochs(&mut self) -> Result<End> {
@@ -217,6 +299,7 @@ impl<M: Module + Forward> Course<'_, M> {
         let steps_per_epoch = self.loader.batches_per_epoch();
         let total = (self.epochs * steps_per_epoch) as u64;
         let base = self.step.optimizer().lr();
+        let erased = self.step.erased();
         let mut feed = Feed::new(self.objective);
         let objective = self.objective;
         let begun = self.position.unfinished.as_ref().map_or((0, 0), |begun| (begun.batches, begun.rows));
@@ -231,15 +314,29 @@ impl<M: Module + Forward> Course<'_, M> {
             let gathered = gathered?;
             let epoch = self.position.unfinished.get_or_insert_with(|| Unfinished::new(objective));
             let step = done * steps_per_epoch + epoch.batches;
-            let moment = Moment {
-                step: step as u64,
-                total,
-                steps_per_epoch: steps_per_epoch as u64,
-                losses: &self.position.valid_losses,
+            let lr_of = |step: usize| {
+                let moment = Moment {
+                    step: step as u64,
+                    total,
+                    steps_per_epoch: steps_per_epoch as u64,
+                    losses: &self.position.valid_losses,
+                };
+                self.schedule.lr(base, &moment)
             };
-            epoch.lr = self.schedule.lr(base, &moment);
+            epoch.lr = lr_of(step);
             let batch = feed.fill(&gathered);
-            let output = self.step.run(&mut self.state, batch, epoch.lr)?;
+            let began = Instant::now();
+            let (output, record) = match self.callback.watches(step + 1) {
+                true => {
+                    let (output, record) = self.step.run_watched(&mut self.state, batch, epoch.lr)?;
+                    (output, Some(record))
+                }
+                false => (self.step.run(&mut self.state, batch, epoch.lr)?, None),
+            };
+            // A shorter batch would seem cheap.
+            if gathered.len() >= self.batch_size {
+                self.cost.add(record.is_some(), began.elapsed());
+            }
             epoch.batches += 1;
             epoch.rows += gathered.len();
             if output.applied {
@@ -252,7 +349,8 @@ impl<M: Module + Forward> Course<'_, M> {
                     // Shown with the few digits of an f32.
                     let (lr, smaller) = (epoch.lr as f32, (base / 10.0) as f32);
                     let (steps, step) = (epoch.skipped_in_a_row, step + 1);
-                    return Err(Error::NotFinite { steps, epoch: done + 1, step, lr, smaller });
+                    let found = self.step.locate(&self.state, batch)?.map(Box::new);
+                    return Err(Error::NotFinite { steps, epoch: done + 1, step, lr, smaller, found });
                 }
             }
             let event = Batch {
@@ -260,13 +358,29 @@ impl<M: Module + Forward> Course<'_, M> {
                 step: epoch.batches,
                 samples: done * self.loader.part().len() + epoch.rows,
                 batch_loss: output.loss,
+                gradient_norm: output.gradient_norm,
+                applied: output.applied,
                 lr: epoch.lr,
                 loss: epoch.tally.loss(),
                 accuracy: epoch.tally.accuracy(),
                 elapsed: Duration::from_secs_f64(self.clock.seconds()),
             };
             let is_last = epoch.batches == steps_per_epoch;
-            if let Flow::Stop(reason) = self.callback.on_batch(&event)? {
+            let mut flow = self.callback.on_batch(&event)?;
+            if record.is_some() || !output.applied {
+                let next = Next { epoch: done, batches: epoch.batches, loader: &self.loader, objective };
+                let ahead = |steps: usize| next.steps(steps, &lr_of);
+                let look = Look { step: &erased, state: &self.state, batch, ahead: &ahead };
+                let told = Told { step: step + 1, epoch: done + 1, lr: epoch.lr, output: &output, look };
+                flow = flow.and(told.to(
+                    &mut *self.callback,
+                    record.as_ref(),
+                    self.cost,
+                    epoch.skipped_in_a_row,
+                )?);
+            }
+            self.tell_findings()?;
+            if let Flow::Stop(reason) = flow {
                 return Ok(Ended::Stopped(reason));
             }
             // The end of an epoch has its own.
@@ -333,6 +447,7 @@ impl<M: Module + Forward> Course<'_, M> {
             self.position.log_lines += 1;
         }
         let flow = self.callback.on_epoch_end(&EpochEnd { record: &record })?;
+        self.tell_findings()?;
         let inventory = self.step.inventory();
         self.callback.on_weights(&Weights { step: record.step, inventory, state: &self.state })?;
         Ok(flow)

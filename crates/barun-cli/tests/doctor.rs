@@ -1,0 +1,113 @@
+//! The doctor as a user meets it: in training, before it, after it, in the report. [ACT-15, OPT-32, DIAG-12, DIAG-16]
+
+mod common;
+
+use common::{Scratch, bytes_of, flowers};
+
+/// A rate at which nothing is learned.
+const TOO_SLOW: [&str; 4] = ["--set", "train.optimizer.name=sgd", "--set", "train.lr=1e-9"];
+
+fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["train", "moons", "--epochs", "8", "--out", out][..], more].concat()
+}
+
+#[test]
+fn a_healthy_run_ends_with_one_line_and_off_leaves_the_same_weights_and_no_diagnosis() {
+    let scratch = Scratch::new();
+    let watched = scratch.run(&train("watched", &[]));
+    assert_eq!(watched.code, 0, "{}", watched.err);
+    let said: Vec<&str> = watched.out.lines().filter(|line| line.starts_with("doctor:")).collect();
+    assert_eq!(said.len(), 1, "{}", watched.out);
+    assert!(said[0].starts_with("doctor: nothing wrong found by"), "{}", said[0]);
+    let alone = scratch.run(&train("alone", &["--doctor", "off", "--json"])).json();
+    assert!(alone.get("doctor").is_none());
+    assert!(!scratch.path("alone/doctor.json").exists() && scratch.path("watched/doctor.json").exists());
+    let weights = |run: &str| {
+        let file = bytes_of(&scratch.path(run).join("checkpoints/best.safetensors"));
+        let header = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+        file[8 + header..].to_vec()
+    };
+    assert!(weights("watched") == weights("alone"));
+}
+
+#[test]
+fn a_sick_run_is_told_its_cause_first_on_the_way_at_the_end_and_afterwards() {
+    let scratch = Scratch::new();
+    let ran = scratch.run(&train("run", &[&TOO_SLOW[..], &["--json"]].concat()));
+    let json = ran.json();
+    let first = &json["doctor"]["findings"][0];
+    assert_eq!((&first["rule"], &first["name"]), (&"R13".into(), &"UPDATE_RATIO".into()), "{json:#}");
+    assert!(first["cure"][0]["set"][0].as_str().unwrap().starts_with("train.lr="));
+    assert!(first["evidence"].as_array().unwrap().iter().any(|said| said.as_str().unwrap().contains("R16")));
+    assert!(ran.err.contains("warning R16 PLATEAU"), "{}", ran.err);
+    let again = scratch.run(&["doctor", "run", "--json"]).json();
+    assert_eq!(again["findings"], json["doctor"]["findings"]);
+    assert!(again["vitals"]["gradients"].as_array().unwrap().len() > 1);
+    let told = scratch.run(&["doctor", "run"]);
+    assert!(told.out.contains("what is wrong, the root cause first\nwarning R13"), "{}", told.out);
+    assert!(told.out.contains("cure 1: Raise the learning rate: --set train.lr="), "{}", told.out);
+    let lines = std::fs::read_to_string(scratch.path("run/findings.jsonl")).unwrap();
+    assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    let page = std::fs::read_to_string(scratch.path("run/report.html")).unwrap();
+    assert!(page.contains("<h2>Doctor</h2>") && page.contains("R13 UPDATE_RATIO"));
+}
+
+#[test]
+fn what_is_acknowledged_is_not_told_again_and_slips_are() {
+    let scratch = Scratch::new();
+    let acknowledged = ["--json", "--set", "doctor.acknowledge=[\"R13\", \"plateau\"]"];
+    let json = scratch.run(&train("run", &[&TOO_SLOW[..], &acknowledged].concat())).json();
+    assert_eq!(json["doctor"]["acknowledged"], serde_json::json!(["R13", "R16"]), "{json:#}");
+    let slip = scratch.run(&train("other", &["--set", "doctor.acknowledge=[\"DEAD_UNIT\"]"]));
+    assert!(slip.refusal().contains("did you mean `DEAD_UNITS`?"), "{}", slip.err);
+    let mode = scratch.run(&train("other", &["--doctor", "nurse"]));
+    assert!(mode.refusal().contains("doctor.mode"), "{}", mode.err);
+}
+
+#[test]
+fn a_check_tells_of_the_network_too_and_writes_nothing() {
+    let scratch = Scratch::new();
+    scratch.write("flowers.csv", flowers(200));
+    let well = scratch.run(&["check", "flowers.csv"]);
+    assert!(
+        well.out.contains("The doctor finds nothing wrong with network, inputs and first step."),
+        "{}",
+        well.out
+    );
+    let model =
+        "model.layers=[{type=\"linear\",units=8},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
+    let sick = scratch.run(&["check", "flowers.csv", "--set", model, "--json"]).json();
+    assert_eq!(sick["doctor"]["findings"][0]["rule"], "R02", "{sick:#}");
+    assert!(scratch.holds_only(&["flowers.csv"]));
+}
+
+#[test]
+fn a_run_that_nobody_watched_is_judged_by_its_epochs_and_what_is_no_run_is_told() {
+    let scratch = Scratch::new();
+    scratch.run(&train("run", &["--doctor", "off"]));
+    let ran = scratch.run(&["doctor", "run"]);
+    assert!(ran.err.contains("no doctor has watched this run"), "{}", ran.err);
+    assert!(ran.out.contains("8 evaluations"), "{}", ran.out);
+    assert!(scratch.run(&["doctor", "nothing"]).refusal().contains("is not a run"));
+}
+
+#[test]
+fn a_run_that_fails_is_told_why() {
+    let scratch = Scratch::new();
+    let ran = scratch.run(&train("run", &["--set", "train.optimizer.name=sgd", "--set", "train.lr=1e30"]));
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("R08 NON_FINITE"), "{}", ran.err);
+    assert!(scratch.path("run/doctor.json").exists());
+    assert_eq!(scratch.run(&["doctor", "run"]).code, 0);
+}
+
+#[test]
+fn rules_and_errors_are_explained() {
+    let scratch = Scratch::new();
+    let rule = scratch.run(&["explain", "dead-units"]);
+    assert!(rule.out.starts_with("R11 DEAD_UNITS (rule of the doctor: symptom)"), "{}", rule.out);
+    assert!(rule.out.contains("Threshold:") && rule.out.contains("Cannot see:"));
+    let error = scratch.run(&["explain", "NotFinite"]);
+    assert!(error.out.contains("A smaller learning rate usually helps"), "{}", error.out);
+    assert!(scratch.run(&["list", "rules"]).out.contains("DEAD_UNITS"));
+}

@@ -1,0 +1,393 @@
+//! What is to be trained, as far as a rule may ask: the layers, the parameters, the loss, the optimiser, the inputs as the
+//! network gets them, the target.
+
+use barun_data::Targets;
+use barun_nn::hyper::Value;
+use barun_nn::losses::Task;
+use barun_nn::{Fans, Hyper, Role};
+use barun_train::Result;
+use barun_train::subject::Subject;
+
+/// A training before its first step.
+#[derive(Clone, Debug, Default)]
+pub struct Case {
+    /// The calls of the network's layers.
+    pub calls: Vec<Call>,
+    /// Its trained parameters.
+    pub weights: Vec<Weight>,
+    /// What is minimised.
+    pub loss: Loss,
+    /// How a gradient becomes a step.
+    pub optimizer: Optimizer,
+    /// Rows of a step.
+    pub batch_size: usize,
+    /// Batches of an update.
+    pub accumulate: usize,
+    /// Whether large weights cost something, in the loss or in the optimiser.
+    pub decays: bool,
+    /// Steps of an epoch.
+    pub steps_per_epoch: usize,
+    /// Epochs of the whole run.
+    pub epochs: usize,
+    /// Training rows.
+    pub rows: usize,
+    /// The inputs as the network gets them.
+    pub inputs: Inputs,
+    /// What is to be predicted.
+    pub target: Target,
+}
+
+/// A call of a layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Call {
+    /// The layer's path.
+    pub path: String,
+    /// Its kind: `Linear`.
+    pub kind: String,
+    /// The shape of what a row becomes.
+    pub output: Vec<usize>,
+}
+
+/// A trained parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// Its path.
+    pub path: String,
+    /// What it is for.
+    pub role: Role,
+    /// How many numbers it has.
+    pub count: usize,
+    /// How many inputs a unit has; 1 of what is no matrix.
+    pub fan_in: usize,
+}
+
+/// What is minimised.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loss {
+    /// Its name in recipes.
+    pub name: String,
+    /// What it teaches.
+    pub task: Option<Task>,
+    /// Whether it weighs classes, or anything else that makes its value hard to foretell.
+    pub is_weighted: bool,
+    /// Whether the network is to give the logarithms of probabilities.
+    pub of_logarithms: bool,
+}
+
+/// How a gradient becomes a step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Optimizer {
+    /// Its name in recipes.
+    pub name: String,
+    /// The learning rate that schedules start from.
+    pub lr: f64,
+    /// The share of the last step that the next one keeps; 0 without momentum.
+    pub momentum: f64,
+}
+
+/// The inputs as the network gets them, of the first rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inputs {
+    /// The shape of one.
+    pub shape: Vec<usize>,
+    /// The largest absolute value but for the largest hundredth.
+    pub most: f64,
+    /// The largest absolute value of all.
+    pub max_abs: f64,
+    /// How the numbers of each column, or channel, are spread.
+    pub columns: Vec<Spread>,
+}
+
+/// How numbers are spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// The number that a hundredth is below.
+    pub low: f64,
+    /// The middle one.
+    pub median: f64,
+    /// The number that a hundredth is above.
+    pub high: f64,
+}
+
+/// What is to be predicted, of the training rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Target {
+    /// Unknown.
+    #[default]
+    Unknown,
+    /// Classes, with the rows of each.
+    Classes(Vec<usize>),
+    /// Numbers, as the loss gets them.
+    Numbers {
+        /// How they are spread.
+        spread: Spread,
+        /// Their mean.
+        mean: f64,
+        /// Their standard deviation.
+        std: f64,
+        /// The mean distance from their median.
+        mean_distance: f64,
+    },
+}
+
+/// So many rows of inputs are looked at, and no more numbers than this.
+const ROWS: usize = 512;
+const NUMBERS: usize = 1 << 19;
+
+impl Case {
+    /// What the trainer is about to do.
+    ///
+    /// # Errors
+    /// Rows that cannot be read.
+    pub fn of(subject: &Subject<'_>, start: (usize, usize)) -> Result<Case> {
+        let (epochs, steps_per_epoch) = start;
+        let width = subject.train.dataset().features().width().max(1);
+        let inputs = subject.inputs(ROWS.min((NUMBERS / width).max(16)))?;
+        // A model whose calls cannot be listed can be trained all the same.
+        let calls = subject.calls().unwrap_or_default();
+        let calls = calls.into_iter().map(|row| Call {
+            path: row.path,
+            kind: row.kind.to_string(),
+            output: row.output.get(1..).unwrap_or_default().to_vec(),
+        });
+        let is_trained =
+            |path: &str| !subject.options.frozen.iter().any(|frozen| path.starts_with(frozen.as_str()));
+        let weights =
+            subject.inventory.parameters.iter().filter(|entry| is_trained(&entry.path)).map(|entry| Weight {
+                path: entry.path.clone(),
+                role: entry.role,
+                count: entry.count(),
+                fan_in: if entry.shape.rank() > 1 { Fans::of(&entry.shape).fan_in } else { 1 },
+            });
+        let weight_decay = number(subject.optimizer, "weight_decay").unwrap_or(0.0);
+        Ok(Case {
+            calls: calls.collect(),
+            weights: weights.collect(),
+            loss: Loss::of(subject.loss),
+            optimizer: Optimizer::of(subject.optimizer),
+            batch_size: subject.batch_size,
+            accumulate: subject.options.accumulate,
+            decays: weight_decay > 0.0 || !subject.options.penalty.is_none(),
+            steps_per_epoch,
+            epochs,
+            rows: subject.train.len(),
+            inputs: Inputs::of(inputs.shape, &inputs.values),
+            target: Target::of(subject.targets(), subject.train.indices()),
+        })
+    }
+
+    /// What the loss would be of somebody who knows how frequent each answer is, and nothing of the inputs: the entropy of
+    /// the classes, the variance of the numbers. None where the loss is none of the usual ones.
+    pub fn trivial_loss(&self) -> Option<f64> {
+        if self.loss.is_weighted {
+            return None;
+        }
+        match (&self.target, self.loss.name.as_str()) {
+            (Target::Classes(counts), "cross_entropy" | "nll" | "bce" | "bce_with_logits") => {
+                Some(entropy(counts))
+            }
+            (Target::Numbers { std, .. }, "mse") => Some(std * std),
+            (Target::Numbers { std, .. }, "rmse") => Some(*std),
+            (Target::Numbers { mean_distance, .. }, "mae") => Some(*mean_distance),
+            _ => None,
+        }
+        .filter(|loss| *loss > 0.0)
+    }
+
+    /// The accuracy of always saying the most frequent class.
+    pub fn trivial_accuracy(&self) -> Option<f64> {
+        let Target::Classes(counts) = &self.target else { return None };
+        let most = counts.iter().max()?;
+        Some(*most as f64 / counts.iter().sum::<usize>().max(1) as f64)
+    }
+
+    /// How many classes there are; 0 of numbers.
+    pub fn classes(&self) -> usize {
+        match &self.target {
+            Target::Classes(counts) => counts.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the network normalises by batch, layer or group.
+    pub fn has_normalization(&self) -> bool {
+        self.calls.iter().any(|call| is_normalization(&call.kind))
+    }
+
+    /// Whether what enters a stage is added to what leaves it.
+    pub fn has_residual(&self) -> bool {
+        self.calls.iter().any(|call| call.path.split('.').any(|part| part == "body"))
+    }
+
+    /// The calls that multiply by weights.
+    pub fn weighted_calls(&self) -> impl DoubleEndedIterator<Item = &Call> {
+        self.calls.iter().filter(|call| is_weighted(&call.kind))
+    }
+
+    /// The last layer that does something.
+    pub fn last_call(&self) -> Option<&Call> {
+        self.calls.iter().rev().find(|call| !matches!(call.kind.as_str(), "Identity" | "Flatten" | "Dropout"))
+    }
+
+    /// The rows and columns that a finding may name: the steps of the whole run.
+    pub fn total_steps(&self) -> usize {
+        self.epochs * self.steps_per_epoch
+    }
+}
+
+/// Whether a layer of this kind normalises.
+pub(crate) fn is_normalization(kind: &str) -> bool {
+    matches!(kind, "BatchNorm" | "LayerNorm" | "GroupNorm" | "RmsNorm")
+}
+
+/// Whether a layer of this kind multiplies its inputs by a matrix or kernel of weights.
+pub(crate) fn is_weighted(kind: &str) -> bool {
+    matches!(kind, "Linear" | "Conv1d" | "Conv2d" | "ConvTranspose2d" | "MemberHead")
+}
+
+/// Whether a layer of this kind bends what it gets.
+pub(crate) fn is_nonlinear(kind: &str) -> bool {
+    const LINEAR: &[&str] = &[
+        "Linear",
+        "Conv1d",
+        "Conv2d",
+        "ConvTranspose2d",
+        "MemberHead",
+        "MemberScale",
+        "Flatten",
+        "Dropout",
+        "AlphaDropout",
+        "AvgPool2d",
+        "GlobalAvgPool",
+        "BatchNorm",
+        "Identity",
+        "ToSequence",
+        "SequenceMean",
+        "GaussianNoise",
+    ];
+    !LINEAR.contains(&kind)
+}
+
+fn number(of: &dyn Hyper, setting: &str) -> Option<f64> {
+    let found = of.settings().into_iter().find(|known| known.name == setting)?;
+    match found.value {
+        Value::Number(number) => Some(number),
+        Value::Whole(number) => Some(number as f64),
+        _ => None,
+    }
+}
+
+fn entropy(counts: &[usize]) -> f64 {
+    let total = counts.iter().sum::<usize>().max(1) as f64;
+    let shares = counts.iter().map(|&count| count as f64 / total).filter(|share| *share > 0.0);
+    shares.map(|share| -share * share.ln()).sum()
+}
+
+impl Loss {
+    fn of(loss: &dyn barun_nn::losses::Loss) -> Loss {
+        let settings = loss.settings();
+        let is_list = |value: &Value| matches!(value, Value::List(values) if !values.is_empty());
+        let is = |name: &str, text: &str| {
+            settings.iter().any(|known| known.name == name && known.value == Value::Text(text.into()))
+        };
+        Loss {
+            name: loss.name().to_string(),
+            task: Some(loss.task()),
+            is_weighted: settings.iter().any(|known| is_list(&known.value)),
+            of_logarithms: is("of", "log_probabilities"),
+        }
+    }
+}
+
+impl Optimizer {
+    fn of(optimizer: &barun_nn::optimizers::AnyOptimizer) -> Optimizer {
+        let momentum = number(optimizer, "momentum").or_else(|| number(optimizer, "beta1"));
+        Optimizer {
+            name: optimizer.name().to_string(),
+            lr: optimizer.lr(),
+            momentum: momentum.unwrap_or(0.0),
+        }
+    }
+}
+
+impl Spread {
+    /// Of numbers in any order.
+    pub fn of(mut values: Vec<f64>) -> Spread {
+        values.retain(|value| value.is_finite());
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| values.get(((values.len().max(1) - 1) as f64 * share).round() as usize);
+        let at = |share: f64| at(share).copied().unwrap_or(0.0);
+        Spread { low: at(0.01), median: at(0.5), high: at(0.99) }
+    }
+
+    /// How far the middle 98 of 100 reach.
+    pub fn width(&self) -> f64 {
+        self.high - self.low
+    }
+}
+
+impl Inputs {
+    /// Of inputs of this shape, row after row: columns of tables, channels of images.
+    pub fn of(shape: Vec<usize>, values: &[f32]) -> Inputs {
+        let columns = shape.last().copied().unwrap_or(1).max(1);
+        let magnitudes = Spread::of(values.iter().map(|value| f64::from(value.abs())).collect());
+        let column =
+            |at: usize| Spread::of(values.iter().skip(at).step_by(columns).copied().map(f64::from).collect());
+        let max_abs = values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
+        Inputs { shape, most: magnitudes.high, max_abs, columns: (0..columns).map(column).collect() }
+    }
+}
+
+impl Target {
+    fn of(targets: &Targets, rows: &[usize]) -> Target {
+        match targets {
+            Targets::Classes { labels, classes, .. } => {
+                let mut counts = vec![0; classes.len()];
+                rows.iter().for_each(|&row| counts[labels[row] as usize] += 1);
+                Target::Classes(counts)
+            }
+            Targets::Values { values, .. } => {
+                Target::of_numbers(rows.iter().map(|&row| f64::from(values[row])).collect())
+            }
+        }
+    }
+
+    /// Of numbers as the loss gets them.
+    pub fn of_numbers(values: Vec<f64>) -> Target {
+        let count = values.len().max(1) as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let std = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let spread = Spread::of(values.clone());
+        let mean_distance = values.iter().map(|value| (value - spread.median).abs()).sum::<f64>() / count;
+        Target::Numbers { spread, mean, std, mean_distance }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wild_value_does_not_move_the_spread_of_many() {
+        let mut values: Vec<f32> = (0..1000).map(|at| (at % 7) as f32 - 3.0).collect();
+        values[5] = 250.0;
+        let inputs = Inputs::of(vec![2], &values);
+        assert_eq!((inputs.most, inputs.max_abs), (3.0, 250.0));
+        assert!(inputs.columns.iter().all(|column| column.width() <= 6.0));
+    }
+
+    #[test]
+    fn the_trivial_loss_is_the_entropy_of_the_classes_or_the_spread_of_the_numbers() {
+        let named = |name: &str| Loss { name: name.into(), ..Loss::default() };
+        let classes =
+            Case { target: Target::Classes(vec![50, 50]), loss: named("cross_entropy"), ..Case::default() };
+        assert!((classes.trivial_loss().unwrap() - 2f64.ln()).abs() < 1e-12);
+        let numbers = Case {
+            target: Target::of_numbers(vec![-1.0, 1.0, -1.0, 1.0]),
+            loss: named("mse"),
+            ..Case::default()
+        };
+        assert_eq!(numbers.trivial_loss(), Some(1.0));
+        assert_eq!(Case { loss: named("focal"), ..classes }.trivial_loss(), None);
+    }
+}

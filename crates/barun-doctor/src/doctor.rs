@@ -1,0 +1,411 @@
+//! The doctor as a callback: asks the rules when it is their turn, remembers what they found, and says it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use barun_data::integrity;
+use barun_nn::StepRecord;
+use barun_train::callback::{Batch, Callback, EpochEnd, Flow, Start};
+use barun_train::diagnosis::{Diagnosis, Finding, FindingsLog, Level, Watched as Seen};
+use barun_train::log::{EpochRecord, read_log};
+use barun_train::recipe::{self, DoctorMode};
+use barun_train::report::TrainReport;
+use barun_train::run::log_of;
+use barun_train::subject::Subject;
+use barun_train::watching::{Skipped, WatchEvery, Watched};
+use barun_train::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::acknowledge::numbers;
+use crate::case::Case;
+use crate::course;
+use crate::gate::Looks;
+use crate::history::{Evaluation, History, StepScalars};
+use crate::probe::probe;
+use crate::ranking::rank;
+use crate::rules::{About, Found, Kind, Rule, all};
+use crate::vitals::vitals;
+
+/// After the first steps every so-manieth is looked at from inside; of steps so short that this would show, fewer. It follows
+/// from the work of a step, not from the time it takes, so that a run is seen the same on every machine.
+const EVERY: usize = 20;
+const EVERY_OF_SHORT: usize = 100;
+/// A step is short if parameters times rows are fewer than this.
+const SHORT: usize = 1 << 21;
+/// While the run is in trouble, costly looks are this many steps apart.
+const PROBE_EVERY: usize = 100;
+/// A symptom that held so often before the trouble began may be its cause.
+const OFTEN: usize = 3;
+
+/// Watches a run and says what is wrong; see the [crate](crate).
+pub struct Doctor {
+    acknowledged: Vec<String>,
+    rules: Vec<(About, Box<dyn Rule>)>,
+    every: WatchEvery,
+    data: Option<integrity::Report>,
+    /// Epochs, and steps of one.
+    planned: (usize, usize),
+    notes: Notes,
+    /// What is still to be told to others.
+    fresh: Vec<Finding>,
+    run: Option<PathBuf>,
+    log: Option<FindingsLog>,
+    is_resumed: bool,
+    has_begun: bool,
+}
+
+/// What it remembers of a run; part of every checkpoint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Notes {
+    history: History,
+    looks: Looks,
+    /// By the rule's number.
+    entries: BTreeMap<String, Entry>,
+    /// Lines of the log of findings.
+    lines: usize,
+    /// The step of the last costly look.
+    probed: usize,
+}
+
+/// What a rule has found so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    /// As of the last time it held, at the level that counts.
+    finding: Finding,
+    /// How bad it would be in a run that is in trouble.
+    full: Level,
+    is_certain: bool,
+    /// How often it held.
+    times: usize,
+    /// The level that was told.
+    told: Option<Level>,
+    /// Whether it held when it last looked.
+    holds: bool,
+}
+
+impl Doctor {
+    /// Says what is wrong and what mends it, and changes nothing.
+    pub fn advise() -> Doctor {
+        let rules = all().into_iter().map(|rule| (rule.about(), rule)).collect();
+        Doctor {
+            acknowledged: Vec::new(),
+            rules,
+            every: WatchEvery::steps(EVERY),
+            data: None,
+            planned: (0, 0),
+            notes: Notes::default(),
+            fresh: Vec::new(),
+            run: None,
+            log: None,
+            is_resumed: false,
+            has_begun: false,
+        }
+    }
+
+    /// As a recipe says; none where it is off.
+    pub fn of(recipe: &recipe::Doctor) -> Option<Doctor> {
+        match recipe.mode {
+            DoctorMode::Off => None,
+            DoctorMode::Advise => Some(Doctor::advise().acknowledging(&recipe.acknowledge)),
+        }
+    }
+
+    /// Rules, by number or name, whose findings are known and meant.
+    pub fn acknowledging(self, rules: &[String]) -> Doctor {
+        Doctor { acknowledged: numbers(rules), ..self }
+    }
+
+    /// Asks the rules of these kinds, and notes what they find.
+    fn ask(&mut self, kinds: &[Kind]) -> Result<()> {
+        let step = (self.notes.history.steps > 0).then_some(self.notes.history.steps);
+        let asked: Vec<usize> =
+            (0..self.rules.len()).filter(|at| kinds.contains(&self.rules[*at].0.kind)).collect();
+        for &at in &asked {
+            let (about, rule) = &self.rules[at];
+            let found = rule.judge(&self.notes.history);
+            let holds = self.notes.looks.add(about, found.is_some());
+            let about = *about;
+            match (holds, found) {
+                (true, Some(found)) => self.note(&about, found, step),
+                // It was true not long ago.
+                (true, None) => {}
+                (false, _) => {
+                    if let Some(entry) = self.notes.entries.get_mut(about.id) {
+                        entry.holds = false;
+                    }
+                }
+            }
+        }
+        self.tell()
+    }
+
+    fn note(&mut self, about: &About, found: Found, step: Option<usize>) {
+        let (full, is_certain) = (found.level, found.is_certain);
+        let finding = found.finding(about, step);
+        let entry = self.notes.entries.entry(about.id.to_string()).or_insert_with(|| Entry {
+            finding: finding.clone(),
+            full,
+            is_certain,
+            times: 0,
+            told: None,
+            holds: true,
+        });
+        // The numbers are the last of the gravest level it had, the step is the first.
+        if full >= entry.full || !entry.holds {
+            entry.finding = Finding { step: entry.finding.step, ..finding };
+            (entry.full, entry.is_certain) = (full, is_certain);
+        }
+        (entry.holds, entry.times) = (true, entry.times + 1);
+    }
+
+    /// Whether the run is in trouble now.
+    fn is_in_trouble(&self) -> bool {
+        self.notes.looks.is_in_trouble(self.rules.iter().map(|(about, _)| about))
+    }
+
+    fn about(&self, id: &str) -> Option<&About> {
+        self.rules.iter().map(|(about, _)| about).find(|about| about.id == id)
+    }
+
+    /// How bad a finding is, now that the run is in trouble or not.
+    fn level(&self, entry: &Entry, in_trouble: bool) -> Level {
+        let is_symptom = self.about(&entry.finding.rule).is_some_and(|about| about.kind == Kind::Symptom);
+        match is_symptom && !entry.is_certain {
+            false => entry.full,
+            true if in_trouble && (entry.holds || entry.times >= OFTEN) => entry.full,
+            true => Level::Info,
+        }
+    }
+
+    /// Tells what has become worse than what was told.
+    fn tell(&mut self) -> Result<()> {
+        let in_trouble = self.is_in_trouble();
+        let is_known = |id: &String| self.acknowledged.contains(id);
+        let due: Vec<(String, Level)> = self
+            .notes
+            .entries
+            .iter()
+            .filter(|(id, _)| !is_known(id))
+            .map(|(id, entry)| (id.clone(), self.level(entry, in_trouble)))
+            .filter(|(id, level)| self.notes.entries[id].told.is_none_or(|told| told < *level))
+            .collect();
+        for (id, level) in due {
+            let is_of_data = self.about(&id).is_some_and(|about| matches!(about.kind, Kind::Data));
+            let Some(entry) = self.notes.entries.get_mut(&id) else { continue };
+            entry.told = Some(level);
+            let finding = Finding { level, ..entry.finding.clone() };
+            if let Some(log) = &mut self.log {
+                log.add(&finding)?;
+                self.notes.lines += 1;
+            }
+            // What the checks of the data say has been told by them.
+            let is_told = is_of_data && finding.rule != "R01";
+            if !is_told {
+                self.fresh.push(finding);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be said at the end, not yet in order.
+    fn final_findings(&self) -> Vec<Finding> {
+        let in_trouble = self.is_in_trouble();
+        let entries = self.notes.entries.iter().filter(|(id, _)| !self.acknowledged.contains(id));
+        let findings = entries.filter_map(|(_, entry)| {
+            let level = self.level(entry, in_trouble);
+            let kind = self.about(&entry.finding.rule)?.kind;
+            let lasts = entry.holds || matches!(kind, Kind::Static | Kind::Data | Kind::FirstStep);
+            let is_past = !lasts && !(in_trouble && kind == Kind::Symptom);
+            match (is_past, level) {
+                (false, level) => Some(Finding { level, ..entry.finding.clone() }),
+                (true, Level::Info) => None,
+                (true, _) => {
+                    let message = format!("{}; it has passed since", entry.finding.message);
+                    Some(Finding { level: Level::Info, message, ..entry.finding.clone() })
+                }
+            }
+        });
+        findings.collect()
+    }
+
+    /// What there is to say of the run so far.
+    fn conclude(&self) -> Diagnosis {
+        let abouts: Vec<About> = self.rules.iter().map(|(about, _)| *about).collect();
+        let history = &self.notes.history;
+        let acknowledged = self.notes.entries.keys().filter(|id| self.acknowledged.contains(id));
+        Diagnosis {
+            mode: DoctorMode::Advise.name().to_string(),
+            watched: Seen {
+                steps: history.steps,
+                checks: history.checked,
+                evaluations: history.evaluations.len(),
+                parameters: history.parameters.len(),
+                layers: history.activations.len(),
+                rules: abouts.len(),
+            },
+            findings: rank(self.final_findings(), &abouts),
+            acknowledged: acknowledged.cloned().collect(),
+            course: course::sentences(history),
+            vitals: vitals(history),
+        }
+    }
+
+    fn write(&self) -> Result<()> {
+        match &self.run {
+            Some(run) => self.conclude().write(run),
+            None => Ok(()),
+        }
+    }
+
+    fn open_log(&mut self) -> Result<()> {
+        self.has_begun = true;
+        if let Some(run) = &self.run {
+            self.log = Some(FindingsLog::open(run, self.notes.lines)?);
+        }
+        Ok(())
+    }
+
+    /// What can be said before the first step.
+    fn begin(&mut self) -> Result<()> {
+        self.open_log()?;
+        self.ask(&[Kind::Static, Kind::Data, Kind::Evaluation])
+    }
+
+    /// Adds what a step showed, and asks those who look at it.
+    fn check(&mut self, at: (usize, usize), scalars: StepScalars, record: &StepRecord) -> Result<()> {
+        let history = &mut self.notes.history;
+        history.add_check(at, scalars, record);
+        if history.checked == 1 {
+            self.ask(&[Kind::FirstStep])?;
+        }
+        self.ask(&[Kind::Trouble])?;
+        self.ask(&[Kind::Step, Kind::Symptom])
+    }
+}
+
+fn evaluation_of(record: &EpochRecord) -> Evaluation {
+    Evaluation { epoch: record.epoch, step: record.step, train: record.train, valid: record.valid }
+}
+
+/// The diagnosis of a run that no doctor has watched, from the figures of its epochs alone; none where it has no log.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn diagnosis_of_log(run: &Path) -> Result<Option<Diagnosis>> {
+    let log = log_of(run);
+    if !log.is_file() {
+        return Ok(None);
+    }
+    let mut doctor = Doctor::advise();
+    for record in read_log::<EpochRecord>(&log)? {
+        doctor.notes.history.add_evaluation(evaluation_of(&record));
+        doctor.ask(&[Kind::Evaluation])?;
+    }
+    Ok(Some(doctor.conclude()))
+}
+
+impl Callback for Doctor {
+    fn on_check(&mut self, report: &integrity::Report) -> Result<()> {
+        self.data = Some(report.clone());
+        Ok(())
+    }
+
+    fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
+        self.notes = Notes::default();
+        self.fresh = Vec::new();
+        self.log = None;
+        self.planned = (event.epochs, event.steps_per_epoch);
+        self.run = event.run.map(Path::to_path_buf);
+        (self.is_resumed, self.has_begun) = (event.resumed.is_some(), false);
+        Ok(())
+    }
+
+    fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
+        let case = Case::of(subject, self.planned)?;
+        let is_short = subject.inventory.trainable().saturating_mul(subject.batch_size) < SHORT;
+        self.every = WatchEvery::steps(if is_short { EVERY_OF_SHORT } else { EVERY });
+        self.notes.history = History::of(case, self.data.clone());
+        // A resumed run goes on with what it remembers, if it does.
+        if self.is_resumed { Ok(()) } else { self.begin() }
+    }
+
+    fn watches(&self, step: usize) -> bool {
+        self.every.is_due(step)
+    }
+
+    fn on_batch(&mut self, event: &Batch) -> Result<Flow> {
+        if !self.has_begun {
+            self.begin()?;
+        }
+        let Batch { batch_loss, gradient_norm, lr, applied, .. } = *event;
+        self.notes.history.add_step(StepScalars { loss: batch_loss, gradient_norm, lr, applied });
+        Ok(Flow::Continue)
+    }
+
+    fn on_watch(&mut self, event: &Watched<'_>) -> Result<Flow> {
+        let rows = event.look().batch().x.shape().first().copied().unwrap_or(0);
+        let Watched { step, loss, gradient_norm, lr, applied, record, .. } = *event;
+        self.check((step, rows), StepScalars { loss, gradient_norm, lr, applied }, record)?;
+        if applied && self.is_in_trouble() && step >= self.notes.probed + PROBE_EVERY {
+            self.notes.probed = step;
+            let optimizer = &self.notes.history.case.optimizer.name;
+            let with_sharpness = matches!(optimizer.as_str(), "sgd" | "momentum" | "nesterov");
+            // What cannot be looked at is not known, and no reason to end the run.
+            if let Ok(probe) = probe(event, with_sharpness) {
+                self.notes.history.add_probe(probe);
+                self.ask(&[Kind::Symptom])?;
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn on_skip(&mut self, event: &Skipped<'_>) -> Result<Flow> {
+        // It goes through the step op by op: the first time is enough.
+        if self.notes.history.skipped.0 == 1 {
+            let place = event.locate().ok().flatten();
+            self.notes.history.non_finite = place.map(|place| format!("what came first: {place}"));
+        }
+        self.ask(&[Kind::Trouble])?;
+        Ok(Flow::Continue)
+    }
+
+    fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
+        self.notes.history.add_evaluation(evaluation_of(event.record));
+        self.ask(&[Kind::Static, Kind::Evaluation])?;
+        Ok(Flow::Continue)
+    }
+
+    fn on_end(&mut self, _: &TrainReport) -> Result<()> {
+        self.write()
+    }
+
+    fn on_failure(&mut self, _: &Error) {
+        // The failure itself is what is told.
+        let _ = self.write();
+    }
+
+    fn findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    fn diagnosis(&self) -> Option<Diagnosis> {
+        Some(self.conclude())
+    }
+
+    fn memory(&self) -> Value {
+        serde_json::to_value(&self.notes).unwrap_or_default()
+    }
+
+    fn recall(&mut self, memory: &Value) -> Result<()> {
+        // A run that began without a doctor has nothing to remember.
+        if memory.is_null() {
+            return Ok(());
+        }
+        let notes = Notes::deserialize(memory).map_err(|error| Error::Memory(error.to_string()))?;
+        let (case, data) = (std::mem::take(&mut self.notes.history.case), self.data.clone());
+        self.notes = notes;
+        (self.notes.history.case, self.notes.history.data) = (case, data);
+        self.open_log()
+    }
+}

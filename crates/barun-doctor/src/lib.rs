@@ -1,0 +1,53 @@
+//! The doctor: sees from inside the compiled step what is wrong with a run, names one cause, and says what mends it.
+//!
+//! ```
+//! # use barun_data::{Dataset, Split, Standardize};
+//! # use barun_nn::{layers::*, losses::CrossEntropy, optimizers::AdamW, sequential};
+//! use barun_doctor::Doctor;
+//! use barun_train::Trainer;
+//! # let data = Dataset::open("moons")?.split(Split::stratified(0.8, 0.1, 0.1).seed(7))?.fit(Standardize::per_feature())?;
+//! # let model = sequential![Linear::new(2, 16), Relu::default(), Linear::new(16, 2)];
+//! let trained = Trainer::new(model, CrossEntropy::default())
+//!     .optimizer(AdamW { lr: 1e-2, ..AdamW::default() })
+//!     .with(Doctor::advise())
+//!     .fit(&data)?;
+//! let diagnosis = trained.report().doctor.as_ref().unwrap();
+//! assert!(diagnosis.is_healthy(), "{:?}", diagnosis.findings);
+//! # Ok::<(), barun_train::Error>(())
+//! ```
+//!
+//! # How it comes to a diagnosis
+//!
+//! The [`Doctor`] is a callback of the trainer. It keeps a [`History`] of bounded size: what was to be trained (the
+//! [`Case`]), what the checks of the data have found, the loss of every step, what every k-th step showed from inside, the
+//! evaluations. Each [rule](rules) looks at the history alone, so the same run gives the same findings, also when it was
+//! interrupted and resumed, and a rule can be tried on a history that never was a run.
+//!
+//! * A rule *holds* when it is true in p of its last n looks; a single odd step is nobody's fault.
+//! * A rule that tells of a **symptom** is only worth knowing until the run is in [trouble](gate): its loss left the finite
+//!   numbers, diverges, or stands still where it began.
+//! * The [root cause](ranking) comes first: what explains another finding takes it as its evidence.
+//!
+//! Advising changes nothing: the run ends with the same bits as without a doctor.
+
+mod acknowledge;
+mod case;
+pub mod course;
+mod curve;
+mod data;
+mod doctor;
+pub mod gate;
+mod history;
+mod probe;
+pub mod ranking;
+pub mod rules;
+#[cfg(test)]
+mod testing;
+mod vitals;
+
+pub use acknowledge::unknown_rule;
+pub use barun_train::diagnosis::{Cure, Diagnosis, Finding, Level, Watched};
+pub use case::{Call, Case, Inputs, Loss, Optimizer, Spread, Target, Weight};
+pub use curve::Curve;
+pub use doctor::{Doctor, diagnosis_of_log};
+pub use history::{ActivationCheck, Check, Evaluation, History, ParameterCheck, Probe, StepScalars};

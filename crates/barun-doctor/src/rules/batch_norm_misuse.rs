@@ -1,0 +1,146 @@
+//! Batch normalisation where its statistics mean little, or are not those of the data.
+//!
+//! - Batches of fewer than 8 rows: their statistics are noise: WARN.
+//! - The network does well in training and no better than guessing when it is used: at the last three evaluations the training
+//!   loss is below half of the trivial one and the validation loss above 1.5 times it. The running statistics are not those of
+//!   the data: WARN.
+//! - A look taken while the run is in trouble finds the loss of one batch in eval mode more than 1.5 times that in training
+//!   mode, and above the trivial loss: WARN.
+//! - Dropout right before batch normalisation, whose variance is then another in use (Li et al., 2019): INFO.
+//!
+//! Threshold: 8 rows and 50 % from TheDeepChecker and the tuning playbook, the shares of the trivial loss are ours.
+//!
+//! Cannot see: statistics that are only somewhat off.
+
+use barun_train::diagnosis::Level;
+
+use super::{About, Found, Kind, Rule, short};
+use crate::history::History;
+
+/// See the [module](self).
+pub struct BatchNormMisuse;
+
+const LEAST_ROWS: usize = 8;
+const EVALUATIONS: usize = 3;
+const LEARNED: f64 = 0.5;
+const FAR: f64 = 1.5;
+
+impl Rule for BatchNormMisuse {
+    fn about(&self) -> About {
+        About {
+            id: "R20",
+            name: "BATCH_NORM_MISUSE",
+            summary: "Batch normalisation with too few rows, or with statistics that are not those of the data.",
+            kind: Kind::Evaluation,
+            persist: (1, 1),
+            explains: &["R15", "R16", "R17", "R18"],
+        }
+    }
+
+    fn judge(&self, history: &History) -> Option<Found> {
+        let normalised = history.case.calls.iter().find(|call| call.kind == "BatchNorm")?;
+        let found = few_rows(history)
+            .or_else(|| useless_statistics(history))
+            .or_else(|| modes_differ(history))
+            .or_else(|| after_dropout(history))?;
+        Some(match found.layer {
+            Some(_) => found,
+            None => found.at(normalised.path.clone()),
+        })
+    }
+}
+
+fn few_rows(history: &History) -> Option<Found> {
+    let rows = history.case.batch_size;
+    let message = format!("batches of {rows} rows are normalised by their own mean and variance");
+    let why = "Of so few rows these are mostly noise, and in use others take their place";
+    let found = Found::new(Level::Warn, (rows as f64, LEAST_ROWS as f64), message, why)
+        .cure("Take larger batches", &["train.batch_size=32".to_string()])
+        .cure("Use layer or group normalisation, which do not look at other rows", &[]);
+    (1..LEAST_ROWS).contains(&rows).then_some(found)
+}
+
+fn useless_statistics(history: &History) -> Option<Found> {
+    let trivial = history.case.trivial_loss()?;
+    let skip = history.evaluations.len().checked_sub(EVALUATIONS)?;
+    let is_useless = |evaluation: &crate::history::Evaluation| {
+        evaluation.valid.is_some_and(|valid| valid.loss > FAR * trivial) && evaluation.train.loss < LEARNED * trivial
+    };
+    if !history.evaluations.iter().skip(skip).all(is_useless) {
+        return None;
+    }
+    let last = history.evaluations.back()?;
+    let (train, valid) = (last.train.loss, last.valid?.loss);
+    // A run that has learned by heart had been better on the validation part before.
+    let best = history.evaluations.iter().filter_map(|evaluation| Some(evaluation.valid?.loss)).fold(f64::INFINITY, f64::min);
+    if best < trivial {
+        return None;
+    }
+    let message = format!("the loss is {} in training and {} in use, where knowing nothing costs {}", short(train), short(valid), short(trivial));
+    Some(cures(Found::new(Level::Warn, (valid / trivial, FAR), message, WHY)))
+}
+
+const WHY: &str = "In use the running mean and variance take the place of those of the batch, and they are not those of the data";
+
+fn cures(found: Found) -> Found {
+    found
+        .cure("Let the statistics follow faster: a momentum of 0.1 for each batch", &[])
+        .cure("Use layer or group normalisation, which do the same in training and in use", &[])
+}
+
+fn modes_differ(history: &History) -> Option<Found> {
+    let has_dropout = history.case.calls.iter().any(|call| call.kind.contains("Dropout"));
+    let probe = history.probes.back().filter(|probe| probe.step > 200 && !has_dropout)?;
+    let (train, eval, trivial) = (probe.train_loss, probe.eval_loss?, history.case.trivial_loss()?);
+    if eval <= FAR * train || eval <= trivial {
+        return None;
+    }
+    let message = format!("the loss of one batch is {} in training mode and {} in eval mode", short(train), short(eval));
+    Some(cures(Found::new(Level::Warn, (eval / train, FAR), message, WHY)))
+}
+
+fn after_dropout(history: &History) -> Option<Found> {
+    let calls = &history.case.calls;
+    let pair = calls.windows(2).find(|pair| pair[0].kind == "Dropout" && pair[1].kind == "BatchNorm")?;
+    let message = "dropout stands right before batch normalisation".to_string();
+    let why = "The variance it normalises by is that with units silenced, and in use none are";
+    let found = Found::new(Level::Info, (1.0, 0.0), message, why).at(pair[1].path.clone());
+    Some(found.cure("Put dropout after the last batch normalisation", &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Case;
+    use crate::history::Probe;
+    use crate::testing::{calls, evaluation, ten_classes};
+
+    fn with(kinds: &[&str], batch_size: usize) -> History {
+        History::of(Case { calls: calls(kinds, 10), batch_size, ..ten_classes() }, None)
+    }
+
+    #[test]
+    fn small_batches_are_told_and_others_are_not() {
+        assert_eq!(BatchNormMisuse.judge(&with(&["Linear", "BatchNorm"], 4)).unwrap().layer.as_deref(), Some("1"));
+        assert_eq!(BatchNormMisuse.judge(&with(&["Linear", "BatchNorm"], 32)), None);
+        assert_eq!(BatchNormMisuse.judge(&with(&["Linear", "LayerNorm"], 4)), None);
+        assert_eq!(BatchNormMisuse.judge(&with(&["Dropout", "BatchNorm"], 32)).unwrap().level, Level::Info);
+    }
+
+    #[test]
+    fn a_network_that_is_good_in_training_and_useless_in_use_is_told() {
+        let mut history = with(&["Linear", "BatchNorm"], 32);
+        (1..=4).for_each(|epoch| history.add_evaluation(evaluation(epoch, (0.5, 0.9), (6.0, 0.1))));
+        assert!(BatchNormMisuse.judge(&history).is_some());
+        let mut by_heart = with(&["Linear", "BatchNorm"], 32);
+        (1..=6).for_each(|epoch| by_heart.add_evaluation(evaluation(epoch, (0.5, 0.9), (epoch as f64, 0.5))));
+        assert_eq!(BatchNormMisuse.judge(&by_heart), None);
+    }
+
+    #[test]
+    fn one_batch_in_both_modes_shows_it_too() {
+        let mut history = with(&["Linear", "BatchNorm"], 32);
+        history.add_probe(Probe { step: 500, train_loss: 2.3, eval_loss: Some(9.0), ..Probe::default() });
+        assert!(BatchNormMisuse.judge(&history).is_some());
+    }
+}

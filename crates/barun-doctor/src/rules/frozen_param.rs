@@ -1,0 +1,114 @@
+//! A parameter that is to be trained, and stays as it is.
+//!
+//! - Its gradient is exactly 0 in 5 checks in a row: it is not connected to the loss, or everything behind it is dead: ERROR
+//!   for weights, INFO for biases (what follows a bias may make it useless).
+//! - It has a gradient, and 5 steps in a row add nothing to it: a learning rate of 0, a group of its own with rate 0, or
+//!   steps too small for its precision: WARN.
+//!
+//! Parameters that are frozen on purpose are not looked at.
+//!
+//! Threshold: 5 checks, exact zeros; SageMaker Debugger and TrainCheck (Jiang et al., 2025) likewise.
+//!
+//! Cannot see: a parameter that gets a gradient from a part of the rows only. With accumulated gradients updates are not
+//! judged, since most steps make none.
+
+use barun_nn::Role;
+use barun_train::diagnosis::Level;
+
+use super::{About, Found, Kind, Rule};
+use crate::history::{Check, History, ParameterCheck};
+
+/// See the [module](self).
+pub struct FrozenParam;
+
+const CHECKS: usize = 5;
+
+impl Rule for FrozenParam {
+    fn about(&self) -> About {
+        About {
+            id: "R14",
+            name: "FROZEN_PARAM",
+            summary: "A parameter that is to be trained stays as it is.",
+            kind: Kind::Step,
+            persist: (1, 1),
+            explains: &["R07", "R09", "R16"],
+        }
+    }
+
+    fn judge(&self, history: &History) -> Option<Found> {
+        let checks = history.last_checks(CHECKS)?;
+        if !checks.iter().all(|check| check.applied) {
+            return None;
+        }
+        without_gradient(history, &checks).or_else(|| without_update(history, &checks))
+    }
+}
+
+fn always(checks: &[&Check], at: usize, is: impl Fn(&ParameterCheck) -> bool) -> bool {
+    checks.iter().all(|check| check.parameters.get(at).is_some_and(&is))
+}
+
+fn without_gradient(history: &History, checks: &[&Check]) -> Option<Found> {
+    let still: Vec<usize> =
+        (0..history.parameters.len()).filter(|at| always(checks, *at, |parameter| parameter.gradient == 0.0)).collect();
+    let is_weight = |at: &usize| history.weight(*at).is_some_and(|weight| weight.role == Role::Weight);
+    let at = *still.iter().find(|at| is_weight(at)).or(still.first())?;
+    let (level, others) = (if is_weight(&at) { Level::Error } else { Level::Info }, still.len() - 1);
+    let more = if others > 0 { format!(", and {others} others") } else { String::new() };
+    let message = format!("its gradient is exactly 0 in {CHECKS} checks in a row{more}");
+    let why = "It does not take part in learning: the loss does not depend on it, or all units behind it are dead";
+    let found = Found::new(level, (0.0, 0.0), message, why).at(history.parameters[at].clone());
+    Some(found.cure("Look whether its layer is used in `forward`, and whether something behind it gives only zeros", &[]))
+}
+
+fn without_update(history: &History, checks: &[&Check]) -> Option<Found> {
+    if history.case.accumulate > 1 {
+        return None;
+    }
+    let still = |at: &usize| {
+        always(checks, *at, |parameter| parameter.gradient > 0.0 && parameter.update == 0.0 && parameter.weight > 0.0)
+    };
+    let all: Vec<usize> = (0..history.parameters.len()).filter(still).collect();
+    let at = *all.first()?;
+    let lr = checks.last()?.lr;
+    let (message, advice) = match lr {
+        0.0 => (format!("the learning rate is 0 in {CHECKS} checks in a row"), "Look at the schedule and its first and last rates"),
+        _ => (
+            format!("{CHECKS} steps in a row add nothing to it, at a learning rate of {lr}"),
+            "Look whether the optimiser has it, with a rate above 0; in 16 bits, steps may be too small to count",
+        ),
+    };
+    // A run whose rate has come down to 0 at its end has done what it was to do.
+    let is_over = history.case.total_steps() > 0 && history.steps + CHECKS * 40 >= history.case.total_steps();
+    if lr == 0.0 && is_over {
+        return None;
+    }
+    let found = Found::new(Level::Warn, (0.0, 0.0), message, "What is never changed learns nothing");
+    Some(found.at(history.parameters[at].clone()).cure(advice, &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Weight;
+    use crate::testing::{record, step, ten_classes};
+
+    fn judge(gradient: f64, update: f64) -> Option<Found> {
+        let weight = |path: &str| Weight { path: path.into(), role: Role::Weight, count: 100, fan_in: 10 };
+        let mut history = History::of(ten_classes(), None);
+        history.case.weights = vec![weight("0.weight"), weight("1.weight")];
+        for number in 1..=5 {
+            let parameters = [("0.weight", 0.1, 0.01, 1e-4), ("1.weight", 0.1, gradient, update)];
+            history.add_check((number, 32), step(1.0), &record(&parameters));
+        }
+        FrozenParam.judge(&history)
+    }
+
+    #[test]
+    fn a_weight_without_gradient_or_without_updates_is_told() {
+        let detached = judge(0.0, 0.0).unwrap();
+        assert_eq!((detached.level, detached.layer.as_deref()), (Level::Error, Some("1.weight")));
+        assert!(judge(0.01, 0.0).unwrap().message.contains("add nothing"));
+        assert_eq!(judge(1e-9, 1e-9), None);
+    }
+}

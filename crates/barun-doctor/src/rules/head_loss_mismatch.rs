@@ -1,0 +1,180 @@
+//! The network's last layer does not give what the loss takes.
+//!
+//! | last layer | loss | |
+//! |---|---|---|
+//! | softmax, log-softmax or sigmoid | takes scores (cross entropy, BCE with logits): applies its own | ERROR |
+//! | none of them | takes probabilities (nll, bce) | ERROR |
+//! | a single output | cross entropy between classes: the softmax of one number is 1 | ERROR |
+//! | relu, tanh | takes scores, which must be able to be large in both directions | WARN |
+//! | relu, sigmoid, tanh, softmax | numbers, of which more than 1 % lie outside what it can give | ERROR |
+//!
+//! A whole network without anything that bends its values is a linear model, however many layers it has: INFO, and WARN
+//! once the run stands still.
+//!
+//! Threshold: none, these are facts; the 1 % is ours. NeuraLint (Nikanjam et al., 2021) and UMLAUT (Schoop et al., 2021) have
+//! most of them. Mean squared error on one-hot labels and deep linear networks are legitimate, and are not condemned.
+//!
+//! Cannot see: a softmax written as a formula inside a layer of one's own.
+
+use barun_nn::losses::{Outputs, Task};
+use barun_train::diagnosis::Level;
+
+use super::{About, Found, Kind, Plateau, Rule, percent};
+use crate::case::{Case, Target, is_nonlinear};
+use crate::history::History;
+
+/// See the [module](self).
+pub struct HeadLossMismatch;
+
+/// The share of targets that may lie outside what the last layer can give; the spread leaves out a hundredth at each end.
+const MARGIN: f64 = 0.01;
+
+impl Rule for HeadLossMismatch {
+    fn about(&self) -> About {
+        About {
+            id: "R02",
+            name: "HEAD_LOSS_MISMATCH",
+            summary: "The network's last layer does not give what the loss takes.",
+            kind: Kind::Static,
+            persist: (1, 1),
+            explains: &["R03", "R07", "R09", "R12", "R13", "R14", "R15", "R16", "R19"],
+        }
+    }
+
+    fn judge(&self, history: &History) -> Option<Found> {
+        let case = &history.case;
+        let last = case.last_call()?;
+        let task = case.loss.task?;
+        let (kind, loss) = (last.kind.as_str(), case.loss.name.as_str());
+        let width = last.output.last().copied().unwrap_or(0);
+        let found = match task {
+            Task::Classes(Outputs::Scores) if width == 1 => Some(one_output(loss)),
+            Task::Classes(outputs) | Task::TwoClasses(outputs) => of_classes(kind, loss, outputs, case),
+            Task::Numbers => of_numbers(kind, case),
+            Task::Similarity => None,
+        };
+        found.map(|found| found.at(last.path.clone())).or_else(|| linear(history))
+    }
+}
+
+fn one_output(loss: &str) -> Found {
+    let message = format!("the network has a single output and {loss} takes a softmax over it, which is always 1");
+    Found::new(Level::Error, (1.0, 2.0), message, "The loss is 0 from the start, and nothing is learned")
+        .cure("Use binary cross entropy for a single output", &["train.loss=bce_with_logits".into()])
+}
+
+fn of_classes(kind: &str, loss: &str, outputs: Outputs, case: &Case) -> Option<Found> {
+    let squashes = matches!(kind, "Softmax" | "LogSoftmax" | "Sigmoid" | "HardSigmoid");
+    match outputs {
+        Outputs::Scores if squashes => {
+            let message = format!("the network ends with {kind} and {loss} applies its own on top");
+            let why = "Of scores between 0 and 1 a second one makes nearly equal probabilities: learning is slow, and \
+                       the loss cannot come near 0";
+            let found = Found::new(Level::Error, (1.0, 0.0), message, why);
+            Some(found.cure(format!("Take the {kind} away; predictions apply it by themselves"), &[]))
+        }
+        Outputs::Scores if matches!(kind, "Relu" | "Tanh" | "HardTanh") => {
+            let message = format!("the network ends with {kind}, so its scores cannot be large in both directions");
+            let why = "Scores say by their size how sure the network is; what is cut off cannot be learned";
+            let found = Found::new(Level::Warn, (1.0, 0.0), message, why);
+            Some(found.cure(format!("Take the {kind} after the last layer away"), &[]))
+        }
+        Outputs::Probabilities => {
+            let fits = match (case.loss.of_logarithms, loss) {
+                (true, _) => kind == "LogSoftmax",
+                (false, "bce") => matches!(kind, "Sigmoid" | "HardSigmoid" | "Softmax"),
+                (false, _) => matches!(kind, "Softmax" | "Sigmoid"),
+            };
+            let message = format!("{loss} takes probabilities, and the network ends with {kind}");
+            let why = "Logarithms of what are no probabilities are no losses: clipped, they have no gradient";
+            let better = if loss == "bce" { "bce_with_logits" } else { "cross_entropy" };
+            let found = Found::new(Level::Error, (1.0, 0.0), message, why)
+                .cure("Use the loss that takes scores", &[format!("train.loss={better}")]);
+            (!fits).then_some(found)
+        }
+        Outputs::Scores => None,
+    }
+}
+
+fn of_numbers(kind: &str, case: &Case) -> Option<Found> {
+    let Target::Numbers { spread, .. } = &case.target else { return None };
+    let (low, high) = match kind {
+        "Relu" => (0.0, f64::INFINITY),
+        "Sigmoid" | "HardSigmoid" | "Softmax" => (0.0, 1.0),
+        "Tanh" | "HardTanh" => (-1.0, 1.0),
+        _ => return None,
+    };
+    let beyond = (low - spread.low).max(spread.high - high);
+    if beyond <= 1e-6 {
+        return None;
+    }
+    let message = format!(
+        "the network ends with {kind}, which gives {low} to {high}, and more than {} of the numbers to predict lie outside",
+        percent(MARGIN)
+    );
+    let why = "What the last layer cannot give cannot be learned";
+    Some(Found::new(Level::Error, (beyond, 0.0), message, why).cure(format!("Take the {kind} at the end away"), &[]))
+}
+
+fn linear(history: &History) -> Option<Found> {
+    let case = &history.case;
+    let weighted = case.weighted_calls().count();
+    if weighted < 2 || case.calls.iter().any(|call| is_nonlinear(&call.kind)) {
+        return None;
+    }
+    let level = if Plateau.judge(history).is_some() { Level::Warn } else { Level::Info };
+    let message = format!("nothing in the {weighted} layers bends what it gets, so all together are one linear layer");
+    let why = "A linear model cannot learn what is not linear, however deep it is";
+    let found = Found::new(level, (weighted as f64, 1.0), message, why);
+    Some(found.cure("Put an activation such as relu between the layers", &["model.activation=relu".into()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Loss;
+    use crate::testing::calls;
+
+    fn judge(kinds: &[&str], width: usize, loss: &str, task: Task, target: Target) -> Option<Found> {
+        let loss = Loss { name: loss.into(), task: Some(task), ..Loss::default() };
+        let case = Case { calls: calls(kinds, width), loss, target, ..Case::default() };
+        HeadLossMismatch.judge(&History::of(case, None))
+    }
+
+    const SCORES: Task = Task::Classes(Outputs::Scores);
+    const PROBABILITIES: Task = Task::Classes(Outputs::Probabilities);
+
+    #[test]
+    fn a_softmax_under_another_and_scores_taken_for_probabilities_are_errors() {
+        let classes = || Target::Classes(vec![5, 5, 5]);
+        let twice = judge(&["Linear", "Relu", "Linear", "Softmax"], 3, "cross_entropy", SCORES, classes()).unwrap();
+        assert_eq!((twice.level, twice.layer.as_deref()), (Level::Error, Some("3")));
+        let raw = judge(&["Linear", "Relu", "Linear"], 3, "nll", PROBABILITIES, classes()).unwrap();
+        assert_eq!(raw.cure[0].set, ["train.loss=cross_entropy"]);
+        assert!(judge(&["Linear", "Relu", "Linear"], 1, "cross_entropy", SCORES, classes()).is_some());
+        assert!(judge(&["Linear", "Relu", "Linear", "Relu"], 3, "cross_entropy", SCORES, classes()).is_some());
+    }
+
+    #[test]
+    fn what_fits_is_left_in_peace() {
+        let classes = || Target::Classes(vec![5, 5, 5]);
+        assert_eq!(judge(&["Linear", "Relu", "Linear"], 3, "cross_entropy", SCORES, classes()), None);
+        assert_eq!(judge(&["Linear", "Relu", "Linear", "Softmax"], 3, "nll", PROBABILITIES, classes()), None);
+        let positive = Target::of_numbers((0..100).map(f64::from).collect());
+        assert_eq!(judge(&["Linear", "Relu", "Linear", "Relu"], 1, "mse", Task::Numbers, positive), None);
+    }
+
+    #[test]
+    fn numbers_beyond_what_the_last_layer_gives_are_an_error() {
+        let both_signs = Target::of_numbers((0..100).map(|at| f64::from(at) / 25.0 - 2.0).collect());
+        let found = judge(&["Linear", "Relu", "Linear", "Tanh"], 1, "mse", Task::Numbers, both_signs).unwrap();
+        assert!(found.message.contains("-1 to 1"), "{}", found.message);
+    }
+
+    #[test]
+    fn a_deep_linear_network_is_only_worth_knowing() {
+        let target = Target::Classes(vec![5, 5]);
+        let found = judge(&["Linear", "BatchNorm", "Linear"], 2, "cross_entropy", SCORES, target).unwrap();
+        assert_eq!(found.level, Level::Info);
+    }
+}

@@ -1,0 +1,140 @@
+//! Inputs, or a target of numbers, of a size that first weights are not made for.
+//!
+//! Initialisers expect inputs with a spread near 1: then what layers give keeps that spread. Raw pixels from 0 to 255 or
+//! prices in thousands make it hundreds of times as large, and the first steps as well; inputs scaled twice make it vanish.
+//!
+//! Of the first 512 training rows, as the network gets them:
+//! - all but the largest hundredth of the numbers reach beyond 10: WARN; beyond 100: ERROR;
+//! - one column is 100 times as wide as another, and wider than 10: WARN;
+//! - even the largest number is below 0.05: WARN; below 0.005: ERROR (scaled twice: pixels over 255 over 255);
+//! - a target of numbers whose deviation is beyond 100, or below 0.001: WARN.
+//!
+//! Threshold: ours, on quantiles and never on the maximum, which calls every feature-wise standardised image and every
+//! table with one far value an error. SageMaker Debugger and TheDeepChecker use mean and variance with a margin of 0.2.
+//!
+//! Cannot see: a wrong scale within these bounds, such as an offset of 3 deviations.
+
+use barun_train::diagnosis::Level;
+
+use super::{About, Found, Kind, Rule, short};
+use crate::case::{Spread, Target};
+use crate::history::History;
+
+/// See the [module](self).
+pub struct InputScale;
+
+const FAR: f64 = 10.0;
+const VERY_FAR: f64 = 100.0;
+const UNEVEN: f64 = 100.0;
+const TINY: f64 = 0.05;
+const VERY_TINY: f64 = 0.005;
+const TARGET_FAR: f64 = 100.0;
+const TARGET_TINY: f64 = 1e-3;
+
+impl Rule for InputScale {
+    fn about(&self) -> About {
+        About {
+            id: "R01",
+            name: "INPUT_SCALE",
+            summary: "Inputs, or the numbers to predict, are far larger, smaller or more uneven than networks expect.",
+            kind: Kind::Data,
+            persist: (1, 1),
+            explains: &["R03", "R04", "R07", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R21", "R22"],
+        }
+    }
+
+    fn judge(&self, history: &History) -> Option<Found> {
+        inputs(history).or_else(|| target(history))
+    }
+}
+
+const WHY: &str = "First weights and learning rates are made for inputs with a spread near 1";
+
+fn inputs(history: &History) -> Option<Found> {
+    let inputs = &history.case.inputs;
+    if inputs.max_abs == 0.0 {
+        return None;
+    }
+    let found = |level, value: f64, threshold: f64, message: String| {
+        let found = Found::new(level, (value, threshold), message, WHY);
+        Some(found.cure("Standardise the inputs", &["data.normalize=standardize".to_string()]))
+    };
+    if inputs.most > FAR {
+        let level = if inputs.most > VERY_FAR { Level::Error } else { Level::Warn };
+        let message = format!("a hundredth of the inputs is beyond {} in size", short(inputs.most));
+        return found(level, inputs.most, FAR, message);
+    }
+    if inputs.max_abs < TINY {
+        let level = if inputs.max_abs < VERY_TINY { Level::Error } else { Level::Warn };
+        let message = format!("no input is larger than {}, as if they had been scaled twice", short(inputs.max_abs));
+        return found(level, inputs.max_abs, TINY, message);
+    }
+    let widths = || inputs.columns.iter().map(Spread::width).filter(|width| *width > 0.0);
+    let (widest, narrowest) = (widths().fold(0.0, f64::max), widths().fold(f64::INFINITY, f64::min));
+    if widest > FAR && widest > UNEVEN * narrowest {
+        let message = format!("one column of the inputs is {} times as wide as another", short(widest / narrowest));
+        return found(Level::Warn, widest / narrowest, UNEVEN, message);
+    }
+    None
+}
+
+fn target(history: &History) -> Option<Found> {
+    let Target::Numbers { std, .. } = history.case.target else { return None };
+    let threshold = match std {
+        std if std > TARGET_FAR => TARGET_FAR,
+        std if std > 0.0 && std < TARGET_TINY => TARGET_TINY,
+        _ => return None,
+    };
+    let message = format!("the numbers to predict have a deviation of {}", short(std));
+    let why = "Losses and gradients grow with its square, so that usual learning rates are far too large or too small";
+    let found = Found::new(Level::Warn, (std, threshold), message, why);
+    Some(found.cure("Standardise the target: `PreparedData::standardize_target`; a recipe does it by itself", &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::{Case, Inputs};
+
+    fn judge(values: Vec<f32>, columns: usize) -> Option<Found> {
+        let case = Case { inputs: Inputs::of(vec![columns], &values), ..Case::default() };
+        InputScale.judge(&History::of(case, None))
+    }
+
+    fn wave(at: usize) -> f32 {
+        ((at * 7919) % 1000) as f32 / 500.0 - 1.0
+    }
+
+    #[test]
+    fn raw_pixels_and_inputs_scaled_twice_are_errors() {
+        let pixels: Vec<f32> = (0..5000).map(|at| 127.0 * (wave(at) + 1.0)).collect();
+        assert_eq!(judge(pixels.clone(), 10).unwrap().level, Level::Error);
+        let twice = pixels.iter().map(|pixel| pixel / 255.0 / 255.0).collect();
+        assert_eq!(judge(twice, 10).unwrap().level, Level::Error);
+        let once = pixels.iter().map(|pixel| pixel / 255.0).collect();
+        assert_eq!(judge(once, 10), None);
+    }
+
+    #[test]
+    fn standardised_inputs_with_a_few_far_values_are_well() {
+        let mut values: Vec<f32> = (0..5000).map(|at| 1.7 * wave(at)).collect();
+        values[17] = 245.0;
+        values[1234] = -74.0;
+        assert_eq!(judge(values, 10), None);
+    }
+
+    #[test]
+    fn columns_of_very_different_width_are_told() {
+        let mut values: Vec<f32> = (0..50_000).map(wave).collect();
+        values.iter_mut().step_by(200).for_each(|value| *value *= 500.0);
+        let found = judge(values, 200).unwrap();
+        assert!(found.message.starts_with("one column"), "{}", found.message);
+    }
+
+    #[test]
+    fn a_target_in_thousands_is_told() {
+        let target = Target::of_numbers((0..100).map(|at| 5000.0 * f64::from(wave(at))).collect());
+        let history = History::of(Case { target, ..Case::default() }, None);
+        assert_eq!(InputScale.judge(&history).unwrap().level, Level::Warn);
+    }
+}

@@ -1,0 +1,141 @@
+//! What is to keep the network from learning by heart keeps it from learning at all.
+//!
+//! - A dropout layer silences more than two thirds of what it gets (measured from its zeros), and the validation part, which is
+//!   met without dropout, does better than the training part by more than a fifth of the trivial loss, or the run stands
+//!   still: WARN.
+//! - While the run stands still, the weights have shrunk by more than a fifth over the last checks, all of at least half of
+//!   them: WARN.
+//!
+//! Threshold: ours; TheDeepChecker compares the gradients of the penalty and of the loss, 1 to 1.
+//!
+//! Cannot see: augmentation that is too strong, or label smoothing.
+
+use barun_train::diagnosis::Level;
+
+use super::{About, Found, Kind, Plateau, Rule, percent, short};
+use crate::history::History;
+
+/// See the [module](self).
+pub struct OverRegularized;
+
+const DROPPED: f64 = 0.67;
+const VALID_BETTER: f64 = 0.2;
+const SHRUNK: f64 = 0.8;
+const CHECKS: usize = 20;
+
+impl Rule for OverRegularized {
+    fn about(&self) -> About {
+        About {
+            id: "R19",
+            name: "OVER_REGULARIZED",
+            summary: "Dropout or weight decay keep the network from learning at all.",
+            kind: Kind::Step,
+            persist: (3, 5),
+            explains: &["R07", "R16", "R17"],
+        }
+    }
+
+    fn judge(&self, history: &History) -> Option<Found> {
+        dropout(history).or_else(|| shrinking(history))
+    }
+}
+
+/// The dropout layer that silences most, and which share of what it gets.
+fn strongest_dropout(history: &History) -> Option<(usize, f64)> {
+    let check = history.checks.back()?;
+    let share = |at: usize| {
+        let before = check.activations.get(at.checked_sub(1)?)?.zeros;
+        Some(1.0 - (1.0 - check.activations[at].zeros) / (1.0 - before).max(f64::MIN_POSITIVE))
+    };
+    let layers = history.activations.iter().enumerate().filter(|(_, (_, kind))| kind == "Dropout");
+    layers.filter_map(|(at, _)| Some((at, share(at)?))).max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn dropout(history: &History) -> Option<Found> {
+    let (at, share) = strongest_dropout(history).filter(|(_, share)| *share > DROPPED)?;
+    let scale = history.loss_scale()?;
+    let last = history.evaluations.back().and_then(|evaluation| Some((evaluation.train.loss, evaluation.valid?.loss)));
+    let better = last.map_or(0.0, |(train, valid)| (train - valid) / scale);
+    let stands_still = Plateau.judge(history).is_some();
+    if better <= VALID_BETTER && !stands_still {
+        return None;
+    }
+    let message = match (last, stands_still) {
+        (Some((train, valid)), false) => format!(
+            "it silences {} of what it gets, and the loss is {} with it and {} without",
+            percent(share),
+            short(train),
+            short(valid)
+        ),
+        _ => format!("it silences {} of what it gets, and nothing is learned", percent(share)),
+    };
+    let why = "Of what is left too little gets through to learn from";
+    let found = Found::new(Level::Warn, (share, DROPPED), message, why).at(history.activations[at].0.clone());
+    Some(found.cure("Drop less", &["model.dropout=0.2".to_string()]))
+}
+
+fn shrinking(history: &History) -> Option<Found> {
+    let checks = history.last_checks(CHECKS)?;
+    if !history.case.decays {
+        return None;
+    }
+    Plateau.judge(history)?;
+    let weights = history.weight_indices();
+    let shrunk = |at: &usize| {
+        let of = |check: &crate::history::Check| check.parameters.get(*at).map_or(0.0, |parameter| parameter.weight);
+        let always = checks.windows(2).all(|pair| of(pair[1]) <= of(pair[0]));
+        always && of(checks[CHECKS - 1]) < SHRUNK * of(checks[0])
+    };
+    let count = weights.iter().filter(|at| shrunk(at)).count();
+    if count == 0 || 2 * count < weights.len() {
+        return None;
+    }
+    let message = format!("{count} of {} weights only shrink, and nothing is learned", weights.len());
+    let why = "The decay pulls harder than the loss";
+    let found = Found::new(Level::Warn, (count as f64, weights.len() as f64 / 2.0), message, why);
+    Some(found.cure("Decay the weights less", &["train.optimizer.weight_decay=0".to_string(), "train.l2=0".to_string()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{evaluation, layer, record, step, ten_classes};
+    use barun_nn::{ActivationRecord, StepRecord};
+
+    /// DIAG-18
+    #[test]
+    fn strong_dropout_is_told_where_it_costs_much() {
+        let judge = |dropped: f64, valid: f64| {
+            let mut history = History::of(ten_classes(), None);
+            let activations = vec![
+                ActivationRecord { zeros: 0.5, ..layer("1", "Relu", 0.5) },
+                ActivationRecord { zeros: 1.0 - 0.5 * (1.0 - dropped), ..layer("2", "Dropout", 0.5) },
+            ];
+            history.add_check((1, 32), step(2.0), &StepRecord { activations, ..StepRecord::default() });
+            history.add_evaluation(evaluation(1, (2.0, 0.3), (valid, 0.5)));
+            OverRegularized.judge(&history)
+        };
+        assert!(judge(0.9, 1.2).unwrap().message.contains("90 %"));
+        assert_eq!(judge(0.9, 1.9), None, "no harm");
+        assert_eq!(judge(0.5, 1.2), None, "the usual");
+    }
+
+    #[test]
+    fn weights_that_only_shrink_while_nothing_is_learned_are_told() {
+        let judge = |keep: f64| {
+            let mut history = crate::testing::history_of_gradients(&[0.1, 0.1]);
+            history.case.decays = true;
+            for number in 0..400 {
+                history.add_step(step(2.31));
+                if number % 20 == 0 {
+                    let weight = 0.1 * f64::powi(keep, number / 20);
+                    let parameters = [("0.weight", weight, 0.1, 1e-3), ("1.weight", weight, 0.1, 1e-3)];
+                    history.add_check((number as usize, 32), step(2.31), &record(&parameters));
+                }
+            }
+            OverRegularized.judge(&history)
+        };
+        assert!(judge(0.9).is_some());
+        assert_eq!(judge(0.999), None);
+    }
+}

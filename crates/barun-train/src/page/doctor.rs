@@ -1,0 +1,128 @@
+//! What the doctor says, and the vital signs by which it judges: layer by layer, through time.
+
+use barun_view::Scale;
+use barun_view::chart::{Chart, LineChart, Series};
+use barun_view::report::{Block, Figure, Notice, Section, Severity};
+
+use super::Run;
+use crate::diagnosis::{Diagnosis, Finding, Level, Sign, Vitals};
+
+/// More lines than this cannot be told apart: of more layers some are shown, the first and the last among them.
+const MOST_LINES: usize = 6;
+
+pub(super) fn section(run: &Run) -> Option<Section> {
+    let diagnosis = run.diagnosis.as_ref()?;
+    let lead = match diagnosis.is_healthy() {
+        true => healthy(diagnosis),
+        false => "What is wrong, the root cause first; what it explains stands with it.".to_string(),
+    };
+    let mut section = Section::new("Doctor").lead(lead);
+    section = section.block(Block::Notices(diagnosis.findings.iter().map(notice).collect()));
+    for sentence in &diagnosis.course {
+        section = section.block(Block::Text(format!("{}.", capital(sentence))));
+    }
+    Some(section.block(Block::Charts(charts(&diagnosis.vitals))))
+}
+
+fn healthy(diagnosis: &Diagnosis) -> String {
+    let watched = diagnosis.watched;
+    format!(
+        "Nothing wrong was found by {} rules in {} steps, {} of which were looked at from inside, and {} evaluations.",
+        watched.rules, watched.steps, watched.checks, watched.evaluations
+    )
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).collect::<String>() + letters.as_str()
+}
+
+fn notice(finding: &Finding) -> Notice {
+    let severity = match finding.level {
+        Level::Info => Severity::Note,
+        Level::Warn => Severity::Warning,
+        Level::Error => Severity::Error,
+    };
+    let layer = finding.layer.as_ref().map_or(String::new(), |layer| format!(" at {layer}"));
+    let step = finding.step.map_or(String::new(), |step| format!(" (step {step})"));
+    let mut text =
+        format!("{} {}{layer}{step}: {}. {}.", finding.rule, finding.name, finding.message, finding.why);
+    for evidence in &finding.evidence {
+        text.push_str(&format!(" Also: {evidence}."));
+    }
+    let cures: Vec<String> = finding.cure.iter().map(ToString::to_string).collect();
+    Notice { severity, text, advice: cures.join(" ") }
+}
+
+fn charts(vitals: &Vitals) -> Vec<Figure> {
+    let charts = [
+        ("What layers give", "standard deviation", Scale::Auto, &vitals.activations),
+        ("Gradients", "root mean square", Scale::Auto, &vitals.gradients),
+        ("Steps, as a part of the weights", "update / weight", Scale::Auto, &vitals.updates),
+        ("Units that give nothing", "share of the layer", Scale::FromZero, &vitals.dead),
+    ];
+    charts
+        .into_iter()
+        .filter_map(|(title, label, scale, signs)| chart(vitals, (title, label, scale), signs))
+        .collect()
+}
+
+fn chart(vitals: &Vitals, (title, label, scale): (&str, &str, Scale), signs: &[Sign]) -> Option<Figure> {
+    let seen: Vec<&Sign> = signs.iter().filter(|sign| sign.values.iter().any(Option::is_some)).collect();
+    if vitals.steps.len() < 2 || seen.is_empty() {
+        return None;
+    }
+    let shown = spread_out(&seen);
+    let caption = match shown.len() < seen.len() {
+        true => format!("{} of {} layers, from the first to the last.", shown.len(), seen.len()),
+        false => String::new(),
+    };
+    let chart = LineChart {
+        title: title.into(),
+        x_label: "step".into(),
+        y_label: label.into(),
+        y_scale: scale,
+        series: shown.into_iter().map(|sign| series(&vitals.steps, sign, scale)).collect(),
+        mark: None,
+    };
+    Some(Figure::new(Chart::Line(chart)).caption(caption))
+}
+
+/// At most [`MOST_LINES`] of them, evenly over the network.
+fn spread_out<'a>(signs: &[&'a Sign]) -> Vec<&'a Sign> {
+    if signs.len() <= MOST_LINES {
+        return signs.to_vec();
+    }
+    (0..MOST_LINES).map(|at| signs[at * (signs.len() - 1) / (MOST_LINES - 1)]).collect()
+}
+
+fn series(steps: &[usize], sign: &Sign, scale: Scale) -> Series {
+    let name = match sign.kind.is_empty() {
+        true => sign.path.clone(),
+        false => format!("{} {}", sign.path, sign.kind),
+    };
+    // On an axis that may be logarithmic 0 has no place; there the curve is broken.
+    let has_place = |value: &f32| *value > 0.0 || scale == Scale::FromZero;
+    let value = |value: &Option<f32>| value.filter(has_place).map_or(f64::NAN, f64::from);
+    let points = steps.iter().zip(&sign.values).map(|(step, sign)| (*step as f64, value(sign)));
+    Series { name, points: points.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_layers_a_few_are_drawn_with_the_first_and_the_last() {
+        let signs: Vec<Sign> = (0..20)
+            .map(|at| Sign { path: at.to_string(), values: vec![Some(1.0); 3], ..Sign::default() })
+            .collect();
+        let vitals = Vitals { steps: vec![1, 2, 3], gradients: signs, ..Vitals::default() };
+        let drawn = charts(&vitals);
+        assert_eq!(drawn.len(), 1);
+        let Chart::Line(chart) = &drawn[0].chart else { panic!("a line chart") };
+        let names: Vec<&str> = chart.series.iter().map(|series| series.name.as_str()).collect();
+        assert_eq!(names, ["0", "3", "7", "11", "15", "19"]);
+        assert_eq!(drawn[0].caption, "6 of 20 layers, from the first to the last.");
+    }
+}
