@@ -38,6 +38,7 @@ pub mod seeds;
 mod setup;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
+pub mod tensors;
 pub mod trainer;
 pub mod watching;
 
