@@ -29,6 +29,7 @@ pub mod analysis;
 pub mod ensemble;
 mod error;
 mod family;
+pub mod fork;
 pub mod hyper;
 mod init;
 pub mod layers;
@@ -68,6 +69,7 @@ pub use state::fresh_state;
 pub use step::{
     ActivationRecord, Batch, Decay, Evaluation, Group, InputTransform, Learns, NonFinite, ParameterRecord,
     Passing, Select, StateMemory, Step, StepOptions, StepOutput, StepRecord, Way, WeightAverage, averaged,
+    break_if_not_finite,
 };
 pub use summary::{Summary, SummaryRow, summary};
 pub use tensor_table::{Column, TensorRow, TensorTable};

@@ -86,6 +86,9 @@ pub struct StepOptions {
     /// The deviation of noise that is added to the weights in each training step, in the forward pass alone; the weights
     /// that are kept have none. 0 is none. [REG-26]
     pub weight_noise: f64,
+    /// Whether layers such as dropout draw random numbers in training; without it a network that cannot learn is easier to
+    /// find out about.
+    pub noise: bool,
     /// How gradients are made smaller before the update.
     pub clip: Option<Clip>,
     /// Batches whose mean gradient makes one update; 1 is an update for each. The last of them makes it, and only finite
@@ -112,6 +115,7 @@ impl Default for StepOptions {
             groups: Vec::new(),
             penalty: Penalty::default(),
             weight_noise: 0.0,
+            noise: true,
             clip: None,
             accumulate: 1,
             average: None,
@@ -171,7 +175,7 @@ impl StepOptions {
     }
 
     /// A target as the loss gets it: floats in the step's type, labels as whole numbers; or the prepared input as rows.
-    pub(super) fn prepare_target(&self, x: &Tensor, y: &Tensor) -> Tensor {
+    pub fn prepare_target(&self, x: &Tensor, y: &Tensor) -> Tensor {
         if self.learns == Learns::Input {
             return self.prepare(x).flatten(1);
         }

@@ -81,6 +81,7 @@ fn chart(vitals: &Vitals, (title, label, scale): (&str, &str, Scale), signs: &[S
         title: title.into(),
         x_label: "step".into(),
         y_label: label.into(),
+        x_scale: None,
         y_scale: scale,
         series: shown.into_iter().map(|sign| series(&vitals.steps, sign, scale)).collect(),
         mark: None,
