@@ -32,7 +32,7 @@ const CHANGES: &[&[&str]] = &[
     &[],
     &["train.optimizer.name=adam"],
     &["train.optimizer.name=momentum", "train.lr=0.05"],
-    &["train.optimizer.name=sgd", "train.lr=0.1"],
+    &["train.optimizer.name=sgd", "train.lr=0.03"],
     &["model.activation=tanh"],
     &["model=mlp", "model.batch_norm=true"],
     &["model.dropout=0.3"],

@@ -226,7 +226,7 @@ impl Doctor {
             let level = self.level(entry, in_trouble);
             let kind = self.about(&entry.finding.rule)?.kind;
             let lasts = entry.holds || matches!(kind, Kind::Static | Kind::Data | Kind::FirstStep);
-            let is_past = !lasts && !(in_trouble && kind == Kind::Symptom);
+            let is_past = !(lasts || in_trouble && kind == Kind::Symptom);
             match (is_past, level) {
                 (false, level) => Some(Finding { level, ..entry.finding.clone() }),
                 (true, Level::Info) => None,
