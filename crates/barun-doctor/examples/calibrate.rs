@@ -32,11 +32,11 @@ const CHANGES: &[&[&str]] = &[
     &[],
     &["train.optimizer.name=adam"],
     &["train.optimizer.name=momentum", "train.lr=0.05"],
-    &["train.optimizer.name=sgd", "train.lr=0.1"],
+    &["train.optimizer.name=sgd", "train.lr=0.03"],
     &["model.activation=tanh"],
-    &["model.batch_norm=true"],
+    &["model=mlp", "model.batch_norm=true"],
     &["model.dropout=0.3"],
-    &["train.schedule.name=cosine_annealing", "train.schedule.warmup=1 epoch"],
+    &["train.schedule.name=cosine", "train.schedule.warmup=1 epoch"],
 ];
 
 /// Sources that every machine has, with their own changes.

@@ -31,6 +31,8 @@ pub struct Case {
     pub epochs: usize,
     /// Training rows.
     pub rows: usize,
+    /// Rows of the validation part.
+    pub valid_rows: usize,
     /// The inputs as the network gets them.
     pub inputs: Inputs,
     /// What is to be predicted.
@@ -130,6 +132,17 @@ pub enum Target {
     },
 }
 
+/// What a trainer plans to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Planned {
+    /// Epochs of the whole run.
+    pub epochs: usize,
+    /// Steps of one.
+    pub steps_per_epoch: usize,
+    /// Rows of the validation part.
+    pub valid_rows: usize,
+}
+
 /// So many rows of inputs are looked at, and no more numbers than this.
 const ROWS: usize = 512;
 const NUMBERS: usize = 1 << 19;
@@ -139,8 +152,8 @@ impl Case {
     ///
     /// # Errors
     /// Rows that cannot be read.
-    pub fn of(subject: &Subject<'_>, start: (usize, usize)) -> Result<Case> {
-        let (epochs, steps_per_epoch) = start;
+    pub fn of(subject: &Subject<'_>, planned: Planned) -> Result<Case> {
+        let Planned { epochs, steps_per_epoch, valid_rows } = planned;
         let width = subject.train.dataset().features().width().max(1);
         let inputs = subject.inputs(ROWS.min((NUMBERS / width).max(16)))?;
         // A model whose calls cannot be listed can be trained all the same.
@@ -171,6 +184,7 @@ impl Case {
             steps_per_epoch,
             epochs,
             rows: subject.train.len(),
+            valid_rows,
             inputs: Inputs::of(inputs.shape, &inputs.values),
             target: Target::of(subject.targets(), subject.train.indices()),
         })

@@ -13,12 +13,12 @@ use barun_train::report::TrainReport;
 use barun_train::run::log_of;
 use barun_train::subject::Subject;
 use barun_train::watching::{Skipped, WatchEvery, Watched};
-use barun_train::{Error, Result};
+use barun_train::{Error, Recipe, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::acknowledge::numbers;
-use crate::case::Case;
+use crate::case::{Case, Planned};
 use crate::course;
 use crate::gate::Looks;
 use crate::history::{Evaluation, History, StepScalars};
@@ -44,8 +44,9 @@ pub struct Doctor {
     rules: Vec<(About, Box<dyn Rule>)>,
     every: WatchEvery,
     data: Option<integrity::Report>,
-    /// Epochs, and steps of one.
-    planned: (usize, usize),
+    planned: Planned,
+    /// What the model is called in recipes.
+    model: String,
     notes: Notes,
     /// What is still to be told to others.
     fresh: Vec<Finding>,
@@ -93,7 +94,8 @@ impl Doctor {
             rules,
             every: WatchEvery::steps(EVERY),
             data: None,
-            planned: (0, 0),
+            planned: Planned::default(),
+            model: String::new(),
             notes: Notes::default(),
             fresh: Vec::new(),
             run: None,
@@ -142,7 +144,8 @@ impl Doctor {
 
     fn note(&mut self, about: &About, found: Found, step: Option<usize>) {
         let (full, is_certain) = (found.level, found.is_certain);
-        let finding = found.finding(about, step);
+        let mut finding = found.finding(about, step);
+        finding.cure.iter_mut().for_each(|cure| cure.set.retain(|set| self.fits(set)));
         let entry = self.notes.entries.entry(about.id.to_string()).or_insert_with(|| Entry {
             finding: finding.clone(),
             full,
@@ -157,6 +160,13 @@ impl Doctor {
             (entry.full, entry.is_certain) = (full, is_certain);
         }
         (entry.holds, entry.times) = (true, entry.times + 1);
+    }
+
+    /// Whether this model has the setting of a cure; advice without one stands for itself.
+    fn fits(&self, set: &str) -> bool {
+        let key = set.split_once('=').map_or(set, |(key, _)| key);
+        let mut keys = Recipe::keys().into_iter().filter(|known| known.path == key);
+        !key.starts_with("model.") || keys.any(|known| known.only_for.is_none_or(|model| model == self.model))
     }
 
     /// Whether the run is in trouble now.
@@ -216,7 +226,7 @@ impl Doctor {
             let level = self.level(entry, in_trouble);
             let kind = self.about(&entry.finding.rule)?.kind;
             let lasts = entry.holds || matches!(kind, Kind::Static | Kind::Data | Kind::FirstStep);
-            let is_past = !lasts && !(in_trouble && kind == Kind::Symptom);
+            let is_past = !(lasts || in_trouble && kind == Kind::Symptom);
             match (is_past, level) {
                 (false, level) => Some(Finding { level, ..entry.finding.clone() }),
                 (true, Level::Info) => None,
@@ -315,7 +325,9 @@ impl Callback for Doctor {
         self.notes = Notes::default();
         self.fresh = Vec::new();
         self.log = None;
-        self.planned = (event.epochs, event.steps_per_epoch);
+        let Start { epochs, steps_per_epoch, valid_rows, .. } = *event;
+        self.planned = Planned { epochs, steps_per_epoch, valid_rows };
+        self.model = event.model.to_string();
         self.run = event.run.map(Path::to_path_buf);
         (self.is_resumed, self.has_begun) = (event.resumed.is_some(), false);
         Ok(())

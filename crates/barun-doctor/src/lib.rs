@@ -47,7 +47,7 @@ mod vitals;
 
 pub use acknowledge::unknown_rule;
 pub use barun_train::diagnosis::{Cure, Diagnosis, Finding, Level, Watched};
-pub use case::{Call, Case, Inputs, Loss, Optimizer, Spread, Target, Weight};
+pub use case::{Call, Case, Inputs, Loss, Optimizer, Planned, Spread, Target, Weight};
 pub use curve::Curve;
 pub use doctor::{Doctor, diagnosis_of_log};
 pub use history::{ActivationCheck, Check, Evaluation, History, ParameterCheck, Probe, StepScalars};

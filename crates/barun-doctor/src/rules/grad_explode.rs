@@ -60,7 +60,9 @@ impl Rule for GradExplode {
         let mut sorted = norms.clone();
         sorted.sort_by(f64::total_cmp);
         let clip = sorted[sorted.len() * 9 / 10];
-        let found = found.cure("Limit the gradient to what 9 of 10 steps have", &[format!("train.clip={}", short(clip))]);
+        let is_usual = (1e-3..1e5).contains(&clip);
+        let clipped: Vec<String> = is_usual.then(|| format!("train.clip=norm({})", short(clip))).into_iter().collect();
+        let found = found.cure("Limit the gradient to what 9 of 10 steps have", &clipped);
         let found = found.cure("Lower the learning rate", &lr_times(history, 1.0 / 3.0));
         let found = found.cure("Let the learning rate rise over the first epoch", &["train.schedule.warmup=1 epoch".to_string()]);
         Some(if is_huge { found.certain() } else { found })

@@ -57,7 +57,7 @@ fn inputs(history: &History) -> Option<Found> {
     }
     let found = |level, value: f64, threshold: f64, message: String| {
         let found = Found::new(level, (value, threshold), message, WHY);
-        Some(found.cure("Standardise the inputs", &["data.normalize=standardize".to_string()]))
+        Some(found.cure("Standardise the inputs", &["data.normalize=standard".to_string()]))
     };
     if inputs.most > FAR {
         let level = if inputs.most > VERY_FAR { Level::Error } else { Level::Warn };

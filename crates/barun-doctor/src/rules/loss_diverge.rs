@@ -60,7 +60,7 @@ impl Rule for LossDiverge {
         let found = Found::new(level, (now / least.max(f64::MIN_POSITIVE), threshold), message, why)
             .evidence(format!("the learning rate is {}, in step {}", short(lr), history.steps))
             .cure("Lower the learning rate", &lr_times(history, 1.0 / 3.0))
-            .cure("Limit the gradient", &["train.clip=1.0".to_string()])
+            .cure("Limit the gradient", &["train.clip=norm(1)".to_string()])
             .cure("Let the learning rate rise over the first epoch", &["train.schedule.warmup=1 epoch".to_string()]);
         Some(found)
     }

@@ -45,7 +45,7 @@ impl Rule for NonFinite {
             found = found.evidence(place.clone());
         }
         let found = found.cure("Lower the learning rate", &lr_times(history, 0.1));
-        let found = found.cure("Limit the gradient", &["train.clip=1.0".to_string()]);
+        let found = found.cure("Limit the gradient", &["train.clip=norm(1)".to_string()]);
         Some(found.cure("Where a logarithm, a root or a division is to blame: give it a small number to stand on", &[]))
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Threshold: at the last 5 evaluations the validation loss was more than 1 % above its best and more than 10 % above the
 //! training loss: INFO, since the best epoch is kept and most long runs end so. WARN where the harm is large: the validation
-//! loss is at least half as high again as its best was, above the training loss by more than a quarter of the trivial loss,
-//! and, of classes, the accuracy on the training part is better by more than 0.1. After AutoTrainer and SageMaker Debugger.
+//! loss is at least twice as high as its best was, above the training loss by more than half of the trivial loss, and, of
+//! classes, the accuracy on the training part is better by more than 0.15 and twice the standard error of the other. After
+//! AutoTrainer and SageMaker Debugger (a gap of 0.1), widened on healthy runs: of 15 rows, two wrong ones are a gap of 0.13.
 //!
 //! Cannot see: anything without a validation part; overfitting to the validation part itself.
 
@@ -18,9 +19,9 @@ pub struct Overfit;
 const EVALUATIONS: usize = 5;
 const ABOVE_BEST: f64 = 1.01;
 const ABOVE_TRAIN: f64 = 1.1;
-const FAR_ABOVE_BEST: f64 = 1.5;
-const HARMFUL_GAP: f64 = 0.25;
-const ACCURACY_GAP: f64 = 0.1;
+const FAR_ABOVE_BEST: f64 = 2.0;
+const HARMFUL_GAP: f64 = 0.5;
+const ACCURACY_GAP: f64 = 0.15;
 
 impl Rule for Overfit {
     fn about(&self) -> About {
@@ -48,7 +49,10 @@ impl Rule for Overfit {
         let (train, valid) = *last.last()?;
         let evaluation = history.evaluations.back()?;
         let accuracies = evaluation.train.accuracy.zip(evaluation.valid?.accuracy);
-        let is_gap_large = accuracies.is_none_or(|(train, valid)| train - valid > ACCURACY_GAP);
+        let is_gap_large = accuracies.is_none_or(|(train, valid)| {
+            let error = (valid * (1.0 - valid) / history.case.valid_rows.max(1) as f64).sqrt();
+            train - valid > ACCURACY_GAP + 2.0 * error
+        });
         let scale = history.loss_scale().unwrap_or(valid);
         let is_harmful = valid > FAR_ABOVE_BEST * best && valid - train > HARMFUL_GAP * scale && is_gap_large;
         let level = if is_harmful { Level::Warn } else { Level::Info };
@@ -85,7 +89,7 @@ mod tests {
     /// REG-30
     #[test]
     fn the_curves_of_a_run_that_learns_by_heart_are_told_from_those_of_one_that_learns() {
-        let by_heart = judge(|epoch| ((2.0 / epoch, 0.99), (1.0 + 0.05 * epoch, 0.6)));
+        let by_heart = judge(|epoch| ((2.0 / epoch, 0.99), (1.0 + 0.1 * epoch, 0.6)));
         assert_eq!(by_heart.unwrap().level, Level::Warn);
         let slightly = judge(|epoch| ((0.5 / epoch, 0.99), (0.2 + 0.01 * epoch, 0.96)));
         assert_eq!(slightly.unwrap().level, Level::Info);

@@ -46,7 +46,7 @@ impl Rule for Saturation {
         let message = format!("{} of what the {kind} gives is in its flat part", percent(share));
         let why = "There its slope is nearly 0, so that the layers before it get hardly any gradient";
         let found = Found::new(level, (share, HALF), message, why).at(path.clone());
-        let found = found.cure("Standardise the inputs", &["data.normalize=standardize".to_string()]);
+        let found = found.cure("Standardise the inputs", &["data.normalize=standard".to_string()]);
         let found = found.cure("Put batch normalisation before the activation", &["model.batch_norm=true".to_string()]);
         Some(found.cure("Use an activation that does not saturate", &["model.activation=relu".to_string()]))
     }
