@@ -295,7 +295,7 @@ fn an_autoencoder_learns_its_input_and_is_measured_and_asked_for_it() {
     }
     assert!(ran.err.contains("the input"), "{}", ran.err);
     let measured = scratch.run(&["eval", "run", "--json"]).json();
-    assert_eq!(measured["rmse"], report["test"]["rmse"]);
+    assert_eq!(measured["rmse"], report["valid"]["rmse"]);
     assert_eq!(measured["evaluation"], serde_json::Value::Null);
     // Without --json there is a line of figures and no table of answers.
     let shown = scratch.run(&["eval", "run"]);
@@ -349,7 +349,7 @@ fn exact_statistics_of_batch_norm_are_kept_and_measured() {
     // The training is the same, what is measured and kept is not.
     assert_ne!(running["valid"]["loss"], exact["valid"]["loss"]);
     assert!(number(&exact["test"]["accuracy"]) > 0.6, "{exact}");
-    assert_eq!(scratch.run(&["eval", "exact", "--json"]).json()["loss"], exact["test"]["loss"]);
+    assert_eq!(scratch.run(&["eval", "exact", "--json"]).json()["loss"], exact["valid"]["loss"]);
 }
 
 /// 65 rows in batches of 32 leave one, of which batch normalisation can learn nothing.
