@@ -23,15 +23,10 @@ impl Function {
             )));
         }
         let axis = |at: usize| (0..n).map(|other| f64::from(at == other)).collect::<Vec<_>>();
-        let mut rows = (0..n).map(|at| self.hessian_times(point, &axis(at))).collect::<Result<Vec<_>>>()?;
-        // Equal but for rounding; what comes after relies on their being equal.
-        for row in 0..n {
-            for column in 0..row {
-                let mean = (rows[row][column] + rows[column][row]) / 2.0;
-                (rows[row][column], rows[column][row]) = (mean, mean);
-            }
-        }
-        Ok(rows)
+        let rows = (0..n).map(|at| self.hessian_times(point, &axis(at))).collect::<Result<Vec<_>>>()?;
+        // Equal to its transpose but for rounding; what comes after relies on its being equal.
+        let mean = |row: usize, column: usize| (rows[row][column] + rows[column][row]) / 2.0;
+        Ok((0..n).map(|row| (0..n).map(|column| mean(row, column)).collect()).collect())
     }
 }
 

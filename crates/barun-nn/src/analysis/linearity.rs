@@ -41,14 +41,15 @@ impl Violation {
 
     /// Whether the difference is more than rounding.
     pub fn is_real(&self) -> bool {
-        // A NaN is no rounding.
-        !(self.difference() <= 1e-9 * self.size.max(1e-3))
+        let difference = self.difference();
+        difference.is_nan() || difference > 1e-9 * self.size.max(1e-3)
     }
 
     fn keep_larger(&mut self, found: &[f64], expected: &[f64], at: impl Fn() -> String) {
         let size = found.iter().chain(expected).fold(0.0, |size: f64, x| size.max(x.abs()));
         for (&found, &expected) in found.iter().zip(expected) {
-            if self.at.is_empty() || !((found - expected).abs() <= self.difference()) {
+            let difference = (found - expected).abs();
+            if self.at.is_empty() || difference.is_nan() || difference > self.difference() {
                 *self = Violation { found, expected, size, at: at() };
             }
         }

@@ -1,5 +1,7 @@
 //! Critical points, minima and convexity.
 
+use std::f64::consts::SQRT_2;
+
 use barun_engine::random::Stream;
 use barun_nn::analysis::{
     Convexity, CounterExample, Curvature, Descent, Function, Kind, Region, Verdict, classify, convexity,
@@ -81,14 +83,10 @@ fn opt_41_with_every_dimension_fewer_random_points_curve_up_in_all_directions() 
     for n in 1..=6 {
         let mut all_up = 0;
         for _ in 0..draws {
-            let mut matrix = vec![vec![0.0; n]; n];
-            for row in 0..n {
-                for column in 0..row {
-                    matrix[row][column] = stream.normal();
-                    matrix[column][row] = matrix[row][column];
-                }
-                matrix[row][row] = 2f64.sqrt() * stream.normal();
-            }
+            let drawn: Vec<f64> = (0..n * n).map(|_| stream.normal()).collect();
+            let cell =
+                |row: usize, column: usize| (drawn[row * n + column] + drawn[column * n + row]) / SQRT_2;
+            let matrix = (0..n).map(|row| (0..n).map(|column| cell(row, column)).collect()).collect();
             all_up += usize::from(symmetric_eigen(matrix).values[0] > 0.0);
         }
         shares.push(f64::from(all_up as u32) / f64::from(draws));

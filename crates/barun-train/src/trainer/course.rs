@@ -315,7 +315,7 @@ impl<M: Module + Forward> Course<'_, M> {
             let gathered = gathered?;
             let epoch = self.position.unfinished.get_or_insert_with(|| Unfinished::new(objective));
             let step = done * steps_per_epoch + epoch.batches;
-            let lr_of = |step: usize| {
+            let lr_of: &dyn Fn(usize) -> f64 = &|step| {
                 let moment = Moment {
                     step: step as u64,
                     total,
@@ -370,7 +370,7 @@ impl<M: Module + Forward> Course<'_, M> {
             let mut flow = self.callback.on_batch(&event)?;
             if record.is_some() || !output.applied {
                 let next = Next { epoch: done, batches: epoch.batches, loader: &self.loader, objective };
-                let ahead = |steps: usize| next.steps(steps, &lr_of);
+                let ahead = |steps: usize| next.steps(steps, lr_of);
                 let look = Look { step: &erased, state: &self.state, batch, ahead: &ahead };
                 let told = Told { step: step + 1, epoch: done + 1, lr: epoch.lr, output: &output, look };
                 flow = flow.and(told.to(
@@ -463,7 +463,7 @@ impl<M: Module + Forward> Course<'_, M> {
         let data = (self.valid.dataset().features(), self.valid.dataset().targets());
         let batch_size = self.batch_size.min(rows.len());
         let kept = exact.map_or_else(|| averaged(&self.state), |exact| Ok(Cow::Borrowed(exact)))?;
-        measure(self.step, &*kept, self.objective, data, rows, batch_size).map(Some)
+        measure(self.step, &kept, self.objective, data, rows, batch_size).map(Some)
     }
 
     /// The weights that are validated and kept, with exact statistics; none where that is not asked for.
