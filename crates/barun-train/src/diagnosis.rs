@@ -183,6 +183,11 @@ impl Diagnosis {
         lines
     }
 
+    /// [`lines`](Diagnosis::lines) for the end of a run: of a healthy one what was watched, and no more.
+    pub fn closing_lines(&self) -> Vec<String> {
+        if self.is_healthy() { vec![self.healthy_line()] } else { self.lines() }
+    }
+
     fn healthy_line(&self) -> String {
         let Watched { steps, checks, evaluations, parameters, layers, rules } = self.watched;
         format!(

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 /// What the target is called where it is the input itself.
-const INPUT: &str = "the input";
+pub(crate) const INPUT: &str = "the input";
 
 /// What a network was trained on, as far as prediction needs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use crate::diagnosis::{self, Level};
 use crate::error::Result;
 use crate::log::EpochRecord;
 use crate::metrics::Metrics;
+use crate::preparation::INPUT;
 use crate::report::TrainReport;
 
 /// The progress for standard error: a [`Bar`] on a terminal, [`Lines`] elsewhere.
@@ -254,6 +255,7 @@ fn start_line(event: &Start<'_>) -> String {
 pub(crate) fn start_text(event: &Start<'_>) -> String {
     let target = match event.classes {
         Some(classes) => format!("{classes} classes"),
+        None if event.target == INPUT => "all its numbers".to_string(),
         None => "a number".to_string(),
     };
     format!(

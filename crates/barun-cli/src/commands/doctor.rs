@@ -6,7 +6,6 @@ use barun_doctor::{Diagnosis, diagnosis_of_log};
 use barun_train::run::recipe_of;
 use clap::Args;
 
-use super::train::diagnosis_text;
 use crate::error::{Error, Result};
 use crate::{Outcome, output};
 
@@ -49,7 +48,7 @@ impl Doctor {
         let diagnosis = diagnosis.ok_or_else(|| Error::NoDiagnosis(self.run.display().to_string()))?;
         match self.json {
             true => output::json(&diagnosis)?,
-            false => output::text(&diagnosis_text(&diagnosis))?,
+            false => output::text(&(diagnosis.lines().join("\n") + "\n"))?,
         }
         Ok(Outcome::Done)
     }

@@ -163,9 +163,9 @@ pub fn finish(report: &TrainReport, as_json: bool) -> Result<Outcome> {
     Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
 }
 
-/// What the doctor says, under a table.
-pub fn diagnosis_text(diagnosis: &Diagnosis) -> String {
-    diagnosis.lines().iter().map(|line| format!("{line}\n")).collect()
+/// What the doctor says in the end, under a table.
+fn diagnosis_text(diagnosis: &Diagnosis) -> String {
+    diagnosis.closing_lines().iter().map(|line| format!("{line}\n")).collect()
 }
 
 fn summary(report: &TrainReport) -> String {
