@@ -27,6 +27,7 @@ pub mod activations;
 mod activity;
 pub mod ensemble;
 mod error;
+pub mod fork;
 pub mod gradcheck;
 pub mod hyper;
 mod init;
@@ -66,6 +67,7 @@ pub use state::fresh_state;
 pub use step::{
     ActivationRecord, Batch, Decay, Evaluation, Group, InputTransform, NonFinite, ParameterRecord, Passing,
     Select, StateMemory, Step, StepOptions, StepOutput, StepRecord, Way, WeightAverage, averaged,
+    break_if_not_finite,
 };
 pub use summary::{Summary, SummaryRow, summary};
 pub use tensor_table::{Column, TensorRow, TensorTable};

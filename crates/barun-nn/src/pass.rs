@@ -21,6 +21,14 @@ pub enum Mode {
     Eval,
 }
 
+/// When dropout drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noise {
+    InTraining,
+    Always,
+    Never,
+}
+
 /// One call of a layer.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -49,7 +57,7 @@ pub struct Pass {
     mode: Mode,
     precision: DType,
     weight_noise: f64,
-    samples_dropout: bool,
+    noise: Noise,
     inventory: Arc<Inventory>,
     values: HashMap<Key, Tensor>,
     updated: Vec<Key>,
@@ -80,7 +88,7 @@ impl Pass {
             mode,
             precision: DType::F32,
             weight_noise: 0.0,
-            samples_dropout: false,
+            noise: Noise::InTraining,
             inventory: Arc::clone(inventory),
             values,
             updated: Vec::new(),
@@ -137,12 +145,26 @@ impl Pass {
 
     /// The same pass with dropout as in training, whatever the mode, to see how the answers differ. [ENS-03]
     pub fn with_dropout(self) -> Pass {
-        Pass { samples_dropout: true, ..self }
+        Pass { noise: Noise::Always, ..self }
+    }
+
+    /// The same pass without dropout and other noise that layers add, also in training.
+    pub fn without_noise(self) -> Pass {
+        Pass { noise: Noise::Never, ..self }
     }
 
     /// Whether dropout drops: in training, and where it is asked for.
     pub fn drops(&self) -> bool {
-        self.is_training() || self.samples_dropout
+        match self.noise {
+            Noise::InTraining => self.is_training(),
+            Noise::Always => true,
+            Noise::Never => false,
+        }
+    }
+
+    /// Whether layers add noise to what they get: in training, unless it is to be without.
+    pub fn is_noisy(&self) -> bool {
+        self.is_training() && self.noise != Noise::Never
     }
 
     /// A value as layers take it: f32 is rounded to bf16 where the pass works in bf16; everything else stays as it is.

@@ -65,6 +65,16 @@ impl DType {
         }
     }
 
+    fn in_memory(self) -> engine::DType {
+        match self {
+            DType::F32 => engine::DType::F32,
+            DType::BF16 => engine::DType::BF16,
+            DType::F64 => engine::DType::F64,
+            DType::I64 => engine::DType::I64,
+            DType::U8 => engine::DType::U8,
+        }
+    }
+
     fn to_file(self) -> Dtype {
         match self {
             DType::F32 => Dtype::F32,
@@ -93,6 +103,15 @@ pub struct NamedTensor<'a> {
     pub shape: Vec<usize>,
     /// Its numbers, where they lie in memory.
     pub bytes: Cow<'a, [u8]>,
+}
+
+impl NamedTensor<'_> {
+    /// The numbers in memory. The shape of a file that was read fits its bytes.
+    pub fn buffer(&self) -> Buffer {
+        let mut buffer = Buffer::zeros(self.shape.clone(), self.dtype.in_memory());
+        buffer.bytes_mut()[..self.bytes.len()].copy_from_slice(&self.bytes);
+        buffer
+    }
 }
 
 /// A model, or the whole state of a run, as it lies in a file.
@@ -259,9 +278,7 @@ fn fill(
     let mut filled = state.clone();
     for (index, slot) in state.layout().slots().iter().enumerate().filter(|(_, slot)| is_wanted(&slot.name)) {
         let tensor = file.tensor(&slot.name, DType::of(slot.dtype), &slot.shape, path)?;
-        let mut buffer = Buffer::zeros(slot.shape.clone(), slot.dtype);
-        buffer.bytes_mut()[..tensor.bytes.len()].copy_from_slice(&tensor.bytes);
-        filled.write(index, &buffer)?;
+        filled.write(index, &tensor.buffer())?;
     }
     *state = filled;
     Ok(())

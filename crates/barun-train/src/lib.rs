@@ -40,6 +40,7 @@ mod setup;
 pub mod subject;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
+pub mod tensors;
 pub mod trainer;
 pub mod watching;
 

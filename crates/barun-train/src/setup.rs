@@ -22,6 +22,8 @@ pub(crate) struct Setup<'a, M> {
     pub data: &'a PreparedData,
     pub seed: u64,
     pub augment: Augment,
+    /// Whether steps will be watched.
+    pub is_watched: bool,
 }
 
 impl<'a, M: Module + Forward> Setup<'a, M> {
@@ -45,12 +47,17 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
             ..options
         };
         let step = Arc::new(Step::with(model, optimizer, loss, options)?);
-        Ok(Setup { step, preparation, objective, data, seed, augment: Augment::NONE })
+        Ok(Setup { step, preparation, objective, data, seed, augment: Augment::NONE, is_watched: false })
     }
 
     /// Training images are varied.
     pub fn augment(self, augment: Augment) -> Self {
         Setup { augment, ..self }
+    }
+
+    /// Somebody watches steps.
+    pub fn watched(self, is_watched: bool) -> Self {
+        Setup { is_watched, ..self }
     }
 
     /// The training part in batches. Under batch normalisation a single last row joins the batch before.
@@ -115,10 +122,13 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
         let parts = [self.data.train(), self.data.valid(), self.data.test()];
         let measured: BTreeSet<usize> = parts.iter().flat_map(|part| chunk_sizes(part, batch_size)).collect();
         let measured = measured.into_iter().rev().map(|rows| (Mode::Eval, rows));
-        trained.chain(measured).map(|(mode, rows)| self.plan(mode, rows)).collect()
+        let plans: Result<Vec<Vec<MemoryPlan>>> =
+            trained.chain(measured).map(|(mode, rows)| self.plans_of(mode, rows)).collect();
+        Ok(plans?.into_iter().flatten().collect())
     }
 
-    fn plan(&self, mode: Mode, rows: usize) -> Result<MemoryPlan> {
+    /// Of the program for batches of so many rows, and of the one that is watched where it is.
+    fn plans_of(&self, mode: Mode, rows: usize) -> Result<Vec<MemoryPlan>> {
         let x = Shape::from([&[rows], &self.preparation.input[..]].concat());
         let x_type = if self.preparation.columns.is_some() { DType::F32 } else { DType::U8 };
         let (y, y_type) = match mode {
@@ -127,8 +137,12 @@ impl<'a, M: Module + Forward> Setup<'a, M> {
             }
             _ => (self.objective.target_shape(rows), self.objective.target_dtype()),
         };
-        let program = self.step.program(mode, (&x, x_type), (&Shape::from(y), y_type))?;
-        Ok(program.memory())
+        let (x, y) = ((&x, x_type), (&Shape::from(y), y_type));
+        let mut plans = vec![self.step.program(mode, x, y)?.memory()];
+        if self.is_watched && mode == Mode::Train {
+            plans.push(self.step.watched_program(x, y)?.memory());
+        }
+        Ok(plans)
     }
 }
 

@@ -32,8 +32,10 @@ use std::time::Duration;
 
 use barun_data::{Augment, Part, PreparedData, Targets};
 use barun_engine::{DType, Device};
+use barun_nn::hyper::{Hyper, Value};
 use barun_nn::losses::Loss;
 use barun_nn::optimizers::{Adam, AnyOptimizer, ToAny};
+use barun_nn::regularization::Penalty;
 use barun_nn::schedules::{Constant, Schedule};
 use barun_nn::{Forward, Module, StepOptions};
 
@@ -210,6 +212,22 @@ impl<M: Module + Forward> Trainer<M> {
         SeededTrainer::new(self, seeds.into_iter().collect())
     }
 
+    /// Without all that keeps a network from learning its rows by heart: dropout and noise, decay and penalties, smoothed
+    /// labels, averages, variants of images.
+    pub(crate) fn without_regularisation(mut self) -> Result<Self> {
+        turn_off(&mut self.optimizer, "weight_decay")?;
+        turn_off(&mut self.loss, "label_smoothing")?;
+        let options = StepOptions {
+            penalty: Penalty::default(),
+            weight_noise: 0.0,
+            noise: false,
+            accumulate: 1,
+            average: None,
+            ..self.options
+        };
+        Ok(Trainer { options, augment: Augment::NONE, ..self })
+    }
+
     /// What training on `data` will take, byte by byte. Trains nothing. [DEV-11]
     ///
     /// # Errors
@@ -227,15 +245,20 @@ impl<M: Module + Forward> Trainer<M> {
 
     /// As [`fit`](Trainer::fit), followed by `callback` alone.
     pub(crate) fn fit_with(self, data: &PreparedData, callback: &mut dyn Callback) -> Result<Trained<M>> {
-        let (setup, settings, plan) = self.ready(data)?;
+        let (setup, settings, plan) = self.ready(data, callback.watches(1))?;
         settings.run(&setup, plan, callback)
     }
 
     /// A training that may begin: all that can be refused has been.
-    fn ready(self, data: &PreparedData) -> Result<(Setup<'_, M>, Settings, Option<RunPlan>)> {
+    fn ready(
+        self,
+        data: &PreparedData,
+        is_watched: bool,
+    ) -> Result<(Setup<'_, M>, Settings, Option<RunPlan>)> {
         let Trainer { model, loss, optimizer, options, device, seed, augment, .. } = self;
         let Trainer { memory_limit, settings, plan, .. } = self;
-        let setup = Setup::new(model, &loss, &optimizer, options, device, data, seed)?.augment(augment);
+        let setup = Setup::new(model, &loss, &optimizer, options, device, data, seed)?;
+        let setup = setup.augment(augment).watched(is_watched);
         check_target(&data.train(), &setup.preparation)?;
         settings.best_by.check(setup.objective)?;
         // Every shape is compiled now: a mistake shows before anything is written.
@@ -348,6 +371,14 @@ impl<M: Module + Forward> Trained<M> {
     /// The network with its weights.
     pub fn into_predictor(self) -> Predictor<M> {
         self.predictor
+    }
+}
+
+/// Sets a setting to 0 where it is there.
+fn turn_off(thing: &mut impl Hyper, setting: &str) -> Result<()> {
+    match thing.settings().iter().any(|known| known.name == setting) {
+        true => Ok(thing.set(setting, &Value::Number(0.0))?),
+        false => Ok(()),
     }
 }
 

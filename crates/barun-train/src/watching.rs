@@ -28,6 +28,7 @@
 
 use std::time::Duration;
 
+use barun_nn::fork::Planned;
 use barun_nn::{Batch, Model, NonFinite, State, Step, StepRecord};
 
 use crate::error::Result;
@@ -96,11 +97,13 @@ impl<'a> Skipped<'a> {
 ///
 /// ```
 /// # use barun_train::watching::Look;
-/// /// How the loss would fall by the next ten steps with a third of the learning rate.
-/// fn with_a_smaller_rate(look: Look<'_>) -> barun_train::Result<Vec<f64>> {
-///     let mut fork = look.state().clone();
-///     let steps = look.ahead(10)?.into_iter();
-///     steps.map(|next| Ok(look.step().run(&mut fork, &next.batch, next.lr / 3.0)?.loss)).collect()
+/// use barun_nn::fork::{Arm, Race};
+///
+/// /// How much lower the loss would be after the next 30 steps with a third of the learning rate.
+/// fn with_a_smaller_rate(look: Look<'_>) -> barun_train::Result<f64> {
+///     let arms = [Arm::unchanged(), Arm::lr(1.0 / 3.0)];
+///     let race = Race::default().run(look.step(), look.state(), &look.ahead(30)?, &arms)?;
+///     Ok(race.lanes[1].advantage())
 /// }
 /// ```
 #[derive(Clone, Copy)]
@@ -108,16 +111,7 @@ pub struct Look<'a> {
     pub(crate) step: &'a Step<&'a dyn Model>,
     pub(crate) state: &'a State,
     pub(crate) batch: &'a Batch,
-    pub(crate) ahead: &'a dyn Fn(usize) -> Result<Vec<Ahead>>,
-}
-
-/// A step that is still to come.
-#[derive(Clone, Debug)]
-pub struct Ahead {
-    /// Its rows.
-    pub batch: Batch,
-    /// Its learning rate.
-    pub lr: f64,
+    pub(crate) ahead: &'a dyn Fn(usize) -> Result<Vec<Planned>>,
 }
 
 impl<'a> Look<'a> {
@@ -138,7 +132,7 @@ impl<'a> Look<'a> {
 
     /// The next `steps` steps of this run, with the batches and learning rates it will take, also those of epochs to come. A
     /// schedule that waits for the validation loss is asked with the losses there are.
-    pub fn ahead(&self, steps: usize) -> Result<Vec<Ahead>> {
+    pub fn ahead(&self, steps: usize) -> Result<Vec<Planned>> {
         (self.ahead)(steps)
     }
 }

@@ -235,3 +235,24 @@ fn a_look_offers_what_a_step_of_a_known_model_offers() {
     assert!(looked.load(Ordering::Relaxed));
     assert_eq!(trained.report().stopped.as_deref(), Some("seen enough"));
 }
+
+#[test]
+fn the_tensors_of_a_run_can_be_seen_without_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "data.source = \"moons\"\nmodel.hidden = [8]\ntrain.epochs = 1\n";
+    let request = TrainRequest {
+        recipe: Recipe::from_toml(lines, "r.toml").unwrap(),
+        out: Some(folder.path().join("run")),
+        force: false,
+        memory_limit: None,
+        report: false,
+        machine: Machine { threads: Some(1), ..Machine::default() },
+    };
+    barun_train::train(&request, &mut Silent).unwrap();
+    let table = barun_train::tensors::tensors(&folder.path().join("run")).unwrap();
+    let row = table.rows.iter().find(|row| row.name == "0.weight").unwrap();
+    assert_eq!((row.shape.to_vec(), row.dtype, row.not_finite), (vec![2, 8], DType::F32, 0));
+    assert!(row.min < row.mean && row.mean < row.max && row.std > 0.0);
+    let error = barun_train::tensors::tensors(&folder.path().join("none")).unwrap_err().to_string();
+    assert!(error.contains("there is nothing of that name"), "{error}");
+}

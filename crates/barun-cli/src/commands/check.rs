@@ -1,12 +1,18 @@
-//! `barun check`: is the data what it seems?
+//! `barun check`: is the data what it seems, and can the network learn it?
 
+mod preflight;
+
+use std::path::PathBuf;
+
+use barun_nn::lr_range::LrRange;
 use barun_train::diagnosis::{Diagnosis, Finding};
 use barun_train::report::{CheckReport, ColumnReport};
-use barun_train::request::CheckRequest;
+use barun_train::request::{CheckRequest, LrFindReport, OverfitReport, find_lr, overfit_batch};
 use clap::Args;
+use serde::Serialize;
 
 use crate::common::Common;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recipe::RecipeArguments;
 use crate::{Outcome, output};
 
@@ -19,6 +25,9 @@ use crate::{Outcome, output};
 ///
 /// Of a table it is told what each column was taken for, why, and what the network takes of it. Where a column is taken for
 /// something that it is not, data.table.categorical, data.table.numeric, data.table.missing and --drop say better.
+///
+/// With --overfit-batch and --lr-find the network is trained for a few steps, on copies of its weights that are thrown away:
+/// can it learn 16 rows by heart, and at which learning rate does it learn fastest?
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,33 +35,97 @@ Examples:
   barun check visits.csv --target ill --group patient
   barun check houses.csv --set 'data.table.categorical=[\"zip\"]' --set 'data.table.missing=[\"-999\"]'
   barun check mnist --data-dir ~/data --json
+  barun check recipe.toml --overfit-batch                 can the network learn anything at all?
+  barun check recipe.toml --lr-find --out lr.svg          which learning rate?
 
 With --json: about, columns[] (name, holds, why, missing, distinct, numbers with min, mean, median, max and deviation,
 becomes), features (how many numbers the network takes of a row), notes[], classes[] with their rows, looks (how often the
 test part has been looked at), data, parts (rows of train, valid, test), findings[] (kind, severity, message, advice,
-count, of, columns[], examples[] of row numbers), sampled[] (what was looked at only in part), doctor (as of barun train).")]
+count, of, columns[], examples[] of row numbers), sampled[] (what was looked at only in part), doctor (as of
+barun train). With --overfit-batch also
+overfit_batch: learned, rows, steps, most_steps, lr, loss, loss_of_guessing, error_rate (of classes), losses[]. With
+--lr-find also lr_find: suggestion, blew_up_at (null where it did not), recipe_lr, points[] with lr, loss, smoothed.")]
 pub struct Check {
     #[command(flatten)]
     recipe: RecipeArguments,
 
+    /// Train the network on 16 rows until it knows them by heart, for at most 300 steps, without dropout, decay and other
+    /// regularisation
+    #[arg(long)]
+    overfit_batch: bool,
+
+    /// Train the network for 100 steps at a learning rate that rises until the loss blows up
+    #[arg(long)]
+    lr_find: bool,
+
+    /// Write the curve of --lr-find as an SVG file
+    #[arg(long, value_name = "FILE", requires = "lr_find")]
+    out: Option<PathBuf>,
+
+    /// Write over an existing file
+    #[arg(long, requires = "out")]
+    force: bool,
+
     #[command(flatten)]
     common: Common,
+}
+
+/// All that was found, as `--json` has it.
+#[derive(Serialize)]
+struct Found {
+    #[serde(flatten)]
+    data: CheckReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overfit_batch: Option<OverfitReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lr_find: Option<LrFindReport>,
 }
 
 impl Check {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         let request = CheckRequest { recipe: self.recipe.resolve()?, machine: self.common.machine()? };
-        let report = match barun_doctor::Doctor::of(&request.recipe.doctor) {
+        if let Some(out) = self.out.as_ref().filter(|out| out.exists() && !self.force) {
+            return Err(Error::OutputExists(out.display().to_string()));
+        }
+        let data = match barun_doctor::Doctor::of(&request.recipe.doctor) {
             Some(mut doctor) => barun_train::rehearse(&request, &mut doctor)?,
             None => barun_train::check(&request)?,
         };
+        let mut found = Found { data, overfit_batch: None, lr_find: None };
+        if self.overfit_batch {
+            let Some(report) = overfit_batch(&request)? else { return Ok(Outcome::Interrupted) };
+            found.overfit_batch = Some(report);
+        }
+        if self.lr_find {
+            let Some(report) = find_lr(&request, &LrRange::default())? else {
+                return Ok(Outcome::Interrupted);
+            };
+            if let Some(out) = &self.out {
+                preflight::write_picture(&report, out)?;
+            }
+            found.lr_find = Some(report);
+        }
         if self.common.json {
-            output::json(&report)?;
+            output::json(&found)?;
         } else {
-            output::text(&text(&report))?;
+            output::text(&self.text(&found))?;
         }
         Ok(Outcome::Done)
+    }
+
+    fn text(&self, found: &Found) -> String {
+        let mut text = text(&found.data);
+        if let Some(report) = &found.overfit_batch {
+            text.push_str(&format!("\n{}", preflight::overfit_text(report)));
+        }
+        if let Some(report) = &found.lr_find {
+            text.push_str(&format!("\n{}", preflight::lr_text(report)));
+        }
+        if let Some(out) = &self.out {
+            text.push_str(&format!("The curve is in {}.\n", out.display()));
+        }
+        text
     }
 }
 

@@ -119,6 +119,21 @@ impl LoopKind {
         Rows::of(&self.shape, axes).filter(|_| !is_single)
     }
 
+    /// The loop that does what both do, neither for the other: over the same elements, and the same reduction, if any. What is
+    /// reduced to one number is shared among threads as well as what is not reduced, so the two go together; a sum over rows
+    /// is not.
+    fn beside(&self, other: &LoopKind) -> Option<LoopKind> {
+        let is_whole =
+            |kind: &LoopKind| kind.reduced.as_ref().is_some_and(|axes| axes.len() == kind.shape.rank());
+        match (self.shape == other.shape, &self.reduced, &other.reduced) {
+            (false, ..) => None,
+            (true, own, others) if own == others => Some(self.clone()),
+            (true, Some(_), None) if is_whole(self) => Some(self.clone()),
+            (true, None, Some(_)) if is_whole(other) => Some(other.clone()),
+            _ => None,
+        }
+    }
+
     /// The loop that does what both do, if there is one: over the same elements, or one over the rows of the other.
     fn with(&self, other: &LoopKind) -> Option<LoopKind> {
         let reduced = match (&self.reduced, &other.reduced) {
@@ -297,11 +312,11 @@ impl Groups {
                 if let Some(&reader) = last_reader.get(&source)
                     && let Some(other) = self.of[reader]
                     && other != own
-                    && self.all[own].kind == self.all[other].kind
                     && self.all[own].members.len() + self.all[other].members.len() <= MAX_MEMBERS
                     && !contains(&self.all[own].before, other)
                     && !contains(&self.all[other].before, own)
-                    && let Some(kind) = self.all[own].kind.clone()
+                    && let (Some(kind), Some(others)) = (&self.all[own].kind, &self.all[other].kind)
+                    && let Some(kind) = kind.beside(others)
                 {
                     self.join(other, own, kind);
                 }

@@ -46,7 +46,7 @@ impl Module for GaussianNoise {
 impl Forward for GaussianNoise {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         pass.layer(&self.id, "GaussianNoise", |pass| {
-            if !pass.is_training() || self.std == 0.0 {
+            if !pass.is_noisy() || self.std == 0.0 {
                 return Ok(x.clone());
             }
             let x = pass.rounded(x);

@@ -165,6 +165,9 @@ impl<M: Module + Forward> Step<M> {
     pub(super) fn predicted(&self, x: &Tensor, mode: Mode, sampled: bool) -> Result<(Tensor, Pass)> {
         let pass = Pass::captured(&self.inventory, &self.layout, mode)?;
         let mut pass = pass.in_precision(self.options.precision).with_weight_noise(self.options.weight_noise);
+        if !self.options.noise {
+            pass = pass.without_noise();
+        }
         if sampled {
             pass = pass.with_dropout();
         }
@@ -227,9 +230,7 @@ impl<M: Module + Forward> Step<M> {
             let new = new.map_or(value, |(_, new)| new);
             outcome.outputs.extend(record.parameter(entry, value, gradient, new));
         }
-        for (name, call) in pass.named_calls() {
-            outcome.outputs.extend(record.call(name, call)?);
-        }
+        outcome.outputs.extend(record.calls(pass.named_calls())?);
         Ok(Outcome { record, ..outcome })
     }
 

@@ -24,7 +24,7 @@ pub use locate::NonFinite;
 pub use memory::StateMemory;
 pub use options::{Decay, InputTransform, StepOptions};
 pub use record::{ActivationRecord, ParameterRecord, StepRecord};
-pub use visit::{Passing, Way};
+pub use visit::{Passing, Way, break_if_not_finite};
 
 use barun_engine::graph::Graph;
 

@@ -76,6 +76,9 @@ pub struct StepOptions {
     /// The deviation of noise that is added to the weights in each training step, in the forward pass alone; the weights
     /// that are kept have none. 0 is none. [REG-26]
     pub weight_noise: f64,
+    /// Whether layers such as dropout draw random numbers in training; without it a network that cannot learn is easier to
+    /// find out about.
+    pub noise: bool,
     /// How gradients are made smaller before the update.
     pub clip: Option<Clip>,
     /// Batches whose mean gradient makes one update; 1 is an update for each. The last of them makes it, and only finite
@@ -100,6 +103,7 @@ impl Default for StepOptions {
             groups: Vec::new(),
             penalty: Penalty::default(),
             weight_noise: 0.0,
+            noise: true,
             clip: None,
             accumulate: 1,
             average: None,

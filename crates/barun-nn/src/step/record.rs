@@ -38,7 +38,7 @@ pub struct ActivationRecord {
     pub kind: String,
     /// The mean over all elements.
     pub mean: f64,
-    /// The standard deviation over all elements.
+    /// The standard deviation over all elements; summed in one pass, so that below a thousandth of |mean| it is rounding.
     pub std: f64,
     /// The largest absolute value.
     pub max_abs: f64,
@@ -48,6 +48,7 @@ pub struct ActivationRecord {
     /// For sigmoid and tanh, the share of elements in the flat part of the curve: |tanh| > 0.99, sigmoid beyond 0.0067 of
     /// its ends.
     pub saturated: Option<f64>,
-    /// The share of elements that are exactly 0.
+    /// The share of elements that are exactly 0, counted for layers that set numbers to 0: those that can die, dropout, pooling.
+    /// Of all others the share of what gave nothing but 0.
     pub zeros: f64,
 }

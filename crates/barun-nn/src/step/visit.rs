@@ -25,19 +25,14 @@ pub struct Passing<'a> {
     pub value: &'a Buffer,
 }
 
-impl Passing<'_> {
-    /// A hook that stops at the first value that holds a NaN or an infinity; gives which way it went and its name. For the
-    /// operation that made it see [`Step::locate`].
-    ///
-    /// What only seems wrong, such as a probe of a mask of infinities, stops it too: leave it out by name.
-    pub fn break_if_not_finite(&self) -> ControlFlow<(Way, String)> {
-        let is_wrong = self.value.dtype().is_float() && self.value.to_f64().iter().any(|x| !x.is_finite());
-        if is_wrong {
-            ControlFlow::Break((self.way, self.name.to_string()))
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
+/// A hook for [`Step::visit`] that stops at the first value that holds a NaN or an infinity; gives which way it went and its
+/// name. For the operation that made it see [`Step::locate`].
+///
+/// What only seems wrong, such as a probe of a mask of infinities, stops it too: leave it out by name.
+pub fn break_if_not_finite(passing: &Passing<'_>) -> ControlFlow<(Way, String)> {
+    let Passing { way, name, value } = passing;
+    let is_wrong = value.dtype().is_float() && value.to_f64().iter().any(|x| !x.is_finite());
+    if is_wrong { ControlFlow::Break((*way, name.to_string())) } else { ControlFlow::Continue(()) }
 }
 
 impl<M: Module + Forward> Step<M> {
@@ -47,7 +42,7 @@ impl<M: Module + Forward> Step<M> {
     ///
     /// ```
     /// use std::ops::ControlFlow;
-    /// use barun_nn::{Batch, Buffer, Passing, Step, layers::*, losses::Mse, optimizers::Sgd, sequential};
+    /// use barun_nn::{Batch, Buffer, Passing, Step, break_if_not_finite, layers::*, losses::Mse, optimizers::Sgd, sequential};
     /// let step = Step::compile(sequential![Linear::new(2, 3), Tanh::default(), Linear::new(3, 1)], &Sgd::default(), &Mse::default())?;
     /// let batch = Batch { x: Buffer::new(&[1.0f32, 2.0], [1, 2]), y: Buffer::new(&[1.0f32], [1, 1]) };
     /// let state = step.init(1)?;
@@ -55,7 +50,7 @@ impl<M: Module + Forward> Step<M> {
     ///     println!("{:?} {} {}", passing.way, passing.name, passing.value.shape());
     ///     ControlFlow::<()>::Continue(())
     /// })?;
-    /// assert_eq!(step.visit(&state, &batch, Passing::break_if_not_finite)?, None);
+    /// assert_eq!(step.visit(&state, &batch, break_if_not_finite)?, None);
     /// # Ok::<(), barun_nn::Error>(())
     /// ```
     pub fn visit<B>(

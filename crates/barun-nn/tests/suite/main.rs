@@ -6,6 +6,7 @@ mod common;
 mod convolution;
 mod ensembles;
 mod fixtures;
+mod forks;
 mod gradients;
 mod initializers;
 mod layers;

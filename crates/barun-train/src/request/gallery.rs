@@ -7,6 +7,7 @@ use barun_data::{Augment, BatchFeatures, LoaderOptions, Order, Part, Targets};
 use serde::Serialize;
 
 use super::Machine;
+use super::rows::in_turn;
 use super::train::{divided, prepare};
 use crate::build;
 use crate::error::{Error, Result};
@@ -70,18 +71,6 @@ pub fn gallery(request: &GalleryRequest) -> Result<GalleryReport> {
     let step = if augment.is_none() { columns } else { 1 };
     let names = shown.indices().iter().step_by(step).map(|&index| name_of(&shown, index)).collect();
     Ok(GalleryReport { picture: request.out.clone(), rows: names, columns, varied: !augment.is_none() })
-}
-
-/// So many samples, taken from the classes in turn.
-fn in_turn(part: &Part, samples: usize) -> Vec<usize> {
-    let Targets::Classes { labels, classes, .. } = part.dataset().targets() else {
-        return part.indices().iter().copied().take(samples).collect();
-    };
-    let mut of_class = vec![Vec::new(); classes.len()];
-    part.indices().iter().for_each(|&index| of_class[labels[index] as usize].push(index));
-    let longest = of_class.iter().map(Vec::len).max().unwrap_or(0);
-    let turns = (0..longest).flat_map(|turn| of_class.iter().filter_map(move |class| class.get(turn)));
-    turns.copied().take(samples).collect()
 }
 
 fn images_of(part: &Part, augment: Augment, seed: u64, epoch: u64) -> Result<Vec<Vec<u8>>> {

@@ -10,8 +10,10 @@ mod gallery;
 mod judge;
 mod memory;
 mod predict;
+mod preflight;
 mod record;
 mod resume;
+mod rows;
 mod seeds;
 mod train;
 
@@ -23,6 +25,7 @@ pub use folds::cross_validate;
 pub use gallery::{GalleryReport, GalleryRequest, gallery};
 pub use memory::memory_of;
 pub use predict::predict;
+pub use preflight::{LrFindPoint, LrFindReport, OverfitReport, find_lr, overfit_batch};
 pub use resume::resume;
 pub use seeds::{resume_seeds, train_seeds};
 pub use train::train;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use barun_data::{Loader, Part, Targets};
 use barun_engine::State;
+use barun_nn::fork::Planned;
 use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{Forward, Module, Step, StepOutput, StepRecord, averaged};
 
@@ -27,7 +28,7 @@ use crate::report::TrainReport;
 use crate::restore::Best;
 use crate::run::Which;
 use crate::subject::{Subject, calls_of};
-use crate::watching::{Ahead, Cost, Look, Skipped, Watched};
+use crate::watching::{Cost, Look, Skipped, Watched};
 
 /// So many steps in a row that are not finite, and the run is over: their state is the one before, so a batch that is to
 /// blame is left behind, while weights that are to blame stay.
@@ -134,7 +135,7 @@ struct Next<'a> {
 
 impl Next<'_> {
     /// The next `count` steps, at the rates `lr_of` their numbers from 0 on.
-    fn steps(&self, count: usize, lr_of: &dyn Fn(usize) -> f64) -> Result<Vec<Ahead>> {
+    fn steps(&self, count: usize, lr_of: &dyn Fn(usize) -> f64) -> Result<Vec<Planned>> {
         let per_epoch = self.loader.batches_per_epoch();
         let mut feed = Feed::new(self.objective);
         let mut found = Vec::new();
@@ -142,7 +143,7 @@ impl Next<'_> {
         while found.len() < count {
             for gathered in self.loader.epoch_from(epoch as u64, taken).take(count - found.len()) {
                 let batch = feed.fill(&gathered?).clone();
-                found.push(Ahead { batch, lr: lr_of(epoch * per_epoch + taken) });
+                found.push(Planned { batch, lr: lr_of(epoch * per_epoch + taken) });
                 taken += 1;
             }
             (epoch, taken) = (epoch + 1, 0);

@@ -4,6 +4,7 @@ use barun_data::PreparedData;
 use barun_nn::{Forward, Module};
 
 use super::{Trained, Trainer};
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::seeds::MetricsSpread;
@@ -44,7 +45,7 @@ impl<M: Module + Forward> SeededTrainer<M> {
         }
         let best_by = trainer.settings.best_by;
         let mut callbacks = std::mem::take(&mut trainer.callbacks);
-        let (mut setup, settings, _) = trainer.ready(data)?;
+        let (mut setup, settings, _) = trainer.ready(data, callbacks.watches(1))?;
         let mut runs: Vec<Trained<M>> = Vec::with_capacity(seeds.len());
         for seed in seeds {
             setup.seed = seed;

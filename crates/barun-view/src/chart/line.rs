@@ -13,6 +13,8 @@ pub struct LineChart {
     pub x_label: String,
     /// What goes up: `loss`.
     pub y_label: String,
+    /// How the horizontal axis is divided; at whole numbers unless given.
+    pub x_scale: Option<Scale>,
     /// How the vertical axis is divided.
     pub y_scale: Scale,
     /// The curves. Their order gives them their colours.
@@ -46,7 +48,7 @@ impl LineChart {
     /// The chart as an `svg` element.
     pub fn svg(&self) -> String {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let x = Axis::of(points().map(|(x, _)| *x), Scale::Whole);
+        let x = Axis::of(points().map(|(x, _)| *x), self.x_scale.unwrap_or(Scale::Whole));
         let y = Axis::of(points().map(|(_, y)| *y), self.y_scale);
         let classes: Vec<String> =
             (0..self.series.len()).map(|number| format!("line line{}", number % 6)).collect();

@@ -61,6 +61,19 @@ impl Chart {
         }
     }
 
+    /// The chart as a file of its own, with the colours of a page: for a browser, or whatever shows SVG with style sheets.
+    pub fn file(&self) -> String {
+        let svg = self.svg();
+        let inside = svg.find('>').map_or("", |end| &svg[end + 1..]);
+        let head = &svg[..svg.len() - inside.len()];
+        let head = head.replacen("<svg ", r#"<svg xmlns="http://www.w3.org/2000/svg" "#, 1);
+        let style = crate::report::STYLE;
+        format!(
+            "{head}<style><![CDATA[\n{style}]]></style>\
+             <rect width=\"100%\" height=\"100%\" style=\"fill:var(--paper)\"/>{inside}\n"
+        )
+    }
+
     /// What it is called.
     pub fn title(&self) -> &str {
         match self {

@@ -18,6 +18,7 @@ mod page;
 mod picture;
 
 pub use block::{Block, Card, Figure, Notice, Row, Severity, Table, Tile};
+pub(crate) use page::STYLE;
 pub use page::page;
 pub use picture::Picture;
 

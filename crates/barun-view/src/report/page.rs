@@ -6,7 +6,7 @@ use super::block::{Block, Card, Figure, Notice, Severity, Table, Tile};
 use super::{Document, Section};
 use crate::markup::escaped;
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// Cells of more letters than this are broken into lines.
 const LONG_CELL: usize = 40;

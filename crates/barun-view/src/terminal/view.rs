@@ -112,7 +112,7 @@ fn draw_chart(curves: &Curves, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(chart, area);
 }
 
-fn dataset<'a>(at: usize, curve: &'a Curve, points: &'a [(f64, f64)]) -> Dataset<'a> {
+pub(super) fn dataset<'a>(at: usize, curve: &'a Curve, points: &'a [(f64, f64)]) -> Dataset<'a> {
     const COLORS: [Color; 3] = [Color::Cyan, Color::Yellow, Color::Magenta];
     let dataset = Dataset::default().data(points);
     if curve.is_faint {
@@ -137,7 +137,7 @@ fn epochs_of(width: f64) -> Vec<String> {
 }
 
 /// What is written at an axis, from below, in equal steps.
-fn labels_of(axis: &Axis, height: u16) -> Vec<String> {
+pub(super) fn labels_of(axis: &Axis, height: u16) -> Vec<String> {
     let (low, high) = axis.range();
     if axis.is_log() {
         return [low, (low * high).sqrt(), high].map(two_digits).to_vec();
