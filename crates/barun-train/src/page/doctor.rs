@@ -84,7 +84,7 @@ fn chart(vitals: &Vitals, (title, label, scale): (&str, &str, Scale), signs: &[S
         x_scale: None,
         y_scale: scale,
         series: shown.into_iter().map(|sign| series(&vitals.steps, sign, scale)).collect(),
-        mark: None,
+        ..LineChart::default()
     };
     Some(Figure::new(Chart::Line(chart)).caption(caption))
 }
