@@ -95,7 +95,8 @@ impl Watching {
         let overhead_percent = median(&mut overheads);
         let overhead_interval = median_interval(&overheads);
         let at_20 = every as f64 / 20.0;
-        let affordable = (overhead_percent * every as f64 / (100.0 * AFFORDED)).ceil();
+        // What is a whole number but for rounding is that number.
+        let affordable = (overhead_percent * every as f64 / (100.0 * AFFORDED) - 1e-9).ceil();
         Watching {
             workload: workload.name.to_string(),
             us_per_step: median(&mut rounds.iter().map(|[plain, _]| *plain).collect::<Vec<_>>()),

@@ -92,7 +92,7 @@ fn a_run_that_broke_off_has_a_report_of_what_there_is() {
     }
     scratch.run(&["report", "run", "--json"]).json();
     let page = page_of(&scratch, "run");
-    assert_eq!(headings(&page), ["Curves", "Recipe", "How to reproduce it"]);
+    assert_eq!(headings(&page), ["Curves", "Doctor", "Recipe", "How to reproduce it"]);
     assert!(page.contains("has not come to its end"));
     scratch.write("run/details.json", "{");
     let refusal = scratch.run(&["report", "run"]);

@@ -163,6 +163,10 @@ min_delta = 0.0
 
 [train.checkpoint]
 seconds = 10.0
+
+[doctor]
+mode = "advise"
+acknowledge = []
 "#
     );
 }
