@@ -51,6 +51,7 @@ MODELS = {
     "rnn": ["digits", "--model", "rnn"],
     "lstm": ["digits", "--model", "lstm"],
     "transformer": ["digits", "--model", "transformer"],
+    "autoencoder": ["digits", "--model", "autoencoder", "--set", "data.task=reconstruction"],
     "layers": ["layers.toml"],
     "bf16": ["digits", "--model", "lenet", "--precision", "bf16"],
     "table, classes": ["flowers.csv"],
@@ -118,6 +119,9 @@ def main():
                         difference = max(difference, np.abs(results["probabilities"] - expected).max())
                         labels = json.loads({e.key: e.value for e in model.metadata_props}["classes"])
                         assert labels == told["classes"]
+                    elif "reconstruction" in results:
+                        expected = np.array([answer["reconstruction"] for answer in answers[:batch]])
+                        difference = max(difference, np.abs(results["reconstruction"] - expected).max())
                     else:
                         expected = np.array([answer["prediction"] for answer in answers[:batch]])
                         found = results["prediction"][:, 0]
