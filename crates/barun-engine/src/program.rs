@@ -171,6 +171,7 @@ impl Program {
         let Compiled { executable, kernels, values, account } = compile::compile(&compile::Task {
             graph: &graph,
             results,
+            result_feeds: None,
             updates,
             slot_offsets: &slot_offsets,
             fuse: options.fuse && !options.check_finite,
