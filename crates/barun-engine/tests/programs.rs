@@ -402,6 +402,55 @@ fn a_turn_backwards_neither_computes_a_product_again_nor_adds_up_the_gradient_of
 }
 
 #[test]
+fn a_loop_may_swap_its_carries_leave_them_as_they_are_and_give_one_value_twice() {
+    let w = Tensor::new(random(1, &[96, 96]));
+    let firsts: Vec<Tensor> = (2..5).map(|seed| Tensor::new(random(seed, &[64, 96]))).collect();
+    let xs = Tensor::new(random(5, &[3, 64, 96]));
+    let turn = |carry: &[Tensor], x: &Tensor| {
+        let next = (carry[0].matmul(&w) * 0.1 + x).tanh();
+        let carries = vec![carry[1].clone(), carry[0].clone(), carry[2].clone()];
+        (carries, vec![next.clone(), carry[2].clone(), next])
+    };
+    let mut carries = firsts.clone();
+    let mut outputs = vec![Vec::new(); 3];
+    for index in 0..3 {
+        let (next, given) = turn(&carries, &xs.narrow(0, index, index + 1).reshape([64, 96]));
+        carries = next;
+        outputs.iter_mut().zip(given).for_each(|(all, one)| all.push(one));
+    }
+    let numbers = |tensors: &[Tensor]| -> Vec<f32> {
+        tensors.iter().flat_map(|tensor| tensor.to_vec::<f32>().unwrap()).collect()
+    };
+    let expected = [carries, outputs.concat()].concat();
+    let expected = numbers(&expected);
+    for threads in [1, 2, 3] {
+        let firsts: Vec<&Tensor> = firsts.iter().collect();
+        let (last, all) =
+            scan(&firsts, &[&xs], ScanOptions::default(), |carry, x| Ok(turn(carry, &x[0]))).unwrap();
+        let results = [last, all].concat();
+        let layout = Layout::new(Vec::new()).unwrap();
+        let spec = ProgramSpec { layout: &layout, inputs: &[], outputs: &results, updates: &[] };
+        let program = Program::compile(&spec, &on(threads, None)).unwrap();
+        let found = program.evaluate(&State::zeros(&layout), &[]).unwrap();
+        let found: Vec<f32> =
+            found.iter().flat_map(|buffer| buffer.as_slice::<f32>().unwrap().to_vec()).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn the_gradient_of_slices_that_leave_nothing_out_is_put_together_without_zeros() {
+    let x = Tensor::new(random(1, &[4, 12])).variable();
+    let slices = [(5, 12), (0, 2), (2, 5)].map(|(from, to)| x.narrow(1, from, to).square().sum(..));
+    let loss = slices.iter().cloned().reduce(|a, b| a + b).unwrap();
+    let gradient = loss.grad(&[&x]).unwrap().remove(0);
+    let session = Session::new(&[&gradient], &[]).unwrap();
+    let kernels = session.program().kernels();
+    assert!(kernels.iter().all(|kernel| !kernel.name.contains("pad")), "{kernels:?}");
+    assert_eq!(gradient.to_vec::<f32>().unwrap(), (&x * 2.0).to_vec::<f32>().unwrap());
+}
+
+#[test]
 fn tensor_10_a_wrong_feed_says_what_was_expected() {
     let x = Tensor::placeholder("x", [2, 3], DType::F32);
     let mut session = Session::new(&[&x.sum(..)], &[]).unwrap();

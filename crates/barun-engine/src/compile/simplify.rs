@@ -280,6 +280,11 @@ impl Pass {
             let value = Literal::new(value, inst.dtype);
             return Rewrite::To(Inst { op: Primitive::Full { value }, operands: vec![], ..inst.clone() });
         }
+        if op == Binary::Add
+            && let Some((axis, parts)) = self.side_by_side(a, b)
+        {
+            return Rewrite::To(Inst { op: Primitive::Concat { axis }, operands: parts, ..inst.clone() });
+        }
         match op {
             Binary::Add if self.is(b, 0.0) => Rewrite::Same(a),
             Binary::Add if self.is(a, 0.0) => Rewrite::Same(b),
@@ -298,6 +303,40 @@ impl Pass {
             },
             _ => Rewrite::None,
         }
+    }
+
+    /// The axis and the parts along it, if `a + b` adds up parts with zeros around them that leave nothing out and lie
+    /// nowhere over each other: the gradient of slices.
+    fn side_by_side(&self, a: usize, b: usize) -> Option<(usize, Vec<usize>)> {
+        const MOST: usize = 64;
+        let mut open = vec![b, a];
+        let mut parts = Vec::new();
+        while let Some(position) = open.pop() {
+            let inst = &self.nodes[position];
+            match &inst.op {
+                Primitive::Binary(Binary::Add) => open.extend(&inst.operands),
+                Primitive::Pad { low, high, interior } if interior.iter().all(|&gap| gap == 0) => {
+                    let mut axes = (0..low.len()).filter(|&axis| low[axis] + high[axis] > 0);
+                    let (Some(axis), None) = (axes.next(), axes.next()) else { return None };
+                    parts.push((axis, low[axis], inst.operands[0]));
+                }
+                _ => return None,
+            }
+            if open.len() + parts.len() > MOST {
+                return None;
+            }
+        }
+        parts.sort_unstable();
+        let axis = parts.first()?.0;
+        let mut end = 0;
+        for &(own, start, part) in &parts {
+            if (own, start) != (axis, end) {
+                return None;
+            }
+            end += self.nodes[part].shape[axis];
+        }
+        let is_all = end == self.nodes[a].shape[axis];
+        is_all.then(|| (axis, parts.into_iter().map(|(_, _, part)| part).collect()))
     }
 
     fn exact_cast(&self, value: Literal, dtype: DType) -> bool {
