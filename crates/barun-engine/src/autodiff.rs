@@ -4,12 +4,14 @@
 //! The gradient with respect to a bf16 tensor is f32: it is a sum of many small numbers, and is rounded only where a
 //! contraction takes it.
 
+mod scan;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::graph::{Binary, Graph, Leaves, Primitive, Scan, Unary, gradient_scope};
-use crate::tensor::{Shape, Tensor, project_scan};
+use crate::graph::{Binary, Primitive, Unary, gradient_scope};
+use crate::tensor::{Shape, Tensor};
 
 impl Tensor {
     /// The gradients of this scalar with respect to `wrt`, as graph nodes. A tensor it does not depend on gets zeros.
@@ -76,7 +78,9 @@ pub(crate) fn vector_jacobian(
             continue;
         }
         let gradients = match (&node.op, cotangent) {
-            (Primitive::Scan(scan), Cotangent::Many(upstream)) => scan_gradients(scan, &operands, &upstream)?,
+            (Primitive::Scan(scan), Cotangent::Many(upstream)) => {
+                scan::scan_gradients(scan, &operands, &upstream)?
+            }
             (_, Cotangent::One(gradient)) => gradients(tensor, &operands, &gradient),
             _ => Vec::new(),
         };
@@ -305,134 +309,6 @@ fn route(to_first: &Tensor, g: &Tensor) -> Vec<Option<Tensor>> {
 /// A reduced value back over the axes that were reduced.
 fn spread(reduced: &Tensor, axes: &[usize], shape: &Shape) -> Tensor {
     reduced.reshape(shape.reduced(axes, true)).broadcast_to(shape.clone())
-}
-
-/// A scan's gradient is a scan in the other direction over the saved carries.
-fn scan_gradients(
-    scan: &Arc<Scan>,
-    operands: &[Tensor],
-    upstream: &HashMap<usize, Tensor>,
-) -> Result<Vec<Option<Tensor>>> {
-    let (constants, rest) = operands.split_at(scan.constants);
-    let (carries, sequences) = rest.split_at(scan.carries);
-    let is_float = |tensor: &Tensor| tensor.dtype().is_float();
-
-    // Forward again, giving also the carry each turn began with. Simplification merges it with the first.
-    let saved = saving_carries(scan)?;
-    let results = project_scan(saved, &operands.iter().collect::<Vec<_>>());
-    let first_saved = scan.body.outputs.len();
-
-    // One turn backwards: what the body was given, and gradients of what it gave; gives gradients of what it was given.
-    let input = |tensor: &Tensor, leading: bool| {
-        let shape = &tensor.node().shape;
-        Tensor::placeholder(
-            "scan",
-            if leading { Shape::from(&shape[1..]) } else { shape.clone() },
-            tensor.dtype(),
-        )
-    };
-    let gradient_input =
-        |tensor: &Tensor| Tensor::placeholder("scan", tensor.node().shape.clone(), tensor.dtype().computed());
-    let constant_inputs: Vec<Tensor> = constants.iter().map(|tensor| input(tensor, false)).collect();
-    let carry_inputs: Vec<Tensor> = carries.iter().map(|tensor| input(tensor, false)).collect();
-    let element_inputs: Vec<Tensor> = sequences.iter().map(|tensor| input(tensor, true)).collect();
-    let body_inputs: Vec<Tensor> =
-        constant_inputs.iter().chain(&carry_inputs).chain(&element_inputs).cloned().collect();
-    let body_outputs = scan.body.replay(&body_inputs);
-
-    let float_outputs: Vec<usize> =
-        (0..body_outputs.len()).filter(|&index| is_float(&body_outputs[index])).collect();
-    let float_carries: Vec<usize> =
-        float_outputs.iter().copied().filter(|&index| index < scan.carries).collect();
-    let upstream_inputs: Vec<Tensor> =
-        float_outputs.iter().map(|&index| gradient_input(&body_outputs[index])).collect();
-    let mut body_upstream = vec![None; body_outputs.len()];
-    float_outputs
-        .iter()
-        .zip(&upstream_inputs)
-        .for_each(|(&index, given)| body_upstream[index] = Some(given.clone()));
-
-    let float_constants: Vec<usize> =
-        (0..constants.len()).filter(|&index| is_float(&constants[index])).collect();
-    let float_elements: Vec<usize> =
-        (0..sequences.len()).filter(|&index| is_float(&sequences[index])).collect();
-    let wrt: Vec<&Tensor> = float_constants
-        .iter()
-        .map(|&index| &constant_inputs[index])
-        .chain(float_carries.iter().map(|&index| &carry_inputs[index]))
-        .chain(float_elements.iter().map(|&index| &element_inputs[index]))
-        .collect();
-    let gradients = vector_jacobian(&body_outputs, &body_upstream, &wrt)?;
-    let (to_constants, others) = gradients.split_at(float_constants.len());
-    let (to_carries, to_elements) = others.split_at(float_carries.len());
-
-    // Carried backwards: sums for the constants, gradients of the carries.
-    let sum_inputs: Vec<Tensor> =
-        float_constants.iter().map(|&index| gradient_input(&constants[index])).collect();
-    let sums: Vec<Tensor> =
-        sum_inputs.iter().zip(to_constants).map(|(sum, gradient)| sum + gradient).collect();
-    let carry_upstream = &upstream_inputs[..float_carries.len()];
-    let output_upstream = &upstream_inputs[float_carries.len()..];
-    let new_inputs = constant_inputs
-        .iter()
-        .chain(&sum_inputs)
-        .chain(carry_upstream)
-        .chain(&carry_inputs)
-        .chain(&element_inputs)
-        .chain(output_upstream);
-    let leaves = Leaves {
-        bound: new_inputs.enumerate().map(|(index, tensor)| (tensor.node().id, index)).collect(),
-        ..Leaves::default()
-    };
-    let body_results: Vec<Tensor> = sums.iter().chain(to_carries).chain(to_elements).cloned().collect();
-    let (body, _) = Graph::trace(&body_results, &leaves)?;
-    let backward = Scan {
-        body,
-        constants: constants.len(),
-        carries: float_constants.len() + float_carries.len(),
-        length: scan.length,
-        reverse: !scan.reverse,
-    };
-    let given = |index: usize| upstream.get(&index).cloned().unwrap_or_else(|| results[index].number(0.0));
-    let first_carries: Vec<Tensor> = float_constants
-        .iter()
-        .map(|&index| constants[index].number(0.0))
-        .chain(float_carries.iter().map(|&index| given(index)))
-        .collect();
-    let saved_carries = &results[first_saved..];
-    let outer: Vec<Tensor> = float_outputs[float_carries.len()..].iter().map(|&index| given(index)).collect();
-    let backward_operands: Vec<&Tensor> =
-        constants.iter().chain(&first_carries).chain(saved_carries).chain(sequences).chain(&outer).collect();
-    let backward = project_scan(Arc::new(backward), &backward_operands);
-
-    let mut gradients = vec![None; operands.len()];
-    let places = float_constants
-        .iter()
-        .copied()
-        .chain(float_carries.iter().map(|index| scan.constants + index))
-        .chain(float_elements.iter().map(|index| scan.constants + scan.carries + index));
-    places.zip(backward).for_each(|(place, gradient)| gradients[place] = Some(gradient));
-    Ok(gradients)
-}
-
-/// The same scan with the carries at the beginning of each turn as further output sequences.
-fn saving_carries(scan: &Scan) -> Result<Arc<Scan>> {
-    let mut body = scan.body.clone();
-    for index in scan.constants..scan.constants + scan.carries {
-        let feed = Primitive::Feed { index };
-        let position = match body.nodes.iter().position(|inst| inst.op == feed) {
-            Some(position) => position,
-            None => {
-                // A carry the body does not read: give it a node so that it can be an output.
-                let output = &body.nodes[body.outputs[index - scan.constants]];
-                let inst = crate::graph::Inst { op: feed, operands: Vec::new(), ..output.clone() };
-                body.nodes.push(inst);
-                body.nodes.len() - 1
-            }
-        };
-        body.outputs.push(position);
-    }
-    Ok(Arc::new(Scan { body, ..Scan { body: Graph::default(), ..*scan } }))
 }
 
 /// Gradients that add up over several backward passes until cleared, as in the define-by-run frameworks. [TENSOR-13]

@@ -175,6 +175,7 @@ impl Program {
             compile::compile(&compile::Task {
                 graph: &graph,
                 results,
+                result_feeds: None,
                 updates,
                 slot_offsets: &slot_offsets,
                 fuse: options.fuse && !options.check_finite,

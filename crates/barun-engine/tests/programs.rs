@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use barun_engine::cpu::isa::Isa;
+use barun_engine::graph::Primitive;
 use barun_engine::random::Stream;
 use barun_engine::{
     Buffer, Conv2d, DType, Device, DeviceOptions, Error, Fleet, Gradients, Layout, Options, Program,
-    ProgramSpec, ScanOptions, Session, State, Tensor, scan,
+    ProgramSpec, ScanOptions, Session, Shape, State, Tensor, scan,
 };
 
 fn random(seed: u64, shape: &[usize]) -> Buffer {
@@ -313,6 +314,140 @@ fn a_scan_of_a_thousand_steps_is_one_node_and_has_gradients() {
     let long = run(1000);
     let session = Session::new(&[&long, &gradient(&long)], &[]).unwrap();
     assert!(session.program().graph().nodes.len() < 100, "{}", session.program().graph());
+}
+
+/// Matrix products (also of the transpose, and with a batch of them), a convolution, a sum and an element-wise product:
+/// each with a constant whose gradient is a sum over the turns.
+#[test]
+fn gradients_of_what_a_loop_uses_in_every_turn_are_those_of_the_loop_unrolled() {
+    let values = |seed: u64, shape: &[usize]| {
+        (*Tensor::new(random(seed, shape)).cast(DType::F64).eval().unwrap()).clone()
+    };
+    let variable = |seed: u64, shape: &[usize]| Tensor::new(values(seed, shape)).variable();
+    let constants =
+        [variable(1, &[6, 6]), variable(2, &[6]), variable(3, &[2, 3, 6]), variable(4, &[3, 3, 1, 1])];
+    let xs = variable(5, &[4, 2, 3, 6]);
+    let first = variable(6, &[2, 3, 6]);
+    let turn = |h: &Tensor, x: &Tensor| {
+        let [w, b, s, kernel] = &constants;
+        let image = h.reshape([2, 3, 6, 1]);
+        let conv = Conv2d { padding: [(1, 1); 2], ..Conv2d::default() };
+        let seen = image.conv2d(kernel, conv).reshape([2, 3, 6]);
+        let h = (h.matmul(w) * 0.3 + x.matmul(&w.transpose()) * 0.2 + b + seen * 0.1).tanh();
+        (&h * s, h)
+    };
+    let options = ScanOptions { reverse: true, ..ScanOptions::default() };
+    let (last, outputs) = scan(&[&first], &[&xs], options, |carry, x| {
+        let (output, next) = turn(&carry[0], &x[0]);
+        Ok((vec![next], vec![output]))
+    })
+    .unwrap();
+    let looped = last[0].square().sum(..) + outputs[0].exp().sum(..);
+    let mut h = first.clone();
+    let mut unrolled = Tensor::scalar(0.0, DType::F64);
+    for index in (0..4).rev() {
+        let (output, next) = turn(&h, &xs.narrow(0, index, index + 1).reshape([2, 3, 6]));
+        h = next;
+        unrolled = unrolled + output.exp().sum(..);
+    }
+    unrolled = unrolled + h.square().sum(..);
+    let wrt: Vec<&Tensor> = constants.iter().chain([&xs, &first]).collect();
+    let orders = |loss: &Tensor| {
+        let first = loss.grad(&wrt).unwrap();
+        let size = first.iter().map(|gradient| gradient.square().sum(..)).reduce(|a, b| a + b).unwrap();
+        let second = size.grad(&wrt).unwrap();
+        first.iter().chain(&second).map(|gradient| gradient.to_vec::<f64>().unwrap()).collect::<Vec<_>>()
+    };
+    for (looped, unrolled) in orders(&looped).iter().zip(orders(&unrolled)) {
+        for (a, b) in looped.iter().zip(unrolled) {
+            assert!((a - b).abs() < 1e-9 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn a_turn_backwards_neither_computes_a_product_again_nor_adds_up_the_gradient_of_its_matrix() {
+    let w = Tensor::new(random(1, &[8, 8])).variable();
+    let xs = Tensor::new(random(2, &[5, 4, 8]));
+    let h0 = Tensor::zeros([4, 8], DType::F32);
+    let (last, _) = scan(&[&h0], &[&xs], ScanOptions::default(), |carry, x| {
+        Ok((vec![(carry[0].matmul(&w) + &x[0]).tanh()], vec![]))
+    })
+    .unwrap();
+    let gradient = last[0].sum(..).grad(&[&w]).unwrap().remove(0);
+    let session = Session::new(&[&gradient], &[]).unwrap();
+    let graph = session.program().graph();
+    let products = |graph: &barun_engine::graph::Graph| {
+        graph
+            .nodes
+            .iter()
+            .filter(|inst| inst.op == Primitive::MatMul)
+            .map(|inst| inst.shape.clone())
+            .collect()
+    };
+    let backward = graph.nodes.iter().find_map(|inst| match &inst.op {
+        Primitive::Scan(scan) if scan.reverse => Some(scan),
+        _ => None,
+    });
+    let backward = backward.unwrap();
+    assert_eq!(
+        backward.carries, 1,
+        "the gradient of the state alone goes from turn to turn: {}",
+        backward.body
+    );
+    let inside: Vec<Shape> = products(&backward.body);
+    assert_eq!(inside, [Shape::from([4, 8])]);
+    let outside: Vec<Shape> = products(graph);
+    assert_eq!(outside, [Shape::from([8, 8])]);
+}
+
+#[test]
+fn a_loop_may_swap_its_carries_leave_them_as_they_are_and_give_one_value_twice() {
+    let w = Tensor::new(random(1, &[96, 96]));
+    let firsts: Vec<Tensor> = (2..5).map(|seed| Tensor::new(random(seed, &[64, 96]))).collect();
+    let xs = Tensor::new(random(5, &[3, 64, 96]));
+    let turn = |carry: &[Tensor], x: &Tensor| {
+        let next = (carry[0].matmul(&w) * 0.1 + x).tanh();
+        let carries = vec![carry[1].clone(), carry[0].clone(), carry[2].clone()];
+        (carries, vec![next.clone(), carry[2].clone(), next])
+    };
+    let mut carries = firsts.clone();
+    let mut outputs = vec![Vec::new(); 3];
+    for index in 0..3 {
+        let (next, given) = turn(&carries, &xs.narrow(0, index, index + 1).reshape([64, 96]));
+        carries = next;
+        outputs.iter_mut().zip(given).for_each(|(all, one)| all.push(one));
+    }
+    let numbers = |tensors: &[Tensor]| -> Vec<f32> {
+        tensors.iter().flat_map(|tensor| tensor.to_vec::<f32>().unwrap()).collect()
+    };
+    let expected = [carries, outputs.concat()].concat();
+    let expected = numbers(&expected);
+    for threads in [1, 2, 3] {
+        let firsts: Vec<&Tensor> = firsts.iter().collect();
+        let (last, all) =
+            scan(&firsts, &[&xs], ScanOptions::default(), |carry, x| Ok(turn(carry, &x[0]))).unwrap();
+        let results = [last, all].concat();
+        let layout = Layout::new(Vec::new()).unwrap();
+        let spec = ProgramSpec { layout: &layout, inputs: &[], outputs: &results, updates: &[] };
+        let program = Program::compile(&spec, &on(threads, None)).unwrap();
+        let found = program.evaluate(&State::zeros(&layout), &[]).unwrap();
+        let found: Vec<f32> =
+            found.iter().flat_map(|buffer| buffer.as_slice::<f32>().unwrap().to_vec()).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn the_gradient_of_slices_that_leave_nothing_out_is_put_together_without_zeros() {
+    let x = Tensor::new(random(1, &[4, 12])).variable();
+    let slices = [(5, 12), (0, 2), (2, 5)].map(|(from, to)| x.narrow(1, from, to).square().sum(..));
+    let loss = slices.iter().cloned().reduce(|a, b| a + b).unwrap();
+    let gradient = loss.grad(&[&x]).unwrap().remove(0);
+    let session = Session::new(&[&gradient], &[]).unwrap();
+    let kernels = session.program().kernels();
+    assert!(kernels.iter().all(|kernel| !kernel.name.contains("pad")), "{kernels:?}");
+    assert_eq!(gradient.to_vec::<f32>().unwrap(), (&x * 2.0).to_vec::<f32>().unwrap());
 }
 
 #[test]

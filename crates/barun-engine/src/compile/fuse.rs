@@ -67,20 +67,9 @@ pub fn is_reduction(op: &Primitive) -> bool {
     matches!(op, Primitive::Sum { .. } | Primitive::Max { .. })
 }
 
-/// Whether a node is a sum of products.
-pub fn is_contraction(op: &Primitive) -> bool {
-    matches!(
-        op,
-        Primitive::MatMul
-            | Primitive::Conv2d(_)
-            | Primitive::Conv2dInputGrad(_)
-            | Primitive::Conv2dWeightGrad(_)
-    )
-}
-
 /// Whether a node's kernel tells which blocks of its result are finished, so that a loop can be its epilogue.
 fn takes_epilogue(op: &Primitive) -> bool {
-    is_contraction(op)
+    op.is_contraction()
         || matches!(
             op,
             Primitive::MaxPool2d(_)

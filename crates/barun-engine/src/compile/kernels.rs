@@ -8,7 +8,7 @@ use super::schedule::Job;
 use super::view::{Viewed, matrix_strides};
 use super::{Compiled, Compiler, Task, aligned, compile, place_loop};
 use crate::cpu::conv::{self, ConvSpec};
-use crate::cpu::execute::{Place, ScanWork, Work};
+use crate::cpu::execute::{Carry, Place, ScanWork, Work};
 use crate::cpu::fused::Access;
 use crate::cpu::gemm::{Gemm, GemmSpec, MatrixStrides};
 use crate::cpu::indexed::Indexed;
@@ -49,7 +49,7 @@ impl Draft {
             Draft::Scan(scan, body) => {
                 let carries = scan.body.outputs[..scan.carries].iter();
                 aligned(body.executable.arena_bytes)
-                    + carries.map(|&output| aligned(scan.body.nodes[output].bytes())).sum::<usize>()
+                    + carries.map(|&output| 2 * aligned(scan.body.nodes[output].bytes())).sum::<usize>()
             }
             Draft::Nothing => 0,
         }
@@ -113,6 +113,7 @@ impl Compiler<'_> {
             let task = Task {
                 graph: &scan.body,
                 results: scan.body.outputs.len(),
+                result_feeds: Some(inst.operands.len()),
                 updates: &updates,
                 slot_offsets: self.task.slot_offsets,
                 fuse: self.task.fuse,
@@ -241,19 +242,23 @@ impl Compiler<'_> {
                 let (constants, rest) = operands.split_at(scan.constants);
                 let carry_nodes = &operand_nodes[scan.constants..][..scan.carries];
                 let sequence_nodes = &operand_nodes[scan.constants + scan.carries..];
-                let mut results: Vec<(Place, usize)> = scan
-                    .body
-                    .outputs
-                    .iter()
-                    .map(|&output| (Place::Nowhere, scan.body.nodes[output].bytes()))
-                    .collect();
+                let mut results = vec![Place::Nowhere; scan.body.outputs.len()];
                 for (node, inst) in nodes.iter().enumerate() {
                     if let Primitive::Project { index } = inst.op
                         && inst.operands[0] == anchor
                     {
-                        results[index].0 = place_of(node);
+                        results[index] = place_of(node);
                     }
                 }
+                let carry = |index: usize| Carry {
+                    first: rest[index],
+                    last: results[index],
+                    bytes: nodes[carry_nodes[index]].bytes(),
+                };
+                let output =
+                    |index: usize| (results[index], scan.body.nodes[scan.body.outputs[index]].bytes());
+                let carries = (0..scan.carries).map(carry).collect();
+                let outputs = (scan.carries..results.len()).map(output).collect();
                 let scratch = body.executable.scratch_bytes;
                 let own_boards = *boards;
                 *boards += 1 + body.executable.boards;
@@ -261,17 +266,13 @@ impl Compiler<'_> {
                     length: scan.length,
                     reverse: scan.reverse,
                     constants: constants.to_vec(),
-                    carries: rest[..scan.carries]
-                        .iter()
-                        .zip(carry_nodes)
-                        .map(|(&place, &node)| (place, nodes[node].bytes()))
-                        .collect(),
+                    carries,
                     sequences: rest[scan.carries..]
                         .iter()
                         .zip(sequence_nodes)
                         .map(|(&place, &node)| (place, element(node)))
                         .collect(),
-                    results,
+                    outputs,
                     workspace,
                     boards: own_boards,
                     body: body.executable,

@@ -39,6 +39,8 @@ pub struct Task<'a> {
     pub graph: &'a Graph,
     /// How many of the outputs are results.
     pub results: usize,
+    /// The feed from which on there is a place for each result, if the run's caller gives them.
+    pub result_feeds: Option<usize>,
     /// The slot each update writes.
     pub updates: &'a [usize],
     /// Byte offset of each slot in the state.
@@ -176,6 +178,14 @@ impl<'a> Compiler<'a> {
                 _ => {}
             }
         }
+        if let Some(first) = task.result_feeds {
+            for (index, &output) in viewed.graph.outputs[..task.results].iter().enumerate() {
+                let source = viewed.views[output].source;
+                if unit_of[source].is_some() {
+                    fixed.entry(source).or_insert(Place::Feed(first + index));
+                }
+            }
+        }
         Compiler { task, viewed, units, unit_of, readers, stored, fixed, alias: HashMap::new() }
     }
 
@@ -245,12 +255,20 @@ impl<'a> Compiler<'a> {
                     .collect(),
             })
             .collect();
+        let outputs: Vec<Place> = self.viewed.graph.outputs[..self.task.results]
+            .iter()
+            .map(|&output| place_of(self.viewed.views[output].source))
+            .collect();
+        let copies: Vec<(usize, Place)> = copies
+            .into_iter()
+            .map(|(output, slot)| (output, Place::State(self.task.slot_offsets[slot])))
+            .chain(self.results_to_copy(&outputs))
+            .collect();
         if !copies.is_empty() {
             let mut runs = Vec::new();
-            for (output, slot) in copies {
+            for (output, to) in copies {
                 let node = self.viewed.graph.outputs[output];
                 let bytes = self.viewed.graph.nodes[node].bytes();
-                let to = Place::State(self.task.slot_offsets[slot]);
                 runs.push(Run { work: works.len(), phase: 0, tasks: 1 });
                 works.push(Work::Copy { from: place_of(self.viewed.views[node].source), to, bytes });
                 kernels.push(KernelInfo {
@@ -267,11 +285,18 @@ impl<'a> Compiler<'a> {
             stages.push(Stage { mode: Mode::Single, runs });
         }
         let results = self.viewed.graph.outputs[..self.task.results].iter();
-        let results: Vec<usize> = results.map(|&output| self.viewed.views[output].source).collect();
-        let outputs = results.iter().map(|&result| place_of(result)).collect();
+        let results = results.map(|&output| self.viewed.views[output].source).collect();
         let stages = joined(stages);
         let executable = Executable { works, stages, arena_bytes, scratch_bytes, boards, outputs };
         Compiled { executable, kernels, values, results, account }
+    }
+
+    /// Results that no kernel can write where the caller wants them, since they lie elsewhere: what goes through the
+    /// program unchanged, and what is given twice.
+    fn results_to_copy(&self, outputs: &[Place]) -> Vec<(usize, Place)> {
+        let Some(first) = self.task.result_feeds else { return Vec::new() };
+        let wanted = (0..outputs.len()).map(|index| (index, Place::Feed(first + index)));
+        wanted.filter(|&(index, place)| outputs[index] != place).collect()
     }
 
     /// The units whose results `unit` reads.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fuse::is_contraction;
 use crate::graph::{Binary, Graph, Inst, Literal, Primitive, Scan, Unary};
 use crate::tensor::DType;
 
@@ -21,7 +20,38 @@ pub fn simplify(graph: &Graph) -> Graph {
         position.push(pass.add(inst));
     }
     let outputs = graph.outputs.iter().map(|&output| position[output]).collect();
-    without_dead_nodes(&Graph { nodes: pass.nodes, outputs })
+    let graph = without_dead_nodes(&Graph { nodes: pass.nodes, outputs });
+    without_dead_nodes(&without_unread_sequences(graph))
+}
+
+/// Scans without the output sequences that nobody reads.
+fn without_unread_sequences(mut graph: Graph) -> Graph {
+    let mut read: HashMap<usize, Vec<usize>> = HashMap::new();
+    for inst in &graph.nodes {
+        match (&inst.op, inst.operands.first()) {
+            (Primitive::Project { index }, Some(&scan)) => read.entry(scan).or_default().push(*index),
+            _ => continue,
+        }
+    }
+    let mut kept: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, inst) in graph.nodes.iter_mut().enumerate() {
+        if let Primitive::Scan(scan) = &inst.op {
+            let read = read.get(&at).map_or(&[][..], Vec::as_slice);
+            let is_read = |index: &usize| *index < scan.carries || read.contains(index);
+            let results: Vec<usize> = (0..scan.body.outputs.len()).filter(is_read).collect();
+            if results.len() < scan.body.outputs.len() {
+                let outputs = results.iter().map(|&index| scan.body.outputs[index]).collect();
+                let body = without_dead_nodes(&Graph { outputs, nodes: scan.body.nodes.clone() });
+                inst.op =
+                    Primitive::Scan(Arc::new(Scan { body, ..Scan { body: Graph::default(), ..**scan } }));
+            }
+            kept.insert(at, results);
+        } else if let Primitive::Project { index } = &mut inst.op {
+            let results = &kept[&inst.operands[0]];
+            *index = results.iter().position(|result| result == index).unwrap_or(*index);
+        }
+    }
+    graph
 }
 
 /// Scans for which another scan over the same operands computes the same and more (the gradient runs a scan again to
@@ -147,7 +177,7 @@ impl Pass {
         let same_kind = |index: usize| node(index).shape == inst.shape && node(index).dtype == inst.dtype;
         let with = |op: Primitive, operands: Vec<usize>| Rewrite::To(Inst { op, operands, ..inst.clone() });
         let is_leaf = inst.operands.is_empty() || matches!(inst.op, Primitive::Scan(_));
-        let sums_nothing = is_contraction(&inst.op) && (0..2).any(|index| node(index).shape.elements() == 0);
+        let sums_nothing = inst.op.is_contraction() && (0..2).any(|index| node(index).shape.elements() == 0);
         if !is_leaf && (inst.shape.elements() == 0 || sums_nothing) {
             return with(Primitive::Full { value: Literal::new(0.0, inst.dtype) }, vec![]);
         }
@@ -250,6 +280,11 @@ impl Pass {
             let value = Literal::new(value, inst.dtype);
             return Rewrite::To(Inst { op: Primitive::Full { value }, operands: vec![], ..inst.clone() });
         }
+        if op == Binary::Add
+            && let Some((axis, parts)) = self.side_by_side(a, b)
+        {
+            return Rewrite::To(Inst { op: Primitive::Concat { axis }, operands: parts, ..inst.clone() });
+        }
         match op {
             Binary::Add if self.is(b, 0.0) => Rewrite::Same(a),
             Binary::Add if self.is(a, 0.0) => Rewrite::Same(b),
@@ -268,6 +303,40 @@ impl Pass {
             },
             _ => Rewrite::None,
         }
+    }
+
+    /// The axis and the parts along it, if `a + b` adds up parts with zeros around them that leave nothing out and lie
+    /// nowhere over each other: the gradient of slices.
+    fn side_by_side(&self, a: usize, b: usize) -> Option<(usize, Vec<usize>)> {
+        const MOST: usize = 64;
+        let mut open = vec![b, a];
+        let mut parts = Vec::new();
+        while let Some(position) = open.pop() {
+            let inst = &self.nodes[position];
+            match &inst.op {
+                Primitive::Binary(Binary::Add) => open.extend(&inst.operands),
+                Primitive::Pad { low, high, interior } if interior.iter().all(|&gap| gap == 0) => {
+                    let mut axes = (0..low.len()).filter(|&axis| low[axis] + high[axis] > 0);
+                    let (Some(axis), None) = (axes.next(), axes.next()) else { return None };
+                    parts.push((axis, low[axis], inst.operands[0]));
+                }
+                _ => return None,
+            }
+            if open.len() + parts.len() > MOST {
+                return None;
+            }
+        }
+        parts.sort_unstable();
+        let axis = parts.first()?.0;
+        let mut end = 0;
+        for &(own, start, part) in &parts {
+            if (own, start) != (axis, end) {
+                return None;
+            }
+            end += self.nodes[part].shape[axis];
+        }
+        let is_all = end == self.nodes[a].shape[axis];
+        is_all.then(|| (axis, parts.into_iter().map(|(_, _, part)| part).collect()))
     }
 
     fn exact_cast(&self, value: Literal, dtype: DType) -> bool {

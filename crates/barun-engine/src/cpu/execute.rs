@@ -98,6 +98,10 @@ pub enum Work {
 }
 
 /// A scan: its body is a program of its own whose arena lies in the workspace.
+///
+/// The body's feeds are the constants, the carries, an element of each sequence, and then the places of its results:
+/// the next carries and an element of each output sequence, which its kernels write where they are to lie. A carry has
+/// two places, of which a turn reads one and writes the other; so nothing is copied from turn to turn.
 pub struct ScanWork {
     /// The body.
     pub body: Executable,
@@ -107,16 +111,26 @@ pub struct ScanWork {
     pub reverse: bool,
     /// Operands that stay the same.
     pub constants: Vec<Place>,
-    /// First carries with their bytes.
-    pub carries: Vec<(Place, usize)>,
+    /// Carries.
+    pub carries: Vec<Carry>,
     /// Sequences with the bytes of an element.
     pub sequences: Vec<(Place, usize)>,
-    /// Results: last carries, then output sequences, with the bytes of a carry or an element.
-    pub results: Vec<(Place, usize)>,
-    /// The body's arena, followed by the carries.
+    /// Output sequences with the bytes of an element.
+    pub outputs: Vec<(Place, usize)>,
+    /// The body's arena, followed by two places for each carry.
     pub workspace: Place,
     /// First of the body's boards among the run's.
     pub boards: usize,
+}
+
+/// What is handed from turn to turn.
+pub struct Carry {
+    /// What the first turn is given.
+    pub first: Place,
+    /// Where the last turn's goes.
+    pub last: Place,
+    /// Its size.
+    pub bytes: usize,
 }
 
 /// One phase of one kernel within a stage.
@@ -218,7 +232,10 @@ impl Executable {
         unsafe {
             match member.board() {
                 Some(board) => {
-                    self.walk(frame, member, scratch, board, boards, clock, |open| member.stays_until(open))
+                    let run = |_, stage: &Stage, task| {
+                        self.run_task(stage, task, frame, member, scratch, boards, clock);
+                    };
+                    walk(board, member, |step| self.stages.get(step), run, |open| member.stays_until(open))
                 }
                 None => {
                     self.run_alone(frame, member, scratch, boards, clock);
@@ -244,51 +261,6 @@ impl Executable {
                 });
             }
         }
-    }
-
-    /// Takes tasks of `board`'s steps, which are the stages. Where there is nothing to do `stays_until` the board moves
-    /// on, or leaves.
-    #[allow(clippy::too_many_arguments)] // the run's context, handed through
-    unsafe fn walk(
-        &self,
-        frame: Frame<'_>,
-        member: &Member<'_>,
-        scratch: *mut u8,
-        board: &Board,
-        boards: &[Board],
-        clock: &mut impl Clock,
-        stays_until: impl Fn(&dyn Fn() -> bool) -> bool,
-    ) -> Attendance {
-        let mut claim = board.claim();
-        while let Some(stage) = self.stages.get(claim.step) {
-            let tasks = stage.tasks(member.threads);
-            let mut done = 0;
-            while claim.task < tasks {
-                // SAFETY: the schedule lets nothing that runs at the same time touch the same memory.
-                unsafe { self.run_task(stage, claim.task, frame, member, scratch, boards, clock) };
-                done += 1;
-                // Everybody has one task of what all do together.
-                if claim.task + 1 == tasks || stage.mode == Mode::Together {
-                    break;
-                }
-                claim = board.claim();
-            }
-            let step = claim.step;
-            if done > 0 && board.report(done, tasks) {
-                claim = board.open(step + 1);
-                match self.stages.get(step + 1).map(|next| next.mode) {
-                    None => member.wake_caller(),
-                    Some(Mode::Single) => {}
-                    Some(Mode::Shared | Mode::Together) => member.wake(),
-                }
-                continue;
-            }
-            if !stays_until(&|| board.step() != step) {
-                return Attendance::AwayAt(step);
-            }
-            claim = board.claim();
-        }
-        Attendance::Done
     }
 
     #[allow(clippy::too_many_arguments)] // the run's context, handed through
@@ -321,6 +293,46 @@ impl Executable {
             }
         }
     }
+}
+
+/// Takes tasks of `board`'s steps and runs them; each step is a stage. Where there is nothing to do `stays_until` the
+/// board moves on, or leaves.
+fn walk<'a>(
+    board: &Board,
+    member: &Member<'_>,
+    stage_at: impl Fn(usize) -> Option<&'a Stage>,
+    mut run: impl FnMut(usize, &Stage, usize),
+    stays_until: impl Fn(&dyn Fn() -> bool) -> bool,
+) -> Attendance {
+    let mut claim = board.claim();
+    while let Some(stage) = stage_at(claim.step) {
+        let step = claim.step;
+        let tasks = stage.tasks(member.threads);
+        let mut done = 0;
+        while claim.task < tasks {
+            run(step, stage, claim.task);
+            done += 1;
+            // Everybody has one task of what all do together.
+            if claim.task + 1 == tasks || stage.mode == Mode::Together {
+                break;
+            }
+            claim = board.claim();
+        }
+        if done > 0 && board.report(done, tasks) {
+            claim = board.open(step + 1);
+            match stage_at(step + 1).map(|next| next.mode) {
+                None => member.wake_caller(),
+                Some(Mode::Single) => {}
+                Some(Mode::Shared | Mode::Together) => member.wake(),
+            }
+            continue;
+        }
+        if !stays_until(&|| board.step() != step) {
+            return Attendance::AwayAt(step);
+        }
+        claim = board.claim();
+    }
+    Attendance::Done
 }
 
 impl Executable {
@@ -428,126 +440,105 @@ impl PlacedLoop {
 }
 
 impl ScanWork {
-    fn carries_at(&self) -> usize {
-        self.body.arena_bytes.next_multiple_of(ALIGN)
-    }
-
-    /// All members walk the turns together if the body is shared; otherwise only one calls this.
+    /// All members walk the stages of all turns together if the body is shared; otherwise only one calls this.
+    ///
+    /// A turn begins when the one before is done, and who ends it opens the next: nobody waits for all to arrive.
     unsafe fn run(&self, frame: Frame<'_>, member: &Member<'_>, scratch: *mut u8, boards: &[Board]) {
-        let shared = self.body.is_shared();
         let alone = Member::alone();
-        let member = if shared { member } else { &alone };
-        let first = member.index == 0;
+        let member = if self.body.is_shared() { member } else { &alone };
         let (board, boards) = (&boards[self.boards], &boards[self.boards + 1..]);
-        // SAFETY: places belong to the frame; element strides stay inside the sequences; copies are of equal sizes and
-        // done by the first member between barriers.
+        let mut feeds: Vec<*const u8> = Vec::new();
+        // SAFETY: the caller's; feeds are set for the turn before its tasks run.
         unsafe {
             let workspace = frame.at(self.workspace);
-            let mut at = self.carries_at();
-            let mut carries = Vec::with_capacity(self.carries.len());
-            for (place, bytes) in &self.carries {
-                let carry = workspace.add(at);
-                if first {
-                    std::ptr::copy_nonoverlapping(frame.at(*place), carry, *bytes);
+            if member.threads == 1 {
+                for turn in 0..self.length {
+                    self.set_feeds(turn, frame, &mut feeds);
+                    let frame = Frame { arena: workspace, state: frame.state, feeds: &feeds };
+                    self.body.run_alone(frame, member, scratch, boards, &mut Untimed);
                 }
-                carries.push(carry);
-                at += bytes.next_multiple_of(ALIGN);
-            }
-            let mut feeds: Vec<*const u8> =
-                self.constants.iter().map(|&place| frame.at(place).cast_const()).collect();
-            feeds.extend(carries.iter().map(|carry| carry.cast_const()));
-            let sequences_from = feeds.len();
-            feeds.extend(self.sequences.iter().map(|_| std::ptr::null()));
-            for turn in 0..self.length {
-                let element = if self.reverse { self.length - 1 - turn } else { turn };
-                for (feed, (place, bytes)) in feeds[sequences_from..].iter_mut().zip(&self.sequences) {
-                    *feed = frame.at(*place).add(element * bytes);
-                }
-                let inner = Frame { arena: workspace, state: frame.state, feeds: &feeds };
-                if first {
+            } else {
+                if member.index == 0 {
                     board.reset();
                 }
                 member.barrier();
-                self.run_turn(inner, member, scratch, board, boards);
-                member.barrier();
-                if !first {
-                    continue;
-                }
-                // Output sequences first: an output may be the carry the turn began with.
-                let outputs = self.body.outputs.iter().zip(&self.results).skip(carries.len());
-                for (&output, (place, bytes)) in outputs {
-                    let to = frame.at(*place);
-                    if !to.is_null() {
-                        std::ptr::copy_nonoverlapping(inner.at(output), to.add(element * bytes), *bytes);
+                let stages = &self.body.stages;
+                let stage_at =
+                    |step| (step < self.length * stages.len()).then(|| &stages[step % stages.len()]);
+                let mut set_for = None;
+                let run = |step: usize, stage: &Stage, task: usize| {
+                    let turn = step / stages.len();
+                    if set_for != Some(turn) {
+                        self.set_feeds(turn, frame, &mut feeds);
+                        set_for = Some(turn);
                     }
-                }
-                self.hand_on(inner, &carries);
+                    let frame = Frame { arena: workspace, state: frame.state, feeds: &feeds };
+                    self.body.run_task(stage, task, frame, member, scratch, boards, &mut Untimed);
+                };
+                walk(board, member, stage_at, run, |open| {
+                    // Nobody leaves: what follows a loop all do together.
+                    member.wait(open);
+                    true
+                });
+                // Whoever ends the last step calls the team's caller alone, and here the others are awaited too.
+                member.wake();
             }
-            if first {
-                for ((place, bytes), carry) in self.results.iter().zip(&carries) {
-                    let to = frame.at(*place);
+            if member.index == 0 {
+                for (index, carry) in self.carries.iter().enumerate() {
+                    let to = frame.at(carry.last);
                     if !to.is_null() {
-                        std::ptr::copy_nonoverlapping(*carry, to, *bytes);
+                        let from = self.carry_before(self.length, index, frame);
+                        std::ptr::copy(from, to, carry.bytes);
                     }
                 }
             }
         }
     }
 
-    /// Nobody leaves a turn: all are needed at its end.
-    unsafe fn run_turn(
-        &self,
-        frame: Frame<'_>,
-        member: &Member<'_>,
-        scratch: *mut u8,
-        board: &Board,
-        boards: &[Board],
-    ) {
+    /// The body's feeds in a turn.
+    ///
+    /// # Safety
+    /// The frame is the run's, and `turn` one of the loop's.
+    unsafe fn set_feeds(&self, turn: usize, frame: Frame<'_>, feeds: &mut Vec<*const u8>) {
+        let element = if self.reverse { self.length - 1 - turn } else { turn };
+        let carries = 0..self.carries.len();
+        feeds.clear();
+        // SAFETY: places belong to the frame; elements lie inside their sequences.
+        unsafe {
+            let element =
+                |(place, bytes): &(Place, usize)| frame.at(*place).add(element * bytes).cast_const();
+            feeds.extend(self.constants.iter().map(|&place| frame.at(place).cast_const()));
+            feeds.extend(carries.clone().map(|index| self.carry_before(turn, index, frame)));
+            feeds.extend(self.sequences.iter().map(element));
+            feeds.extend(carries.map(|index| self.carry_place(turn, index, frame).cast_const()));
+            feeds.extend(self.outputs.iter().map(element));
+        }
+    }
+
+    /// Where a carry lies when `turn` begins.
+    ///
+    /// # Safety
+    /// The frame is the run's.
+    unsafe fn carry_before(&self, turn: usize, index: usize, frame: Frame<'_>) -> *const u8 {
+        let carry = &self.carries[index];
         // SAFETY: the caller's.
         unsafe {
-            if member.threads == 1 {
-                return self.body.run_alone(frame, member, scratch, boards, &mut Untimed);
+            match turn {
+                0 => frame.at(carry.first),
+                _ => self.carry_place(turn - 1, index, frame),
             }
-            let stays_until = |open: &dyn Fn() -> bool| {
-                member.wait(open);
-                true
-            };
-            self.body.walk(frame, member, scratch, board, boards, &mut Untimed, stays_until);
         }
-        // Whoever ends the last step calls the team's caller alone, and here the others are awaited too.
-        member.wake();
     }
 
-    /// Copies the turn's carries to where the next turn reads them. A body may hand a carry on to another place
-    /// unchanged, so all are read before any is written.
-    unsafe fn hand_on(&self, inner: Frame<'_>, carries: &[*mut u8]) {
-        let is_carry = |place: Place| match place {
-            Place::Feed(index) => {
-                (self.constants.len()..self.constants.len() + carries.len()).contains(&index)
-            }
-            _ => false,
-        };
-        // SAFETY: as in `run`.
-        unsafe {
-            let swaps = self.body.outputs[..carries.len()].iter().enumerate().any(|(index, &output)| {
-                is_carry(output) && output != Place::Feed(self.constants.len() + index)
-            });
-            if swaps {
-                let saved: Vec<Vec<u8>> = self.body.outputs[..carries.len()]
-                    .iter()
-                    .zip(&self.carries)
-                    .map(|(&output, (_, bytes))| {
-                        std::slice::from_raw_parts(inner.at(output), *bytes).to_vec()
-                    })
-                    .collect();
-                for (carry, saved) in carries.iter().zip(saved) {
-                    std::ptr::copy_nonoverlapping(saved.as_ptr(), *carry, saved.len());
-                }
-                return;
-            }
-            for ((&output, (_, bytes)), carry) in self.body.outputs.iter().zip(&self.carries).zip(carries) {
-                std::ptr::copy(inner.at(output), *carry, *bytes);
-            }
-        }
+    /// Where `turn` puts a carry.
+    ///
+    /// # Safety
+    /// The frame is the run's.
+    unsafe fn carry_place(&self, turn: usize, index: usize, frame: Frame<'_>) -> *mut u8 {
+        let before = self.carries[..index].iter().map(|carry| 2 * carry.bytes.next_multiple_of(ALIGN));
+        let own = turn % 2 * self.carries[index].bytes.next_multiple_of(ALIGN);
+        let at = self.body.arena_bytes.next_multiple_of(ALIGN) + before.sum::<usize>() + own;
+        // SAFETY: the workspace holds the body's arena and two places for each carry.
+        unsafe { frame.at(self.workspace).add(at) }
     }
 }

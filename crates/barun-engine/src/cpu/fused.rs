@@ -196,7 +196,11 @@ impl FusedLoop {
 
     /// The cost of an element, in instructions.
     fn weight(&self) -> usize {
-        self.code.len() + self.loads.len() + self.stores.len() + self.reduces.len()
+        self.chain_weight() + self.loads.len() + self.stores.len() + self.reduces.len()
+    }
+
+    fn chain_weight(&self) -> usize {
+        self.code.iter().map(|instr| instr.op.weight()).sum()
     }
 
     /// Whether the loop needs no tiles: machine code does all of it, from memory to memory, and the processor itself sees
@@ -212,13 +216,13 @@ impl FusedLoop {
     /// Nanoseconds the loop is expected to take on one thread; decides what is worth sharing.
     pub fn estimate_ns(&self) -> f64 {
         let memory = self.loads.len() + self.stores.len();
-        self.elements() as f64 * (self.code.len() as f64 * 0.06 + memory as f64 * 0.1)
+        self.elements() as f64 * (self.chain_weight() as f64 * 0.06 + memory as f64 * 0.1)
     }
 
     /// The number of tasks of each phase.
     pub fn phases(&self) -> Vec<usize> {
         match self.pattern {
-            None => vec![self.elements().div_ceil(self.task_elements()).max(1)],
+            None => vec![self.elements().div_ceil(self.even_task_elements()).max(1)],
             Some(pattern) => {
                 let units = self.units(pattern);
                 let first = units.div_ceil(self.units_per_task(pattern)).max(1);
@@ -229,6 +233,12 @@ impl FusedLoop {
 
     fn task_elements(&self) -> usize {
         (TASK_ELEMENTS * 4 / self.weight().max(4)).next_multiple_of(TILE)
+    }
+
+    /// The elements of a task of a loop without reductions: tasks of about one size.
+    fn even_task_elements(&self) -> usize {
+        let tasks = self.elements().div_ceil(self.task_elements()).max(1);
+        self.elements().div_ceil(tasks).next_multiple_of(TILE).max(TILE)
     }
 
     /// The smallest pieces of a reducing loop that a task can take: rows (or spans of one), or column blocks.
@@ -260,8 +270,8 @@ impl FusedLoop {
             }
             match self.pattern {
                 None => {
-                    let start = task * self.task_elements();
-                    let end = (start + self.task_elements()).min(self.elements());
+                    let start = task * self.even_task_elements();
+                    let end = (start + self.even_task_elements()).min(self.elements());
                     self.begin(pointers, scratch).run_range(start, end);
                 }
                 Some(pattern) if phase == 1 => self.combine(pattern, pointers, workspace),

@@ -68,6 +68,21 @@ pub enum Each {
     Row,
 }
 
+impl TileOp {
+    /// About how much longer it takes than an addition.
+    pub fn weight(&self) -> usize {
+        match self {
+            TileOp::Unary(
+                Unary::Exp | Unary::Ln | Unary::Sin | Unary::Cos | Unary::Tanh | Unary::Sigmoid | Unary::Erf,
+            )
+            | TileOp::Binary(Binary::Pow)
+            | TileOp::Random { .. } => 8,
+            TileOp::Unary(Unary::Sqrt) | TileOp::Binary(Binary::Div) => 2,
+            _ => 1,
+        }
+    }
+}
+
 /// One instruction over tile values, which are named by their index in the table of pointers.
 #[derive(Clone, Debug)]
 pub struct Instr {

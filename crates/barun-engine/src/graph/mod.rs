@@ -138,6 +138,12 @@ impl Graph {
 
     /// Builds the graph again over `feeds`, giving its outputs.
     pub fn replay(&self, feeds: &[Tensor]) -> Vec<Tensor> {
+        let built = self.replay_nodes(feeds);
+        self.outputs.iter().map(|&index| built[index].clone()).collect()
+    }
+
+    /// Builds the graph again over `feeds`, giving all its nodes.
+    pub(crate) fn replay_nodes(&self, feeds: &[Tensor]) -> Vec<Tensor> {
         let mut built: Vec<Tensor> = Vec::with_capacity(self.nodes.len());
         for inst in &self.nodes {
             let tensor = match &inst.op {
@@ -149,7 +155,7 @@ impl Graph {
             };
             built.push(tensor);
         }
-        self.outputs.iter().map(|&index| built[index].clone()).collect()
+        built
     }
 
     /// For each node, the nodes that use it (once per use).

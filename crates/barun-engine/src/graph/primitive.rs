@@ -330,6 +330,17 @@ impl Primitive {
         matches!(self, Primitive::Full { .. } | Primitive::Iota { .. })
     }
 
+    /// Whether it is a sum of products.
+    pub fn is_contraction(&self) -> bool {
+        matches!(
+            self,
+            Primitive::MatMul
+                | Primitive::Conv2d(_)
+                | Primitive::Conv2dInputGrad(_)
+                | Primitive::Conv2dWeightGrad(_)
+        )
+    }
+
     /// Whether each element of the result depends on the same element of the operands alone.
     pub fn is_elementwise(&self) -> bool {
         matches!(
