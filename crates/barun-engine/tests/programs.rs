@@ -438,6 +438,38 @@ fn a_loop_may_swap_its_carries_leave_them_as_they_are_and_give_one_value_twice()
     }
 }
 
+/// The slot is a sequence that every turn reads an element of and gives a new one of, all of it is read in every turn,
+/// and something else wants the old value, too.
+#[test]
+fn a_slot_that_a_loop_reads_and_makes_anew_keeps_its_old_value_until_all_have_read_it() {
+    let layout = Layout::new(vec![("rows".into(), [3, 64, 64].into(), DType::F32)]).unwrap();
+    let turn = |rows: &Tensor, row: &Tensor| (row.matmul(&rows.sum(0)) * 0.1).tanh();
+    let first = random(1, &[3, 64, 64]);
+    let rows = Tensor::new(first.clone());
+    let expected: Vec<f32> = (0..3)
+        .flat_map(|index| {
+            let row = rows.narrow(0, index, index + 1).reshape([64, 64]);
+            turn(&rows, &row).to_vec::<f32>().unwrap()
+        })
+        .collect();
+    for threads in [1, 2] {
+        let slot = layout.tensor(0);
+        let (_, all) = scan(&[], &[&slot], ScanOptions::default(), |_, row| {
+            Ok((vec![], vec![(row[0].matmul(&(slot.sum(0) * 1.0)) * 0.1).tanh()]))
+        })
+        .unwrap();
+        let after = (&slot + all[0].sum(..) * 0.0).exp().sum(..);
+        let spec =
+            ProgramSpec { layout: &layout, inputs: &[], outputs: &[after], updates: &[(0, all[0].clone())] };
+        let program = Program::compile(&spec, &on(threads, None)).unwrap();
+        let mut state = State::zeros(&layout);
+        state.set("rows", &first).unwrap();
+        let found = program.run(&mut state, &[]).unwrap();
+        assert_eq!(found[0].to_f64(), rows.exp().sum(..).eval().unwrap().to_f64());
+        assert_eq!(state.get("rows").unwrap().as_slice::<f32>().unwrap(), expected);
+    }
+}
+
 #[test]
 fn the_gradient_of_slices_that_leave_nothing_out_is_put_together_without_zeros() {
     let x = Tensor::new(random(1, &[4, 12])).variable();

@@ -341,7 +341,7 @@ impl<'a> Compiler<'a> {
                 .flatten()
                 .flat_map(|&node| self.readers[node].iter().copied())
                 .collect();
-            let writer = self.unit_of[source];
+            let writer = self.writer_of(source);
             let is_later =
                 |writer: usize, reader: &usize| *reader != writer && position[*reader] > position[writer];
             let in_place = writer.is_some_and(|writer| {
@@ -368,6 +368,15 @@ impl<'a> Compiler<'a> {
             }
         }
         copies
+    }
+
+    /// The unit that writes a node's buffer: what a scan gives is written by the scan.
+    fn writer_of(&self, node: usize) -> Option<usize> {
+        let inst = &self.viewed.graph.nodes[node];
+        match inst.op {
+            Primitive::Project { .. } => self.unit_of[inst.operands[0]],
+            _ => self.unit_of[node],
+        }
     }
 
     /// A contraction whose result only its epilogue reads shares the buffer of one of the epilogue's results.
@@ -411,11 +420,7 @@ impl<'a> Compiler<'a> {
             if !has_buffer {
                 continue;
             }
-            // What a scan gives is written by the scan.
-            let writer = match inst.op {
-                Primitive::Project { .. } => self.unit_of[inst.operands[0]].unwrap_or(unit),
-                _ => unit,
-            };
+            let writer = self.writer_of(node).unwrap_or(unit);
             let last_read = self.readers[node].iter().map(|&reader| span(reader).1).max().unwrap_or(0);
             let last = if outputs.contains(&node) { end } else { last_read.max(span(writer).1) };
             keys.push(node);
