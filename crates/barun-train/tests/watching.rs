@@ -139,7 +139,7 @@ fn tensors(run: &Path) -> Vec<u8> {
 #[test]
 fn a_watched_run_that_is_interrupted_and_resumed_ends_with_the_bits_of_one_that_is_not_watched() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = "data.source = \"moons\"\nmodel.name = \"mlp\"\nmodel.hidden = [8]\nmodel.dropout = 0.2\ntrain.epochs = 3\ntrain.batch_size = 40\n";
+    let lines = "data.source = \"moons\"\nmodel.name = \"mlp\"\nmodel.hidden = [8]\nmodel.batch_norm = true\nmodel.dropout = 0.2\ntrain.epochs = 3\ntrain.batch_size = 40\n";
     let recipe = Recipe::from_toml(lines, "r.toml").unwrap();
     let request = |name: &str, stop: Arc<AtomicBool>| TrainRequest {
         recipe: recipe.clone(),
