@@ -69,5 +69,5 @@ fn notice(finding: &integrity::Finding) -> Notice {
         integrity::Severity::Warning => Severity::Warning,
         integrity::Severity::Error => Severity::Error,
     };
-    Notice { severity, text: text + ".", advice: format!("{}.", finding.advice.trim_end_matches('.')) }
+    Notice::new(severity, text + ".").advice(format!("{}.", finding.advice.trim_end_matches('.')))
 }

@@ -5,7 +5,7 @@ use barun_view::chart::{Chart, LineChart, Series};
 use barun_view::report::{Block, Figure, Notice, Section, Severity};
 
 use super::Run;
-use crate::diagnosis::{Diagnosis, Finding, Level, Sign, Vitals};
+use crate::diagnosis::{Cure, Diagnosis, Finding, Level, Sign, Vitals};
 
 /// More lines than this cannot be told apart: of more layers some are shown, the first and the last among them.
 const MOST_LINES: usize = 6;
@@ -45,13 +45,22 @@ fn notice(finding: &Finding) -> Notice {
     };
     let layer = finding.layer.as_ref().map_or(String::new(), |layer| format!(" at {layer}"));
     let step = finding.step.map_or(String::new(), |step| format!(" (step {step})"));
-    let mut text =
-        format!("{} {}{layer}{step}: {}. {}.", finding.rule, finding.name, finding.message, finding.why);
-    for evidence in &finding.evidence {
-        text.push_str(&format!(" Also: {evidence}."));
+    let mut details = vec![format!("Why it matters: {}.", finding.why)];
+    details.extend(finding.evidence.iter().map(|evidence| format!("Also: {evidence}.")));
+    Notice {
+        severity,
+        text: format!("{} {}{layer}{step}: {}.", finding.rule, finding.name, finding.message),
+        details,
+        advice: finding.cure.iter().map(advice).collect(),
     }
-    let cures: Vec<String> = finding.cure.iter().map(ToString::to_string).collect();
-    Notice { severity, text, advice: cures.join(" ") }
+}
+
+fn advice(cure: &Cure) -> String {
+    let settings: Vec<String> = cure.set.iter().map(|set| format!("`--set {set}`")).collect();
+    match settings.is_empty() {
+        true => cure.to_string(),
+        false => format!("{}: {}", cure.advice, settings.join(" ")),
+    }
 }
 
 fn charts(vitals: &Vitals) -> Vec<Figure> {

@@ -121,7 +121,7 @@ fn sentence(text: &str) -> String {
 }
 
 pub(super) fn notices(run: &Run) -> Vec<Notice> {
-    let notice = |severity, text: String, advice: &str| Notice { severity, text, advice: advice.to_string() };
+    let notice = |severity, text: String, advice: &str| Notice::new(severity, text).advice(advice);
     let mut notices = Vec::new();
     match &run.outcome {
         None => notices.push(notice(

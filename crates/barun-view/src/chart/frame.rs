@@ -8,6 +8,11 @@ use crate::scale::Axis;
 /// Pixels of letters; the page scales the whole picture.
 const FONT: f64 = 11.0;
 
+/// Pixels of a row of the legend, of the key before a name, and between two entries.
+const LEGEND_ROW: f64 = 14.0;
+const KEY: f64 = 24.0;
+const BETWEEN_ENTRIES: f64 = 12.0;
+
 /// A picture being drawn. Coordinates are pixels from the upper left corner.
 pub(super) struct Picture {
     width: f64,
@@ -125,6 +130,29 @@ pub(super) struct Labels<'a> {
     pub legend: &'a [Entry<'a>],
 }
 
+/// A label with what must be known of its axis.
+fn scaled_label(label: &str, axis: &Axis) -> String {
+    if axis.is_log() { format!("{label}, log scale") } else { label.to_string() }
+}
+
+/// The entries of each row of a legend in `width` pixels; of the first row `taken` are taken.
+fn rows<'a>(mut entries: &'a [Entry<'a>], width: f64, mut taken: f64) -> Vec<&'a [Entry<'a>]> {
+    let mut rows = Vec::new();
+    while !entries.is_empty() {
+        let mut end = taken;
+        let widths = entries.iter().map(|entry| BETWEEN_ENTRIES + KEY + width_of(entry.name));
+        let fit = widths.take_while(|entry| {
+            end += entry;
+            end <= width
+        });
+        let fit = fit.count().max(usize::from(taken == 0.0));
+        let (row, rest) = entries.split_at(fit);
+        rows.push(row);
+        (entries, taken) = (rest, 0.0);
+    }
+    rows
+}
+
 /// A picture with two axes.
 pub(super) struct Frame {
     pub picture: Picture,
@@ -142,13 +170,22 @@ impl Frame {
         let widest = y.ticks.iter().map(|(_, label)| width_of(label)).fold(0.0, f64::max);
         let first = x.ticks.first().map_or(0.0, |(_, label)| width_of(label) / 2.0);
         let last = x.ticks.last().map_or(0.0, |(_, label)| width_of(label) / 2.0);
-        let above = if labels.legend.is_empty() && labels.y.is_empty() { 8.0 } else { 22.0 };
+        let y_label = scaled_label(labels.y, &y);
+        let legend = rows(labels.legend, width - 8.0, width_of(&y_label));
+        let above = match legend.len() {
+            0 if labels.y.is_empty() => 8.0,
+            rows => 8.0 + LEGEND_ROW * rows.max(1) as f64,
+        };
         let below = if labels.x.is_empty() { 18.0 } else { 34.0 };
         let (left, right) = ((widest + 10.0).max(first + 2.0), width - last.max(8.0));
         let picture = Picture::new(width, height);
         let mut frame = Frame { picture, x, y, left, right, top: above, bottom: height - below };
         frame.draw_axes();
-        frame.draw_labels(labels);
+        frame.picture.text("label", "start", (2.0, 12.0), &y_label);
+        frame.draw_x_label(labels.x);
+        for (row, entries) in legend.into_iter().enumerate() {
+            frame.draw_legend(LEGEND_ROW * row as f64, entries);
+        }
         frame
     }
 
@@ -172,23 +209,30 @@ impl Frame {
         self.picture.line("axis", (self.left, self.bottom), (self.right, self.bottom));
     }
 
-    fn draw_labels(&mut self, labels: &Labels<'_>) {
-        let y = if self.y.is_log() { format!("{}, log scale", labels.y) } else { labels.y.to_string() };
-        self.picture.text("label", "start", (2.0, 12.0), &y);
-        let x = if self.x.is_log() { format!("{}, log scale", labels.x) } else { labels.x.to_string() };
-        if !x.is_empty() {
-            self.picture.text("label", "middle", ((self.left + self.right) / 2.0, self.bottom + 30.0), &x);
+    fn draw_x_label(&mut self, label: &str) {
+        let label = scaled_label(label, &self.x);
+        if !label.is_empty() {
+            self.picture.text(
+                "label",
+                "middle",
+                ((self.left + self.right) / 2.0, self.bottom + 30.0),
+                &label,
+            );
         }
+    }
+
+    /// A row of the legend, to the right.
+    fn draw_legend(&mut self, top: f64, entries: &[Entry<'_>]) {
         let mut at = self.right;
-        for entry in labels.legend.iter().rev() {
+        for entry in entries.iter().rev() {
             at -= width_of(entry.name);
-            self.picture.text("label", "start", (at, 12.0), entry.name);
-            at -= 24.0;
+            self.picture.text("label", "start", (at, top + 12.0), entry.name);
+            at -= KEY;
             match entry.is_line {
-                true => self.picture.line(entry.class, (at, 8.5), (at + 19.0, 8.5)),
-                false => self.picture.rect(entry.class, [at + 6.0, 3.5, 12.0, 10.0], ""),
+                true => self.picture.line(entry.class, (at, top + 8.5), (at + 19.0, top + 8.5)),
+                false => self.picture.rect(entry.class, [at + 6.0, top + 3.5, 12.0, 10.0], ""),
             }
-            at -= 12.0;
+            at -= BETWEEN_ENTRIES;
         }
     }
 

@@ -154,6 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn a_long_legend_takes_several_rows_and_leaves_the_label_alone() {
+        let mut chart = chart(&[(1.0, 0.5), (2.0, 0.25)]);
+        chart.y_label = "standard deviation".into();
+        chart.series = (0..6)
+            .map(|at| Series { name: format!("{at} linear layer"), ..chart.series[0].clone() })
+            .collect();
+        let svg = chart.svg();
+        let heights: std::collections::BTreeSet<&str> = svg
+            .split("<text")
+            .filter(|text| text.contains("linear layer"))
+            .filter_map(|text| text.split(" y=\"").nth(1)?.split('"').next())
+            .collect();
+        assert!(heights.len() > 1, "{heights:?}");
+    }
+
+    #[test]
     fn one_epoch_or_none_is_a_picture_too() {
         assert_eq!(chart(&[(1.0, 0.5)]).svg().matches("<circle").count(), 2);
         assert!(chart(&[]).svg().ends_with("</svg>"));

@@ -63,10 +63,25 @@ pub enum Severity {
 pub struct Notice {
     /// How much it matters.
     pub severity: Severity,
-    /// What is the case.
+    /// What is the case. Here and below, what stands between back-quotes is shown as it would be typed.
     pub text: String,
-    /// What to do; may be empty.
-    pub advice: String,
+    /// What else is to be known of it, a paragraph each.
+    pub details: Vec<String>,
+    /// What to do, the best first.
+    pub advice: Vec<String>,
+}
+
+impl Notice {
+    /// A notice that says no more than `text`.
+    pub fn new(severity: Severity, text: impl Into<String>) -> Notice {
+        Notice { severity, text: text.into(), details: Vec::new(), advice: Vec::new() }
+    }
+
+    /// With one more thing to do; nothing where it is empty.
+    pub fn advice(mut self, advice: impl Into<String>) -> Notice {
+        self.advice.extend(Some(advice.into()).filter(|advice| !advice.is_empty()));
+        self
+    }
 }
 
 /// A figure worth a headline.

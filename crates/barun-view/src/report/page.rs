@@ -108,13 +108,41 @@ fn notices(html: &mut String, notices: &[Notice]) {
             Severity::Warning => ("warning", "warning"),
             Severity::Error => ("error", "serious"),
         };
-        let text = escaped(&notice.text);
+        let text = prose(&notice.text);
         let _ = write!(html, "<div class=\"notice {class}\"><b>{word}</b><div>{text}");
-        if !notice.advice.is_empty() {
-            let _ = write!(html, "<div class=\"advice\">{}</div>", escaped(&notice.advice));
+        for detail in &notice.details {
+            let _ = write!(html, "<div>{}</div>", prose(detail));
         }
+        advice(html, &notice.advice);
         html.push_str("</div></div>\n");
     }
+}
+
+fn advice(html: &mut String, advice: &[String]) {
+    match advice {
+        [] => {}
+        [only] => {
+            let _ = write!(html, "<div class=\"advice\">{}</div>", prose(only));
+        }
+        several => {
+            let items: String = several.iter().map(|item| format!("<li>{}</li>", prose(item))).collect();
+            let _ = write!(html, "<ol class=\"advice\">{items}</ol>");
+        }
+    }
+}
+
+/// Text in which what stands between back-quotes is code.
+fn prose(text: &str) -> String {
+    let escaped = escaped(text);
+    let parts: Vec<&str> = escaped.split('`').collect();
+    if parts.len() % 2 == 0 {
+        return escaped;
+    }
+    let part = |(at, part): (usize, &&str)| match at % 2 {
+        0 => part.to_string(),
+        _ => format!("<code>{part}</code>"),
+    };
+    parts.iter().enumerate().map(part).collect()
 }
 
 fn figures(html: &mut String, class: &str, figures: &[Figure]) {
@@ -196,7 +224,12 @@ mod tests {
         let text = || text.to_string();
         let chart = BarChart { title: text(), bars: vec![(text(), 1.0)] };
         let picture = Picture::of([1, 1, 1], &[9]).unwrap();
-        let notice = || Notice { severity: Severity::Warning, text: text(), advice: text() };
+        let notice = || Notice {
+            severity: Severity::Warning,
+            text: text(),
+            details: vec![text()],
+            advice: vec![text(), text()],
+        };
         let blocks = vec![
             Block::Text(text()),
             Block::Notices(vec![notice()]),
@@ -214,6 +247,12 @@ mod tests {
             sections: vec![Section { title: text(), lead: text(), blocks }; 3],
             footer: text(),
         }
+    }
+
+    #[test]
+    fn what_stands_between_back_quotes_is_code_and_a_single_one_is_itself() {
+        assert_eq!(prose("try `a < b` or `c`."), "try <code>a &lt; b</code> or <code>c</code>.");
+        assert_eq!(prose("5` wide"), "5` wide");
     }
 
     #[test]
