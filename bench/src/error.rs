@@ -36,6 +36,9 @@ pub enum Error {
         /// The packages that are looked for.
         wanted: String,
     },
+    /// A whole run, its data or its doctor.
+    #[error(transparent)]
+    Run(#[from] barun_train::Error),
     /// The data to train on.
     #[error(transparent)]
     Data(#[from] barun_data::Error),

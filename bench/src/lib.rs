@@ -15,6 +15,7 @@
 
 mod compare;
 mod compile_time;
+mod doctor;
 mod error;
 mod fleet;
 pub mod latency;
@@ -31,6 +32,7 @@ pub mod workloads;
 
 pub use compare::{Compared, Comparison, PeerResult, PeerVersion, compare};
 pub use compile_time::{CompileReport, CompileTime, Growth, compile_time};
+pub use doctor::{DOCTOR_WORKLOADS, DoctorCost, DoctorReport, doctor};
 pub use error::{Error, Result};
 pub use fleet::{FleetReport, FleetTime, MODELS, fleet};
 pub use latency::{Latency, LatencyReport, PeerLatency};

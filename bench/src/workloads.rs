@@ -149,6 +149,11 @@ impl Workload {
         Training::new(step, self.batch(0))
     }
 
+    /// The network alone.
+    pub(crate) fn network(&self) -> Result<Sequential> {
+        Ok((self.architecture)().build(&self.input[1..].into(), self.classes)?)
+    }
+
     /// Its step in f32, of which nothing is compiled yet.
     pub(crate) fn step(&self, device: &Device) -> Result<Step<Sequential>> {
         step(&*(self.architecture)(), self.input, self.classes, device, Precision::F32)

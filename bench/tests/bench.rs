@@ -1,7 +1,7 @@
 //! That workloads run and reports have their shape. How fast they are is for `barun bench` to say.
 
 use barun_bench::{
-    LoaderSettings, Pace, Precision, compare, compile_time, fleet, latency, loader, measure,
+    LoaderSettings, Pace, Precision, compare, compile_time, doctor, fleet, latency, loader, measure,
     oversubscription, scaling, watching, workloads,
 };
 use serde_json::Value;
@@ -140,6 +140,16 @@ fn watched_steps_are_measured_in_turns_with_plain_ones() {
     assert_eq!((report.every, row.workload.as_str()), (3, "tab32"));
     assert!(row.us_per_step > 0.0 && row.overhead_percent.is_finite() && row.every_for_one_percent >= 20);
     assert!((row.overhead_percent_at_20 - row.overhead_percent * 3.0 / 20.0).abs() < 1e-9);
+}
+
+#[test]
+fn the_doctor_is_measured_in_epochs_in_turns_and_finds_nothing_wrong() {
+    let workload = workloads::by_name("tab32").unwrap();
+    let pace = Pace { rounds: 2, ..Pace::glance() };
+    let report = doctor(&[workload], Some(1), &pace, &mut |_| Ok(())).unwrap();
+    let row = &report.workloads[0];
+    assert_eq!((row.workload.as_str(), row.steps, row.alarms), ("tab32", 30, 0));
+    assert!(row.us_per_step > 0.0 && row.overhead_percent.is_finite(), "{row:?}");
 }
 
 #[test]

@@ -27,10 +27,12 @@ use crate::ranking::rank;
 use crate::rules::{About, Found, Kind, Rule, all};
 use crate::vitals::vitals;
 
-/// After the first steps every so-manieth is looked at from inside; of steps so short that this would show, fewer. It follows
-/// from the work of a step, not from the time it takes, so that a run is seen the same on every machine.
+/// After the first steps every so-manieth is looked at from inside; in long runs of steps so short that this would show, a
+/// part of the run each time, up to this many steps apart. It follows from the work of the run, not from the time it takes, so
+/// that a run is seen the same on every machine.
 const EVERY: usize = 20;
-const EVERY_OF_SHORT: usize = 100;
+const LOOKS_OF_SHORT: usize = 50;
+const MOST_APART: usize = 200;
 /// A step is short if parameters times rows are fewer than this.
 const SHORT: usize = 1 << 21;
 /// While the run is in trouble, costly looks are this many steps apart.
@@ -45,8 +47,8 @@ pub struct Doctor {
     every: WatchEvery,
     data: Option<integrity::Report>,
     planned: Planned,
-    /// What the model is called in recipes.
-    model: String,
+    /// The settings that this model has in a recipe.
+    model_keys: Vec<String>,
     notes: Notes,
     /// What is still to be told to others.
     fresh: Vec<Finding>,
@@ -95,7 +97,7 @@ impl Doctor {
             every: WatchEvery::steps(EVERY),
             data: None,
             planned: Planned::default(),
-            model: String::new(),
+            model_keys: Vec::new(),
             notes: Notes::default(),
             fresh: Vec::new(),
             run: None,
@@ -165,8 +167,7 @@ impl Doctor {
     /// Whether this model has the setting of a cure; advice without one stands for itself.
     fn fits(&self, set: &str) -> bool {
         let key = set.split_once('=').map_or(set, |(key, _)| key);
-        let mut keys = Recipe::keys().into_iter().filter(|known| known.path == key);
-        !key.starts_with("model.") || keys.any(|known| known.only_for.is_none_or(|model| model == self.model))
+        !key.starts_with("model.") || self.model_keys.iter().any(|known| known == key)
     }
 
     /// Whether the run is in trouble now.
@@ -327,7 +328,9 @@ impl Callback for Doctor {
         self.log = None;
         let Start { epochs, steps_per_epoch, valid_rows, .. } = *event;
         self.planned = Planned { epochs, steps_per_epoch, valid_rows };
-        self.model = event.model.to_string();
+        let is_of_model = |only_for: Option<&str>| only_for.is_none_or(|model| model == event.model);
+        let keys = Recipe::keys().into_iter().filter(|key| is_of_model(key.only_for.as_deref()));
+        self.model_keys = keys.map(|key| key.path).filter(|path| path.starts_with("model.")).collect();
         self.run = event.run.map(Path::to_path_buf);
         (self.is_resumed, self.has_begun) = (event.resumed.is_some(), false);
         Ok(())
@@ -336,7 +339,9 @@ impl Callback for Doctor {
     fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
         let case = Case::of(subject, self.planned)?;
         let is_short = subject.inventory.trainable().saturating_mul(subject.batch_size) < SHORT;
-        self.every = WatchEvery::steps(if is_short { EVERY_OF_SHORT } else { EVERY });
+        let steps = self.planned.epochs.saturating_mul(self.planned.steps_per_epoch);
+        let apart = (steps / LOOKS_OF_SHORT).clamp(EVERY, MOST_APART);
+        self.every = WatchEvery::steps(if is_short { apart } else { EVERY });
         self.notes.history = History::of(case, self.data.clone());
         // A resumed run goes on with what it remembers, if it does.
         if self.is_resumed { Ok(()) } else { self.begin() }

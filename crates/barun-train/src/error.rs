@@ -353,9 +353,11 @@ pub enum Error {
     OutOfMemory(Box<OutOfMemory>),
     /// The loss has left the finite numbers and does not come back.
     #[error(
-        "the loss or its gradient was not finite in {steps} steps in a row (epoch {epoch}, step {step}, learning rate {lr:e}); \
-         the weights are those before them.{} A smaller learning rate usually helps: --set train.lr={smaller:e}",
-        found.as_ref().map_or_else(String::new, |found| format!(" What came first: {found}."))
+        "the loss or its gradient was not finite in {steps} steps in a row (epoch {epoch}, step {step}, learning rate {}); \
+         the weights are those before them.{} A smaller learning rate usually helps: --set train.lr={}",
+        rate(*lr),
+        found.as_ref().map_or_else(String::new, |found| format!(" What came first: {found}.")),
+        rate(*smaller)
     )]
     NotFinite {
         /// How many.
@@ -377,4 +379,10 @@ impl From<OutOfMemory> for Error {
     fn from(error: OutOfMemory) -> Self {
         Error::OutOfMemory(Box::new(error))
     }
+}
+
+/// A learning rate in two digits that count, as a recipe takes it.
+fn rate(lr: f32) -> String {
+    let rounded = format!("{lr:.1e}").parse().unwrap_or(lr);
+    if (1e-4..1e6).contains(&rounded) { format!("{rounded}") } else { format!("{rounded:e}") }
 }

@@ -2,6 +2,7 @@
 //! measurements.
 
 mod compile;
+mod doctor;
 mod fleet;
 mod latency;
 mod loader;
@@ -97,6 +98,7 @@ pub struct Bench {
 #[derive(Debug, Subcommand)]
 enum Other {
     Compile(compile::Compile),
+    Doctor(doctor::Doctor),
     Fleet(fleet::Fleet),
     Latency(latency::Latency),
     Loader(loader::Loader),
@@ -111,6 +113,7 @@ impl Other {
     fn run(self) -> Result<Outcome> {
         match self {
             Other::Compile(compile) => compile.run(),
+            Other::Doctor(doctor) => doctor.run(),
             Other::Fleet(fleet) => fleet.run(),
             Other::Latency(latency) => latency.run(),
             Other::Loader(loader) => loader.run(),

@@ -135,7 +135,7 @@ fn advice(html: &mut String, advice: &[String]) {
 fn prose(text: &str) -> String {
     let escaped = escaped(text);
     let parts: Vec<&str> = escaped.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return escaped;
     }
     let part = |(at, part): (usize, &&str)| match at % 2 {

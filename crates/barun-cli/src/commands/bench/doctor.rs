@@ -1,0 +1,78 @@
+//! `barun bench doctor`: what the doctor costs.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use barun_bench::{DoctorReport, doctor};
+use clap::Args;
+
+use super::{Measuring, chosen};
+use crate::error::Result;
+use crate::{Outcome, output};
+
+/// Measure what the doctor costs a run
+///
+/// Epochs that the doctor watches, as it does with `barun train`, in turns with epochs without it, all of one run through the
+/// trainer, with its loader. The overhead is the median over the pairs of epochs, with the interval that holds it with 95 %
+/// confidence. `barun bench watching` tells what a single watched step takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  barun bench doctor
+  barun bench doctor --only tab32 --rounds 50
+
+With --json: threads, rounds, and workloads[] with workload, steps (of an epoch), watched (steps, of all watched epochs),
+us_per_step (without the doctor), overhead_percent, overhead_interval, alarms (findings above information; there should
+be none).")]
+pub struct Doctor {
+    /// Workloads by name, separated by commas [default: those of rows and images]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    only: Vec<String>,
+
+    /// Pairs of epochs of each workload
+    #[arg(long, value_name = "N", default_value = "20")]
+    rounds: NonZeroUsize,
+
+    /// About how long an epoch lasts, in milliseconds
+    #[arg(long, value_name = "MS", default_value = "300")]
+    epoch_ms: NonZeroUsize,
+
+    #[command(flatten)]
+    measuring: Measuring,
+}
+
+impl Doctor {
+    pub fn run(self) -> Result<Outcome> {
+        let workloads = chosen(&self.only, barun_bench::DOCTOR_WORKLOADS)?;
+        let mut pace = super::pace(Some(self.rounds));
+        pace.round = Duration::from_millis(self.epoch_ms.get() as u64);
+        let measure =
+            |tell: &mut barun_bench::Tell<'_>| doctor(&workloads, self.measuring.threads(), &pace, tell);
+        self.measuring.report(measure, table)
+    }
+}
+
+fn table(report: &DoctorReport) -> String {
+    let mut rows = vec![
+        ["workload", "us/step", "steps", "watched", "overhead", "(95 %)", "alarms"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    rows.extend(report.workloads.iter().map(|row| {
+        let [low, high] = row.overhead_interval;
+        vec![
+            row.workload.clone(),
+            format!("{:.1}", row.us_per_step),
+            (row.steps * report.rounds).to_string(),
+            row.watched.to_string(),
+            format!("{:+.2} %", row.overhead_percent),
+            format!("({low:+.2} to {high:+.2})"),
+            row.alarms.to_string(),
+        ]
+    }));
+    let DoctorReport { threads, rounds, .. } = report;
+    format!(
+        "{threads} threads, {rounds} pairs of epochs with and without the doctor\n{}",
+        output::table(&rows)
+    )
+}
