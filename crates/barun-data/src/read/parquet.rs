@@ -9,11 +9,14 @@
 //!
 //! A null is a missing value, and so is NaN. Files packed with Snappy and gzip are read, and unpacked ones.
 
+mod pages;
+
 use std::fs::File;
 use std::path::Path;
 
+use pages::TextPages;
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -243,8 +246,14 @@ fn read_group(
     builder: &mut Builder,
 ) -> Result<()> {
     let open = |&(at, nature): &(usize, Nature)| -> Result<OpenColumn> {
-        let reader = group.get_column_reader(at).map_err(|error| damaged(path, &error))?;
-        let nullable = group.metadata().column(at).column_descr().max_def_level() > 0;
+        let description = group.metadata().column(at).column_descr_ptr();
+        let nullable = description.max_def_level() > 0;
+        let pages = group.get_column_page_reader(at).map_err(|error| damaged(path, &error))?;
+        let pages = match description.physical_type() {
+            PhysicalType::BYTE_ARRAY => Box::new(TextPages::new(pages, nullable)),
+            _ => pages,
+        };
+        let reader = get_column_reader(description, pages);
         Ok(OpenColumn { at, nature, nullable, reader })
     };
     let mut columns = plan.features.iter().map(open).collect::<Result<Vec<OpenColumn>>>()?;
