@@ -48,6 +48,11 @@ fn a_sick_run_is_told_its_cause_first_on_the_way_at_the_end_and_afterwards() {
     assert!(told.out.contains("cure 1: Raise the learning rate: --set train.lr="), "{}", told.out);
     let lines = std::fs::read_to_string(scratch.path("run/findings.jsonl")).unwrap();
     assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    let tensors = scratch.run(&["doctor", "run", "--tensors", "--sort", "size"]);
+    let largest = tensors.out.lines().nth(1).unwrap_or_default();
+    assert!(largest.contains("weight") && largest.contains("f32"), "{}", tensors.out);
+    let unknown = scratch.run(&["doctor", "run", "--tensors", "--sort", "colour"]);
+    assert!(unknown.code == 2 && unknown.err.contains("not_finite"), "{}", unknown.err);
     let page = std::fs::read_to_string(scratch.path("run/report.html")).unwrap();
     assert!(page.contains("<h2>Doctor</h2>") && page.contains("R13 UPDATE_RATIO"));
 }

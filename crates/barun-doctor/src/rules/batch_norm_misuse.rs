@@ -6,12 +6,15 @@
 //!   the data: WARN.
 //! - A look taken while the run is in trouble finds the loss of one batch in eval mode more than 1.5 times that in training
 //!   mode, and above the trivial loss: WARN.
+//! - It is the last thing a network that is to give numbers does, such as a generator or an autoencoder: what it gives then has
+//!   the mean and the deviation that the layer learns, whatever the data's range is: WARN. [GAN-02]
 //! - Dropout right before batch normalisation, whose variance is then another in use (Li et al., 2019): INFO.
 //!
 //! Threshold: 8 rows and 50 % from TheDeepChecker and the tuning playbook, the shares of the trivial loss are ours.
 //!
 //! Cannot see: statistics that are only somewhat off.
 
+use barun_nn::losses::Task;
 use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Rule, short};
@@ -42,6 +45,7 @@ impl Rule for BatchNormMisuse {
         let found = few_rows(history)
             .or_else(|| useless_statistics(history))
             .or_else(|| modes_differ(history))
+            .or_else(|| on_the_output(history))
             .or_else(|| after_dropout(history))?;
         Some(match found.layer {
             Some(_) => found,
@@ -99,6 +103,17 @@ fn modes_differ(history: &History) -> Option<Found> {
     Some(cures(Found::new(Level::Warn, (eval / train, FAR), message, WHY)))
 }
 
+fn on_the_output(history: &History) -> Option<Found> {
+    let last = history.case.last_call().filter(|call| call.kind == "BatchNorm")?;
+    if !matches!(history.case.loss.task, Some(Task::Numbers)) {
+        return None;
+    }
+    let message = "the numbers that the network gives are batch-normalised".to_string();
+    let why = "They get one mean and one deviation over each batch, and no longer reach the range of the data";
+    let found = Found::new(Level::Warn, (1.0, 0.0), message, why).at(last.path.clone());
+    Some(found.cure("Normalise hidden layers only, and let the last layer be linear, or what the data's range asks for", &[]))
+}
+
 fn after_dropout(history: &History) -> Option<Found> {
     let calls = &history.case.calls;
     let pair = calls.windows(2).find(|pair| pair[0].kind == "Dropout" && pair[1].kind == "BatchNorm")?;
@@ -111,7 +126,7 @@ fn after_dropout(history: &History) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::Case;
+    use crate::case::{Call, Case};
     use crate::history::Probe;
     use crate::testing::{calls, evaluation, ten_classes};
 
@@ -135,6 +150,16 @@ mod tests {
         let mut by_heart = with(&["Linear", "BatchNorm"], 32);
         (1..=6).for_each(|epoch| by_heart.add_evaluation(evaluation(epoch, (0.5, 0.9), (epoch as f64, 0.5))));
         assert_eq!(BatchNormMisuse.judge(&by_heart), None);
+    }
+
+    #[test]
+    fn gan_02_a_normalised_output_is_told_where_numbers_are_made_and_not_where_classes_are() {
+        let mut history = with(&["Linear", "BatchNorm", "Relu", "Linear", "BatchNorm"], 32);
+        assert_eq!(BatchNormMisuse.judge(&history), None);
+        history.case.loss.task = Some(Task::Numbers);
+        assert_eq!(BatchNormMisuse.judge(&history).unwrap().layer.as_deref(), Some("4"));
+        history.case.calls.push(Call { path: "5".into(), kind: "Linear".into(), output: vec![3] });
+        assert_eq!(BatchNormMisuse.judge(&history), None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod gradcheck;
 mod linearity;
 mod minimum;
 mod receptive_field;
+mod zig_zag;
 
 pub use convexity::{Convexity, CounterExample, Curvature, Region, convexity};
 pub use cost::{GradientCost, gradient_cost};
@@ -41,3 +42,4 @@ pub use function::{Function, first_point};
 pub use linearity::{Linearity, Violation, linearity};
 pub use minimum::{MinimumReport, Verdict, minimum_report};
 pub use receptive_field::{Field, Window, receptive_fields};
+pub use zig_zag::{ZigZag, zig_zag};

@@ -1,8 +1,9 @@
 //! Activations. [ACT]
 
 use barun_nn::activations::*;
+use barun_nn::analysis::zig_zag;
 use barun_nn::hyper::Value;
-use barun_nn::layers::{Linear, Maxout, Prelu, Sequential};
+use barun_nn::layers::{BatchNorm, Linear, Maxout, Prelu, Sequential};
 use barun_nn::losses::Mse;
 use barun_nn::optimizers::{Adam, Sgd};
 use barun_nn::{Batch, Buffer, Forward, Hyper, Init, Layer, Mode, Pass, Step, Tensor, activity, sequential};
@@ -164,6 +165,25 @@ fn act_14_positive_inputs_give_the_weights_of_a_neuron_gradients_of_one_sign() {
     let centred = one_row(normal_batch().x.as_slice::<f32>().unwrap());
     let gradient = step.gradients(&state, &centred).unwrap()[0].1.to_f64();
     assert!(gradient.iter().any(|g| *g > 0.0) && gradient.iter().any(|g| *g < 0.0));
+}
+
+#[test]
+fn diag_15_behind_a_sigmoid_weights_move_together_and_behind_tanh_or_normalisation_they_do_not() {
+    let agreement = |activation: Box<dyn Layer>| {
+        let mut model = sequential![Linear::new(20, 64)];
+        model.layers.push(activation);
+        model.push(Linear::new(64, 1));
+        let step = Step::compile(model, &Sgd::default(), &Mse::default()).unwrap();
+        let mut batch = normal_batch();
+        // Far from where the network is, so that all rows pull one way.
+        batch.y = Buffer::new(&vec![50.0f32; batch.x.shape()[0]], [batch.x.shape()[0], 1]);
+        let found = zig_zag(&step, &step.init(1).unwrap(), &batch).unwrap();
+        found.into_iter().find(|weight| weight.path == "2.weight").unwrap()
+    };
+    let (sigmoid, tanh) = (agreement(Box::new(Sigmoid::default())), agreement(Box::new(Tanh::default())));
+    assert_eq!((sigmoid.one_sign, sigmoid.agreement), (1.0, 1.0));
+    assert!(tanh.one_sign == 0.0 && tanh.agreement < 0.5, "{tanh:?}");
+    assert!(agreement(Box::new(BatchNorm::new(64))).agreement < 0.5);
 }
 
 fn with_dead_layer(activation: Box<dyn Layer>) -> Sequential {
