@@ -92,7 +92,8 @@ pub struct LayerField {
     /// The layer's kind: `Conv2d`.
     pub kind: &'static str,
     /// Along each axis between rows and channels: height and width of images, the length of sequences. None where a
-    /// unit's place is no place along that axis any more, as after flattening: it sees, or the next layer makes it see, all.
+    /// unit's place is no place along that axis any more: where it sees all, as after a mean over it, and where places are
+    /// joined with other axes, as by flattening or by a linear layer on sequences.
     pub along: Vec<Option<Field>>,
 }
 

@@ -202,11 +202,14 @@ fn cnn_19_whoever_looks_at_all_places_has_no_field_of_its_own() {
     let signal = sequential![
         Conv1d { stride: 2, ..Conv1d::new(3, 4, 5) },
         Conv1d { dilation: 2, ..Conv1d::new(4, 4, 3) },
-        Linear::new(4, 8),
-        MultiHeadAttention::new(8, 2)
+        Tanh::default(),
+        MultiHeadAttention::new(4, 2)
     ];
     let expected = [vec![field(5, 2)], vec![field(13, 2)], vec![field(13, 2)], vec![None]];
     assert_eq!(along(signal, &[1, 40, 3]), expected);
+    // A linear layer works on rows and places as one axis: what it gives is not followed.
+    let joined = sequential![Conv1d::new(3, 4, 5), Linear::new(4, 2)];
+    assert_eq!(along(joined, &[1, 40, 3]), [[field(5, 1)], [None]]);
     let error = receptive_fields_of_model(&Linear::new(4, 2), [1, 4]).unwrap_err().to_string();
     assert!(error.contains("[1, 28, 28, 1] for images"), "{error}");
     let error = receptive_fields_of_model(&Conv2d::new(3, 4, 3), [1, 8, 8, 1]).unwrap_err().to_string();
