@@ -301,7 +301,7 @@ fn opt_08_noisy_gradients_leave_the_shallow_well_where_batch_descent_stays() {
     )
     .unwrap();
     // The row's number is 1 on average; the factor beside it is 1.
-    let number = |row: usize| if row % 2 == 0 { 2.5f32 } else { -0.5 };
+    let number = |row: usize| if row.is_multiple_of(2) { 2.5f32 } else { -0.5 };
     let batch = |picked: &[usize]| Batch {
         x: Buffer::new(&vec![1.0f32; picked.len()], [picked.len(), 1]),
         y: Buffer::new(
