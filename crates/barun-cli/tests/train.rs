@@ -296,10 +296,26 @@ fn an_autoencoder_learns_its_input_and_is_measured_and_asked_for_it() {
     assert!(ran.err.contains("the input"), "{}", ran.err);
     let measured = scratch.run(&["eval", "run", "--json"]).json();
     assert_eq!(measured["rmse"], report["valid"]["rmse"]);
-    assert_eq!(measured["evaluation"], serde_json::Value::Null);
-    // Without --json there is a line of figures and no table of answers.
+    let valid = number(&measured["evaluation"]["figures"]["rmse"]["value"]);
+    assert!((valid - number(&measured["rmse"])).abs() < 1e-4, "{measured}");
     let shown = scratch.run(&["eval", "run"]);
-    assert!(shown.code == 0 && shown.out.lines().count() == 1, "{shown:?}");
+    let figures = ["mae", "mse", "rmse"].map(|name| format!("\n  {name} "));
+    assert!(shown.code == 0 && figures.iter().all(|name| shown.out.contains(name)), "{shown:?}");
+
+    // Judged on the test part, with an interval, beside who says the mean of the training rows.
+    let judgement = &report["judgement"];
+    let figure = |of: &serde_json::Value, name: &str| number(&of["figures"]["mse"][name]);
+    let model = &judgement["evaluation"];
+    let [low, mse, high] = ["low", "value", "high"].map(|name| figure(model, name));
+    assert!(low < mse && mse < high, "{judgement}");
+    assert!((mse.sqrt() - number(&report["test"]["rmse"])).abs() < 1e-4, "{judgement}");
+    let baselines = judgement["baselines"].as_array().unwrap();
+    assert_eq!((baselines.len(), &baselines[0]["about"]), (1, &"the mean of the training rows".into()));
+    // One deviation for all pixels: less than 1 by what the mean picture knows of each.
+    let mean = figure(&baselines[0], "value");
+    assert!(mse < mean && (0.5..1.0).contains(&mean), "{judgement}");
+    let page = std::fs::read_to_string(scratch.path("run/report.html")).unwrap();
+    assert!(page.contains("On unseen rows") && page.contains("constant: the mean of the training rows"));
 
     scratch.write(
         "four.csv",

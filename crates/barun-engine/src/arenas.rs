@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cpu::board::Board;
 use crate::cpu::execute::Executable;
-use crate::cpu::memory::Memory;
+use crate::cpu::memory::{Lives, Memory};
 
 /// Memory that runs borrow. Programs that share it and never run at the same time, as those of one training, together
 /// need no more than the one that needs most.
@@ -32,13 +32,13 @@ impl Arenas {
     pub(crate) fn borrow(&self, executable: &Executable, threads: usize) -> Context {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut context = waiting.unwrap_or_else(|| Context {
-            arena: Memory::zeroed(0),
+            arena: Memory::zeroed(0, Lives::Long),
             scratch: Vec::new(),
             boards: Vec::new(),
         });
         grow(&mut context.arena, executable.arena_bytes);
         while context.scratch.len() < threads {
-            context.scratch.push(Memory::zeroed(0));
+            context.scratch.push(Memory::zeroed(0, Lives::Long));
         }
         context.scratch.iter_mut().for_each(|scratch| grow(scratch, executable.scratch_bytes));
         while context.boards.len() < executable.boards {
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Arenas {
 /// At least `bytes`; the old memory goes before the new one comes.
 fn grow(memory: &mut Memory, bytes: usize) {
     if memory.bytes() < bytes {
-        *memory = Memory::zeroed(0);
-        *memory = Memory::zeroed(bytes);
+        *memory = Memory::zeroed(0, Lives::Long);
+        *memory = Memory::zeroed(bytes, Lives::Long);
     }
 }

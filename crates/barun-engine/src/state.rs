@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::cpu::memory::{ALIGN, Memory};
+use crate::cpu::memory::{ALIGN, Lives, Memory};
 use crate::error::{Error, Result};
 use crate::tensor::{Buffer, DType, Shape, Tensor};
 
@@ -85,7 +85,7 @@ pub struct State {
 impl State {
     /// All zeros.
     pub fn zeros(layout: &Arc<Layout>) -> Self {
-        State { layout: Arc::clone(layout), memory: Memory::zeroed(layout.bytes) }
+        State { layout: Arc::clone(layout), memory: Memory::zeroed(layout.bytes, Lives::Long) }
     }
 
     /// What it holds.

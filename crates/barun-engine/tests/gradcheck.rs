@@ -140,7 +140,7 @@ fn cases(op: &Primitive, s: &mut Stream) -> Vec<Case> {
         })],
         Primitive::Cast { .. } => vec![case("cast", vec![any(s)], |x| {
             // Through f32 the difference quotient is too coarse; the way back is what is checked.
-            x[0].square() + x[0].cast(DType::I64).cast(DType::F64)
+            x[0].square() + x[0].cast(DType::I64).cast(x[0].dtype())
         })],
         Primitive::Sum { .. } => vec![
             case("sum one axis", vec![any(s)], |x| x[0].square().sum(1)),
@@ -325,7 +325,7 @@ fn gradchk_05_every_primitive_passes_at_first_and_second_order() {
                 let first = |x: &[Tensor]| {
                     let y = formula(x);
                     let shape = y.shape().unwrap_or_else(|error| panic!("{name}: {error}")).to_vec();
-                    (y * weights(&shape, 1)).sum(..)
+                    (&y * weights(&shape, 1)).sum(..)
                 };
                 let error = worst(&operands, &first);
                 assert!(error < 1e-6, "{name}, first order: {error:e}");
@@ -343,6 +343,32 @@ fn gradchk_05_every_primitive_passes_at_first_and_second_order() {
         }
     }
     println!("{checked} cases");
+}
+
+/// The arithmetic that trains: each primitive's gradient in f32 beside that in f64, which is checked above.
+#[test]
+fn tensor_04_gradients_in_f32_are_those_in_f64_to_a_hundredth() {
+    for primitive in every_primitive() {
+        let mut stream = Stream::new(7, primitive.name());
+        for Case { name, operands, formula } in cases(&primitive, &mut stream) {
+            let gradients = |operands: &[Tensor]| -> Vec<Vec<f64>> {
+                let y = formula(operands);
+                let shape = y.shape().unwrap_or_else(|error| panic!("{name}: {error}")).to_vec();
+                let loss = (&y * weights(&shape, 1).cast(y.dtype())).sum(..);
+                let found = loss.grad(&operands.iter().collect::<Vec<_>>()).unwrap();
+                found.iter().map(|gradient| gradient.eval().unwrap().to_f64()).collect()
+            };
+            let single: Vec<Tensor> = operands
+                .iter()
+                .map(|operand| Tensor::new((*operand.cast(DType::F32).eval().unwrap()).clone()).variable())
+                .collect();
+            for (exact, found) in gradients(&operands).iter().zip(gradients(&single)) {
+                let scale = exact.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+                let worst = exact.iter().zip(&found).fold(0.0f64, |most, (a, b)| most.max((a - b).abs()));
+                assert!(worst <= 1e-2 * scale, "{name}: {worst:e} of {scale:e}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -516,9 +516,36 @@ fn tensor_11_and_07_a_graph_prints_with_its_gradients() {
     let loss = (&w * &x).tanh().sum(..);
     let gradient = loss.grad(&[&w]).unwrap().remove(0);
     let session = Session::new(&[&loss, &gradient], &[]).unwrap();
-    let text = session.program().graph().to_string();
+    let graph = session.program().graph();
+    let text = graph.to_string();
     assert!(text.contains("tanh") && text.contains("return"), "{text}");
-    assert!(session.program().graph().to_dot(&[], &[]).starts_with("digraph"));
+    // In topological order, the nodes of the gradient after those of the loss.
+    for (index, line) in text.lines().take(graph.nodes.len()).enumerate() {
+        let (name, made_by) = line.split_once(" = ").unwrap();
+        assert_eq!(name, format!("%{index}"));
+        let operands = made_by.split_whitespace().filter_map(|word| word.strip_prefix('%'));
+        assert!(
+            operands.map(|operand| operand.parse::<usize>().unwrap()).all(|operand| operand < index),
+            "{line}"
+        );
+    }
+    let alone = Session::new(&[&loss], &[]).unwrap().program().graph().nodes.len();
+    assert!(graph.nodes.len() > alone && graph.outputs[1] > graph.outputs[0], "{text}");
+    // Every node shows its value in green and its gradient in red.
+    let numbers = |number: f32| -> Vec<Option<Buffer>> {
+        let all = graph.nodes.iter().map(|inst| vec![number; inst.shape.elements()]);
+        all.zip(&graph.nodes).map(|(values, inst)| Some(Buffer::new(&values, inst.shape.clone()))).collect()
+    };
+    let dot = graph.to_dot(&numbers(1.5), &numbers(-0.25));
+    assert!(dot.starts_with("digraph"), "{dot}");
+    for (index, inst) in graph.nodes.iter().enumerate() {
+        let node = dot.lines().find(|line| line.starts_with(&format!("  n{index} [label"))).unwrap();
+        assert!(node.contains("\"green4\">1.5000") && node.contains("\"red3\">-0.2500"), "{node}");
+        assert!(
+            inst.operands.iter().all(|operand| dot.contains(&format!("  n{operand} -> n{index};"))),
+            "{dot}"
+        );
+    }
     assert!(session.program().describe().contains("MFLOP"));
 }
 
@@ -529,6 +556,12 @@ fn tensor_05_a_node_used_twice_sums_its_gradients() {
     let mut gradients = Gradients::new(&[&x]);
     gradients.backward(&y).unwrap();
     assert_eq!(gradients.get(&x).unwrap().item::<f64>().unwrap(), 8.0);
+    // Of z = x y each gets what comes from above times the other.
+    let (x, y) = (Tensor::from(3.0f64).variable(), Tensor::from(5.0f64).variable());
+    let z = &x * &y;
+    let found = z.square().grad(&[&z, &x, &y]).unwrap();
+    let [above, to_x, to_y] = [0, 1, 2].map(|at: usize| found[at].item::<f64>().unwrap());
+    assert_eq!((above, to_x, to_y), (30.0, above * 5.0, above * 3.0));
 }
 
 #[test]

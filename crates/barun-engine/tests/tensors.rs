@@ -65,12 +65,17 @@ fn tensor_06_the_gradient_of_the_input_is_as_good_as_that_of_a_parameter() {
 #[test]
 fn tensor_09_a_static_graph_is_compiled_once_and_equals_the_dynamic_one() {
     let x = Tensor::placeholder("x", [4], DType::F32);
-    let formula = |x: &Tensor| ((x * 2.0).sigmoid() + x.square()).sum(..);
+    let built = std::cell::Cell::new(0);
+    let formula = |x: &Tensor| {
+        built.set(built.get() + 1);
+        ((x * 2.0).sigmoid() + x.square()).sum(..)
+    };
+    let feeds = [[1.0f32, -2.0, 0.5, 3.0], [0.1, 0.2, 0.3, 0.4]];
     let mut session = Session::new(&[&formula(&x)], &[]).unwrap();
-    for feed in [[1.0f32, -2.0, 0.5, 3.0], [0.1, 0.2, 0.3, 0.4]] {
-        let captured = session.run(&[("x", &Buffer::new(&feed, [4]))]).unwrap()[0].to_f64();
-        assert_eq!(captured, numbers(&formula(&Tensor::from(feed))));
-    }
+    let captured = feeds.map(|feed| session.run(&[("x", &Buffer::new(&feed, [4]))]).unwrap()[0].to_f64());
+    assert_eq!(built.get(), 1, "both feeds ran what was built once");
+    assert_eq!(captured, feeds.map(|feed| numbers(&formula(&Tensor::from(feed)))));
+    assert_eq!(built.get(), 3, "by run it is built anew for each");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //!
 //! Two baselines stand beside every result. *Constant* says the most frequent class, with the classes' shares as
 //! probabilities, or the mean of the training part. *Linear* is a linear (logistic) model, trained on the same rows by
-//! the same engine. A network that is not better than these has learnt nothing that they have not.
+//! the same engine. A network that is not better than these has learnt nothing that they have not. Where it is the input that
+//! is given again there is the constant alone, the mean of the training rows: a linear model without a narrow place would
+//! hand on its input.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,7 @@ const SHOWN: &[Measure] = &[
     Measure::LogLoss,
     Measure::CalibrationError,
     Measure::Mae,
+    Measure::Mse,
     Measure::Rmse,
     Measure::R2,
     Measure::MedianAbsoluteError,
@@ -85,6 +88,10 @@ pub fn table(evaluation: &Evaluation, part: &str, baselines: &[Baseline]) -> Str
     let mut lines = vec![(title, drawn, baselines.iter().map(|other| other.name.clone()).collect())];
     for &measure in SHOWN {
         let Some(figure) = evaluation.figures.get(&measure) else { continue };
+        // Beside R2 it says no more than its root; of inputs given again it is what people compare.
+        if measure == Measure::Mse && evaluation.figures.contains_key(&Measure::R2) {
+            continue;
+        }
         let others = baselines.iter().map(|other| {
             other.figures.get(&measure).map_or(String::new(), |figure| figure_text(figure.value))
         });

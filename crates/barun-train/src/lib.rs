@@ -30,6 +30,7 @@ pub mod predictor;
 pub mod preparation;
 pub mod progress;
 pub mod recipe;
+mod reconstruction;
 pub mod report;
 pub mod request;
 mod restore;

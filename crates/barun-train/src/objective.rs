@@ -43,6 +43,16 @@ pub enum Reconstructed {
     Scores,
 }
 
+impl Reconstructed {
+    /// The number that an output stands for.
+    pub(crate) fn number(self, output: f64) -> f64 {
+        match self {
+            Reconstructed::Numbers => output,
+            Reconstructed::Scores => sigmoid(output),
+        }
+    }
+}
+
 /// The target of data whose target is not learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Aside {
@@ -196,11 +206,8 @@ impl Objective {
             return Answer::Number { prediction: outputs[0] * unit + offset };
         }
         if let Objective::Input { outputs: form, .. } = self {
-            let number = |output: &f64| match form {
-                Reconstructed::Numbers => *output,
-                Reconstructed::Scores => sigmoid(*output),
-            };
-            return Answer::Row { reconstruction: outputs.iter().map(number).collect() };
+            let reconstruction = outputs.iter().map(|output| form.number(*output)).collect();
+            return Answer::Row { reconstruction };
         }
         let probabilities = self.probabilities(outputs);
         // Of two equal probabilities the first class wins, as in the accuracy; an output of 0 is not above 0.

@@ -1,5 +1,6 @@
 //! A network with its weights, ready to be asked and measured.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,13 +79,17 @@ impl<M: Module + Forward> Predictor<M> {
         Ok(())
     }
 
-    /// What the network says of prepared rows, beside what they are, in the target's own unit.
+    /// What the network says of prepared rows, beside what they are: in the target's own unit, or in that of the scaled
+    /// input where this is what it gives.
     pub(crate) fn predictions(
         &self,
         features: &Features,
         targets: &Targets,
         rows: &[usize],
     ) -> Result<Predictions> {
+        if let Objective::Input { outputs, .. } = self.objective {
+            return self.reconstructions(outputs, features, rows);
+        }
         let (unit, offset) = self.preparation.unit_and_offset();
         let mut said = Vec::new();
         match targets {
@@ -107,17 +112,22 @@ impl<M: Module + Forward> Predictor<M> {
     }
 
     /// Everything that can be said of the network on raw data: each figure with its bootstrap interval, classes one by
-    /// one, the confusion matrix, calibration. Nothing of a network that gives its input again, whose rows are no answers.
+    /// one, the confusion matrix, calibration.
     ///
     /// # Errors
     /// As [`measure`](Predictor::measure).
-    pub fn evaluate(&self, raw: &Dataset, rows: &[usize]) -> Result<Option<Evaluation>> {
-        if self.gives_its_input() {
-            return Ok(None);
-        }
+    pub fn evaluate(&self, raw: &Dataset, rows: &[usize]) -> Result<Evaluation> {
         let features = self.preparation.features(raw.features())?;
-        let targets = self.preparation.targets(raw.targets())?;
-        Ok(Some(self.predictions(&features, &targets, rows)?.evaluate(0)))
+        let targets = self.targets(raw.targets())?;
+        Ok(self.predictions(&features, &targets, rows)?.evaluate(0))
+    }
+
+    /// Raw targets as the network was trained on them; as they are where it gives its input again.
+    fn targets<'a>(&self, raw: &'a Targets) -> Result<Cow<'a, Targets>> {
+        match self.gives_its_input() {
+            true => Ok(Cow::Borrowed(raw)),
+            false => Ok(Cow::Owned(self.preparation.targets(raw)?)),
+        }
     }
 
     /// The figures on raw data.
@@ -126,10 +136,7 @@ impl<M: Module + Forward> Predictor<M> {
     /// When the data has another shape, other columns or other classes than those the network was trained on.
     pub fn measure(&self, raw: &Dataset, rows: &[usize]) -> Result<Metrics> {
         let features = self.preparation.features(raw.features())?;
-        if self.gives_its_input() {
-            return self.measure_prepared(&features, raw.targets(), rows);
-        }
-        let targets = self.preparation.targets(raw.targets())?;
+        let targets = self.targets(raw.targets())?;
         self.measure_prepared(&features, &targets, rows)
     }
 

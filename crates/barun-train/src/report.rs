@@ -183,8 +183,8 @@ pub struct EvalReport {
     /// The figures on them.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// All figures on them, with intervals; null of a network that gives its input again.
-    pub evaluation: Option<Evaluation>,
+    /// All figures on them, with intervals.
+    pub evaluation: Evaluation,
     /// How often the test part of this data has been looked at before; null for other parts.
     pub earlier_looks: Option<usize>,
     /// What is to be said of these looks.

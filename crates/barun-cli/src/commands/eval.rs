@@ -64,10 +64,8 @@ impl Eval {
         } else {
             let of = format!("{} ({}, {} rows)", report.source, report.part, report.samples);
             output::text(&format!("{of}: {}\n", metrics_text(&report.metrics)))?;
-            if let Some(evaluation) = &report.evaluation {
-                output::text(&table(evaluation, &report.part, &[]))?;
-                output::text(&class_table(evaluation))?;
-            }
+            output::text(&table(&report.evaluation, &report.part, &[]))?;
+            output::text(&class_table(&report.evaluation))?;
         }
         if let Some(note) = &report.note {
             eprintln!("note: {note}");

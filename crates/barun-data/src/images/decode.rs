@@ -57,7 +57,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
         return Err(Problem("it is no file".to_string()));
     }
     match found.len() > LARGEST_FILE {
-        true => Err(too_large(found.len())),
+        true => Err(too_large(&format!("{} MiB", found.len().div_ceil(1 << 20)))),
         false => read_limited(file),
     }
 }
@@ -67,17 +67,15 @@ pub(super) fn read_limited(reader: impl Read) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     reader.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| Problem(error.to_string()))?;
     match bytes.len() as u64 > LARGEST_FILE {
-        true => Err(too_large(bytes.len() as u64)),
+        // Reading ended at the limit: how much there is nobody knows.
+        true => Err(too_large("its content")),
         false => Ok(bytes),
     }
 }
 
-fn too_large(bytes: u64) -> Problem {
-    Problem(format!(
-        "{} MiB are more than the {} MiB of the largest file that is read",
-        bytes >> 20,
-        LARGEST_FILE >> 20
-    ))
+fn too_large(size: &str) -> Problem {
+    let most = LARGEST_FILE >> 20;
+    Problem(format!("{size} is more than the {most} MiB of the largest image file that is read"))
 }
 
 /// What the header says; nothing is decoded.
@@ -218,6 +216,12 @@ mod tests {
             }
         }
         !crc
+    }
+
+    #[test]
+    fn content_that_does_not_end_is_refused_at_the_limit() {
+        let Problem(problem) = read_limited(std::io::repeat(0)).unwrap_err();
+        assert_eq!(problem, "its content is more than the 256 MiB of the largest image file that is read");
     }
 
     #[test]

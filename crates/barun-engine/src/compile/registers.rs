@@ -19,6 +19,7 @@ pub fn assign(body: &mut FusedLoop, same_memory: impl Fn(usize, usize) -> bool) 
     let uses = Uses::of(body);
     let in_memory = place_stores(body, &stretches, &uses, same_memory);
     body.steps = stretches.into_iter().map(|stretch| step(body, stretch, &uses, &in_memory)).collect();
+    body.is_one_walk = is_one_walk(body);
     give_registers(body, &uses, &in_memory);
     body.repeats = repeats(body).min(TILE.min(body.elements()).max(FEWEST_REPEATS));
 }
@@ -94,6 +95,14 @@ fn step(body: &FusedLoop, (range, native): (Range<usize>, bool), uses: &Uses, in
         }
     }
     Step::Interpreted(range)
+}
+
+/// Whether native code does the whole chain, each operand lies as it is read and each result as it is written.
+fn is_one_walk(body: &FusedLoop) -> bool {
+    let in_place = |load: &Load| matches!(load.access, Access::Contiguous { .. } | Access::Uniform { .. });
+    let is_native = matches!(&body.steps[..], [Step::Native(range, _)] if range.len() == body.code.len());
+    let is_flat = body.pattern.is_none() && body.stores.iter().all(|store| store.direct);
+    is_native && is_flat && body.loads.iter().all(in_place)
 }
 
 /// Whether a value is the same for all elements.

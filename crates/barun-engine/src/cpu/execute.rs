@@ -143,7 +143,7 @@ pub struct Run {
     pub tasks: usize,
 }
 
-/// A stage; see [`crate::compile`].
+/// A stage; see `compile`.
 pub struct Stage {
     /// What runs.
     pub runs: Vec<Run>,
@@ -339,7 +339,7 @@ impl Executable {
     /// Runs everything on one thread, and after each kernel asks `go_on` whether to.
     ///
     /// # Safety
-    /// As [`Executable::run`].
+    /// As `Executable::run`.
     pub unsafe fn run_one_by_one(
         &self,
         frame: Frame<'_>,

@@ -7,7 +7,7 @@
 //!
 //! Reductions follow one tree that depends on the shape alone: rows are cut into leaves of [`TILE`] elements reduced in
 //! sixteen lanes, leaves are added in order within a span, spans in order; columns are added row by row within blocks
-//! of [`BLOCK_ROWS`], blocks in order. Where rows are shorter than [`BLOCK_WIDTH`], as many as fit lie side by side
+//! of `BLOCK_ROWS`, blocks in order. Where rows are shorter than `BLOCK_WIDTH`, as many as fit lie side by side
 //! like one row, and are added at the end of the block.
 
 mod access;
@@ -148,6 +148,9 @@ pub struct FusedLoop {
     pub register_count: usize,
     /// Who does which instructions of the chain.
     pub steps: Vec<Step>,
+    /// Whether it needs no tiles: machine code does all of it, from memory to memory, and the processor itself sees what
+    /// comes next.
+    pub is_one_walk: bool,
     /// How often values that stay the same over the whole loop are repeated in their registers.
     pub repeats: usize,
     /// Instruction set.
@@ -201,16 +204,6 @@ impl FusedLoop {
 
     fn chain_weight(&self) -> usize {
         self.code.iter().map(|instr| instr.op.weight()).sum()
-    }
-
-    /// Whether the loop needs no tiles: machine code does all of it, from memory to memory, and the processor itself sees
-    /// what comes next.
-    fn is_one_walk(&self) -> bool {
-        let in_place =
-            |load: &Load| matches!(load.access, Access::Contiguous { .. } | Access::Uniform { .. });
-        let is_native = matches!(&self.steps[..], [Step::Native(range, _)] if range.len() == self.code.len());
-        let is_flat = self.pattern.is_none() && self.stores.iter().all(|store| store.direct);
-        is_native && is_flat && self.loads.iter().all(in_place)
     }
 
     /// Nanoseconds the loop is expected to take on one thread; decides what is worth sharing.
@@ -510,9 +503,8 @@ impl<'a> Tile<'a> {
                 }
             }
         }
-        let is_one_walk = program.is_one_walk();
-        let most = if is_one_walk { usize::MAX } else { TILE };
-        let prefetch = !is_one_walk && program.elements() >= PREFETCH_ELEMENTS;
+        let most = if program.is_one_walk { usize::MAX } else { TILE };
+        let prefetch = !program.is_one_walk && program.elements() >= PREFETCH_ELEMENTS;
         Tile { program, pointers, scratch, values, most, prefetch }
     }
 

@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::isa::Isa;
-use super::memory::Memory;
+use super::memory::{Lives, Memory};
 use super::team::Team;
 use crate::device::Device;
 use crate::multiversion;
@@ -69,7 +69,7 @@ fn bandwidth(team: &Team, isa: Isa, bytes: usize) -> f64 {
     let elements = (bytes / 8).max(64);
     // In the kind of memory that states and arenas lie in.
     let array = |value: f32| {
-        let mut array = Memory::zeroed(elements * size_of::<f32>());
+        let mut array = Memory::zeroed(elements * size_of::<f32>(), Lives::Long);
         array.slice_mut(0, elements).fill(value);
         array
     };

@@ -9,10 +9,20 @@ use crate::tensor::Element;
 /// The alignment of every buffer and of every slot of an arena: one cache line, one AVX-512 register.
 pub const ALIGN: usize = 64;
 
+/// How long a block is likely to live, which decides where it is best taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lives {
+    /// For many runs: states, arenas.
+    Long,
+    /// For a run or less: batches, results.
+    Briefly,
+}
+
 /// A zero-initialised block of bytes aligned to [`ALIGN`].
 pub struct Memory {
     start: NonNull<u8>,
     bytes: usize,
+    lives: Lives,
     /// What holds the bytes, if not the allocator.
     pages: Option<HugePages>,
 }
@@ -24,25 +34,25 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// `bytes` zero bytes.
-    pub fn zeroed(bytes: usize) -> Self {
+    pub fn zeroed(bytes: usize, lives: Lives) -> Self {
         if bytes == 0 {
-            return Memory { start: NonNull::<[u8; ALIGN]>::dangling().cast(), bytes, pages: None };
+            return Memory { start: NonNull::<[u8; ALIGN]>::dangling().cast(), bytes, lives, pages: None };
         }
-        if let Some(mut pages) = HugePages::zeroed(bytes) {
-            return Memory { start: pages.start(), bytes, pages: Some(pages) };
+        if let Some(mut pages) = HugePages::zeroed(bytes, lives) {
+            return Memory { start: pages.start(), bytes, lives, pages: Some(pages) };
         }
         let layout = Self::layout(bytes);
         // SAFETY: the layout has a size above zero.
         let start = unsafe { alloc_zeroed(layout) };
         match NonNull::new(start) {
-            Some(start) => Memory { start, bytes, pages: None },
+            Some(start) => Memory { start, bytes, lives, pages: None },
             None => handle_alloc_error(layout),
         }
     }
 
     /// The elements of `values`.
-    pub fn from_slice<T: Element>(values: &[T]) -> Self {
-        let mut memory = Memory::zeroed(size_of_val(values));
+    pub fn from_slice<T: Element>(values: &[T], lives: Lives) -> Self {
+        let mut memory = Memory::zeroed(size_of_val(values), lives);
         memory.slice_mut(0, values.len()).copy_from_slice(values);
         memory
     }
@@ -95,7 +105,7 @@ impl Memory {
 
 impl Clone for Memory {
     fn clone(&self) -> Self {
-        Memory::from_slice(self.slice::<u8>(0, self.bytes))
+        Memory::from_slice(self.slice::<u8>(0, self.bytes), self.lives)
     }
 }
 
@@ -114,23 +124,25 @@ mod tests {
 
     #[test]
     fn memory_is_aligned_zeroed_and_copies() {
-        let mut memory = Memory::zeroed(100);
+        let mut memory = Memory::zeroed(100, Lives::Briefly);
         assert_eq!(memory.as_ptr() as usize % ALIGN, 0);
         assert!(memory.slice::<u8>(0, 100).iter().all(|&byte| byte == 0));
         memory.slice_mut::<f32>(8, 2).copy_from_slice(&[1.0, 2.0]);
         assert_eq!(memory.clone().slice::<f32>(8, 2), [1.0, 2.0]);
-        let mut large = Memory::zeroed(10 << 20);
-        let bytes = large.bytes();
-        assert_eq!(large.as_ptr() as usize % ALIGN, 0);
-        assert!(large.slice::<u8>(0, bytes).iter().all(|&byte| byte == 0));
-        large.slice_mut::<u8>(bytes - 1, 1)[0] = 7;
-        assert_eq!(large.clone().slice::<u8>(bytes - 1, 1), [7]);
-        assert_eq!(Memory::zeroed(0).slice::<f64>(0, 0), [] as [f64; 0]);
+        for (mebibytes, lives) in [(10, Lives::Long), (10, Lives::Briefly), (40, Lives::Briefly)] {
+            let mut large = Memory::zeroed(mebibytes << 20, lives);
+            let bytes = large.bytes();
+            assert_eq!(large.as_ptr() as usize % ALIGN, 0);
+            assert!(large.slice::<u8>(0, bytes).iter().all(|&byte| byte == 0));
+            large.slice_mut::<u8>(bytes - 1, 1)[0] = 7;
+            assert_eq!(large.clone().slice::<u8>(bytes - 1, 1), [7]);
+        }
+        assert_eq!(Memory::zeroed(0, Lives::Long).slice::<f64>(0, 0), [] as [f64; 0]);
     }
 
     #[test]
     #[should_panic(expected = "do not lie in")]
     fn a_view_past_the_end_is_refused() {
-        Memory::zeroed(8).slice::<f64>(0, 2);
+        Memory::zeroed(8, Lives::Long).slice::<f64>(0, 2);
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! [`Team::run`] calls one function on every thread of the team (single program, multiple data). Inside, the members
 //! share work out by their [`Member::index`] and meet at [`Member::barrier`]; or they walk the steps of a
-//! [`Board`] and take whatever task is next, as compiled programs do. Entering costs one wake-up for a whole
+//! `Board` and take whatever task is next, as compiled programs do. Entering costs one wake-up for a whole
 //! step instead of one for each operation, and what passes between two members that both run is two cache-line
 //! transfers.
 //!
 //! Cores may be taken away at any moment, by other processes or because the team has more threads than there are
-//! cores. So nobody is waited for who has no work in hand: a worker that finds none for [`SPIN`] leaves the run and
+//! cores. So nobody is waited for who has no work in hand: a worker that finds none for `SPIN` leaves the run and
 //! sleeps until there is more; one that the system keeps off its core joins in when it comes, and a run ends when its
 //! work is done and those who are inside have left. With more threads than cores waiting threads hardly spin at all:
 //! who is awaited may want this very core.

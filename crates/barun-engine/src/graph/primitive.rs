@@ -1,7 +1,7 @@
 //! The primitives: everything a tensor can be made by.
 //!
 //! Formulas (ReLU, softmax, Adam ...) are written over these. A new one touches this enum, its shape rule
-//! ([`super::infer`]), its gradient rule ([`crate::autodiff`]) and its kernel.
+//! ([`infer`](super::infer())), its gradient rule ([`crate::autodiff`]) and its kernel.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use half::bf16;
 
 use super::{DType, Element, Shape};
-use crate::cpu::memory::Memory;
+use crate::cpu::memory::{Lives, Memory};
 use crate::error::{Error, Result};
 
 /// The elements of a tensor in memory.
@@ -20,14 +20,14 @@ impl Buffer {
     /// Zeros (`false` for bool).
     pub fn zeros(shape: impl Into<Shape>, dtype: DType) -> Self {
         let shape = shape.into();
-        Buffer { memory: Memory::zeroed(shape.elements() * dtype.size()), shape, dtype }
+        Buffer { memory: Memory::zeroed(shape.elements() * dtype.size(), Lives::Briefly), shape, dtype }
     }
 
     /// `values` in row-major order. Panics if their number is not that of `shape` (a mistake of the caller, not of data).
     pub fn new<T: Element>(values: &[T], shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         assert_eq!(values.len(), shape.elements(), "a buffer of shape {shape} needs as many values");
-        Buffer { memory: Memory::from_slice(values), shape, dtype: T::DTYPE }
+        Buffer { memory: Memory::from_slice(values, Lives::Briefly), shape, dtype: T::DTYPE }
     }
 
     /// The shape.

@@ -41,5 +41,5 @@ pub use eigen::{Eigen, symmetric_eigen};
 pub use function::{Function, first_point};
 pub use linearity::{Linearity, Violation, linearity};
 pub use minimum::{MinimumReport, Verdict, minimum_report};
-pub use receptive_field::{Field, Window, receptive_fields};
+pub use receptive_field::{Field, LayerField, Window, receptive_fields, receptive_fields_of_model};
 pub use zig_zag::{ZigZag, zig_zag};

@@ -1,7 +1,8 @@
 //! What gradients cost, what is linear, and how far a unit sees.
 
 use barun_nn::analysis::{
-    Function, Window, first_point, gradient_cost, linearity, numerical_gradient, receptive_fields,
+    Field, Function, Window, first_point, gradient_cost, linearity, numerical_gradient, receptive_fields,
+    receptive_fields_of_model,
 };
 use barun_nn::layers::*;
 use barun_nn::losses::CrossEntropy;
@@ -130,6 +131,89 @@ fn cnn_19_two_3_by_3_see_5_by_5_and_a_pooling_of_2_makes_it_6() {
     let columns =
         (0..20).filter(|column| gradient.iter().skip(*column).step_by(20).any(|g| *g != 0.0)).count();
     assert_eq!((columns, gradient.iter().filter(|g| **g != 0.0).count()), (size, size * size));
+    let fields = receptive_fields_of_model(&model, [1, 20, 20, 1]).unwrap();
+    let of_windows = receptive_fields(windows).into_iter().map(|field| vec![Some(field); 2]);
+    assert_eq!(
+        fields.iter().map(|field| field.along.clone()).collect::<Vec<_>>(),
+        of_windows.collect::<Vec<_>>()
+    );
+    assert_eq!((fields[2].path.as_str(), fields[2].kind), ("2", "AvgPool2d"));
+}
+
+/// Rows and columns of a `[1, size, size, 1]` input on which a unit in the middle of the output depends.
+fn seen(model: &Sequential, size: usize) -> [usize; 2] {
+    let x = Tensor::new(Buffer::new(&vec![1.0f64; size * size], [1, size, size, 1])).variable();
+    let y = output(model, &x).unwrap();
+    let [_, height, width, _] = y.shape().unwrap()[..] else { panic!("images") };
+    let unit = y.slice(&[0, height / 2, width / 2, 0], &[1; 4], &[1; 4]).sum(..);
+    let gradient = unit.grad(&[&x]).unwrap()[0].to_vec::<f64>().unwrap();
+    let is_seen = |at: usize| gradient[at] != 0.0;
+    [
+        (0..size).filter(|row| (0..size).any(|column| is_seen(row * size + column))).count(),
+        (0..size).filter(|column| (0..size).any(|row| is_seen(row * size + column))).count(),
+    ]
+}
+
+#[test]
+fn cnn_19_the_field_of_a_model_is_what_its_gradient_reaches_also_around_and_along_two_axes() {
+    let positive = |from, to, kernel: [usize; 2], stride, padding| Conv2d {
+        init: Init::Constant(0.1),
+        stride: [stride; 2],
+        padding,
+        ..Conv2d::new(from, to, kernel)
+    };
+    // A way around that sees less than the body, and one that sees more; filters that are wider than high; dilation.
+    let body = sequential![
+        positive(2, 2, [3, 3], 2, [1, 1]),
+        BatchNorm::new(2),
+        Relu::default(),
+        positive(2, 2, [3, 3], 1, [1, 1])
+    ];
+    let narrow = Residual {
+        shortcut: Some(sequential![positive(2, 2, [1, 1], 2, [0, 0])]),
+        ..Residual::new(body.clone())
+    };
+    let wide =
+        Residual { shortcut: Some(sequential![positive(2, 2, [9, 9], 2, [4, 4])]), ..Residual::new(body) };
+    let dilated = Conv2d { dilation: [3, 2], ..positive(1, 2, [2, 3], 1, [0, 0]) };
+    for block in [narrow, wide] {
+        let model = sequential![dilated.clone(), block, AvgPool2d::new(2), Dropout::default()];
+        let fields = receptive_fields_of_model(&model, [1, 48, 48, 1]).unwrap();
+        let last = fields.last().unwrap();
+        assert_eq!((last.path.as_str(), last.kind), ("3", "Dropout"));
+        let sizes: Vec<usize> = last.along.iter().map(|field| field.unwrap().size).collect();
+        assert_eq!(sizes, seen(&model, 48), "{fields:?}");
+        assert!(last.along.iter().all(|field| field.unwrap().step == 4) && sizes[0] != sizes[1]);
+    }
+}
+
+#[test]
+fn cnn_19_whoever_looks_at_all_places_has_no_field_of_its_own() {
+    let along = |model: Sequential, shape: &[usize]| {
+        let fields = receptive_fields_of_model(&model, shape).unwrap();
+        fields.into_iter().map(|field| field.along).collect::<Vec<_>>()
+    };
+    let field = |size, step| Some(Field { size, step });
+    let head = sequential![Conv2d::new(1, 4, 3), GlobalAvgPool::default(), Linear::new(4, 2)];
+    assert_eq!(along(head, &[1, 8, 8, 1]), [vec![field(3, 1); 2], vec![None; 2], vec![None; 2]]);
+    let statistics = sequential![Conv2d::new(1, 4, 3), GroupNorm::new(2, 4)];
+    assert_eq!(along(statistics, &[1, 8, 8, 1])[1], [None, None]);
+    // Sequences: a stack of convolutions sees a stretch, a recurrent layer and attention see all.
+    let signal = sequential![
+        Conv1d { stride: 2, ..Conv1d::new(3, 4, 5) },
+        Conv1d { dilation: 2, ..Conv1d::new(4, 4, 3) },
+        Tanh::default(),
+        MultiHeadAttention::new(4, 2)
+    ];
+    let expected = [vec![field(5, 2)], vec![field(13, 2)], vec![field(13, 2)], vec![None]];
+    assert_eq!(along(signal, &[1, 40, 3]), expected);
+    // A linear layer works on rows and places as one axis: what it gives is not followed.
+    let joined = sequential![Conv1d::new(3, 4, 5), Linear::new(4, 2)];
+    assert_eq!(along(joined, &[1, 40, 3]), [[field(5, 1)], [None]]);
+    let error = receptive_fields_of_model(&Linear::new(4, 2), [1, 4]).unwrap_err().to_string();
+    assert!(error.contains("[1, 28, 28, 1] for images"), "{error}");
+    let error = receptive_fields_of_model(&Conv2d::new(3, 4, 3), [1, 8, 8, 1]).unwrap_err().to_string();
+    assert!(error.contains("conv2d"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use barun_nn::layers::*;
 use barun_nn::losses::{BceWithLogits, CrossEntropy, Mse};
 use barun_nn::optimizers::{Adam, Sgd};
 use barun_nn::schedules::{CosineRestarts, Moment, Schedule, Span};
-use barun_nn::{Batch, Buffer, DType, State, Step, sequential};
+use barun_nn::{Batch, Buffer, DType, Mode, State, Step, sequential};
 
 use crate::common::*;
 
@@ -92,8 +92,16 @@ fn ens_04_scaling_is_the_exact_average_over_all_masks_of_a_linear_unit() {
             chance * sum
         })
         .sum();
-    let scaled: f64 = values.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>() * (1.0 - rate);
-    assert!((average - scaled).abs() < 1e-12);
+    // What inference gives, whether it scales itself or training has: then each kept value counts 1 / (1 - rate).
+    for (scaling, kept) in
+        [(DropoutScaling::AtInference, 1.0), (DropoutScaling::InTraining, 1.0 / (1.0 - rate))]
+    {
+        let unit = Linear { bias: false, ..Linear::new(inputs, 1) };
+        let model = sequential![Dropout { scaling, ..Dropout::new(rate) }, unit];
+        let given = [("1.weight".to_string(), f64s(&weights, [inputs, 1]))].into();
+        let ran = run_model(&model, Mode::Eval, &given, &f64s(&values, [1, inputs]), None).unwrap();
+        assert!((average * kept - ran.output.to_f64()[0]).abs() < 1e-12, "{scaling:?}");
+    }
     // Of a deep network it is close, not exact.
     let (step, states) = trained(0..1, 0.3);
     let x = blobs(40, 4, 3, 11).x;

@@ -231,6 +231,10 @@ fn gradchk_01_and_02_differences_on_arrays_of_any_shape_restore_what_they_touch(
     let gradient = numerical_gradient(|x| x[0] * x[1] * x[2] + x[3] * x[4] * x[5], &mut x, 1e-4);
     assert_close(&gradient, &[-6.0, 3.0, -2.0, -0.25, -0.5, 0.125], 1e-8, "gradient");
     assert_eq!(x, kept);
+    let mut x = [3.0, 4.0];
+    let gradient = numerical_gradient(|x| x[0] * x[0] + x[1] * x[1], &mut x, 1e-4);
+    assert_close(&gradient, &[6.0, 8.0], 1e-9, "x0^2 + x1^2 at (3, 4)");
+    assert_eq!(x, [3.0, 4.0]);
 }
 
 #[test]
@@ -316,7 +320,7 @@ fn gradchk_03_the_error_of_a_central_difference_is_smallest_in_the_middle() {
     }
     let central: Vec<f64> = errors.iter().map(|found| found.central).collect();
     assert!((central[1] - 1e-4).abs() < 1e-6 && (central[3] - 1e-8).abs() < 1e-9, "{central:?}");
-    assert!(central[7] > 1e-5 && central[5] > central[3], "{central:?}");
+    assert!((5e-4..2e-3).contains(&central[7]) && central[5] > central[3], "{central:?}");
     // A U: down to the middle, up after it.
     assert!(central[..4].is_sorted_by(|a, b| a > b), "{central:?}");
     assert_eq!(barun_nn::analysis::STEP, 1e-4);

@@ -76,11 +76,11 @@ fn init_09_the_fan_of_a_kernel_counts_its_taps_and_channels() {
     assert_eq!(Fans::of(&parameters(&grouped).unwrap()[0].shape).fan_in, 27);
 }
 
-/// The outputs of five layers of 100 units for 1000 rows of standard normal numbers, layer by layer.
-fn five_layers(
+/// The outputs of `depth` layers of `width` units for rows of standard normal numbers, layer by layer.
+fn layers_of(
     init: Init,
     activation: &dyn Activation,
-    width: usize,
+    [rows, width]: [usize; 2],
     depth: usize,
     seed: u64,
 ) -> Vec<Vec<f64>> {
@@ -90,10 +90,10 @@ fn five_layers(
         model.layers.push(Layer::clone_box(activation));
     }
     let mut stream = barun_engine::random::Stream::new(seed, "rows");
-    let x: Vec<f32> = (0..1000 * width).map(|_| stream.normal() as f32).collect();
+    let x: Vec<f32> = (0..rows * width).map(|_| stream.normal() as f32).collect();
     let step = Step::compile(&model, &Sgd::default(), &Mse::default()).unwrap();
-    let x = Buffer::new(&x, [1000, width]);
-    let batch = Batch { y: Buffer::zeros([1000, width], DType::F32), x };
+    let x = Buffer::new(&x, [rows, width]);
+    let batch = Batch { y: Buffer::zeros([rows, width], DType::F32), x };
     let seen = step.watch(&step.init(seed).unwrap(), &batch, None).unwrap();
     let activations = seen.into_iter().filter(|(path, _)| path.parse::<usize>().unwrap() % 2 == 1);
     activations.map(|(_, output)| output.to_f64()).collect()
@@ -105,14 +105,14 @@ fn outer_share(values: &[f64]) -> f64 {
 
 #[test]
 fn init_10_sigmoids_with_standard_normal_weights_pile_up_at_0_and_1() {
-    let layers = five_layers(Init::Normal(1.0), &Sigmoid::default(), 100, 5, 1);
+    let layers = layers_of(Init::Normal(1.0), &Sigmoid::default(), [1000, 100], 5, 1);
     assert!((outer_share(&layers[0]) - 0.768).abs() < 0.02, "{}", outer_share(&layers[0]));
     assert!(layers.iter().all(|layer| outer_share(layer) > 0.6));
 }
 
 #[test]
 fn init_11_with_xavier_they_spread_evenly() {
-    let layers = five_layers(Init::XavierNormal, &Sigmoid::default(), 100, 5, 1);
+    let layers = layers_of(Init::XavierNormal, &Sigmoid::default(), [1000, 100], 5, 1);
     assert!(layers.iter().all(|layer| outer_share(layer) < 0.05 && variance(layer).sqrt() > 0.05));
 }
 
@@ -143,23 +143,23 @@ fn init_13_and_err_05_the_table_of_rules_has_deviations_and_what_is_drawn_has_th
 
 #[test]
 fn init_14_too_small_weights_make_all_units_look_alike() {
-    let layers = five_layers(Init::Normal(0.01), &Sigmoid::default(), 100, 5, 1);
+    let layers = layers_of(Init::Normal(0.01), &Sigmoid::default(), [1000, 100], 5, 1);
     let last = variance(&layers[4]).sqrt();
     assert!(last < 0.02, "{last}");
 }
 
 #[test]
 fn init_15_relu_halves_the_signal_under_xavier_and_keeps_it_under_he() {
-    let second_moments = |init: Init| {
+    let second_moments = |init: Init, depth: usize| {
         let runs: Vec<Vec<f64>> = (0..20)
             .map(|seed| {
-                let layers = five_layers(init, &Relu::default(), 128, 10, seed);
+                let layers = layers_of(init, &Relu::default(), [100, 512], depth, seed);
                 layers.iter().map(|layer| mean(&layer.iter().map(|y| y * y).collect::<Vec<_>>())).collect()
             })
             .collect();
-        (0..10).map(|at| mean(&runs.iter().map(|run| run[at]).collect::<Vec<_>>())).collect::<Vec<f64>>()
+        (0..depth).map(|at| mean(&runs.iter().map(|run| run[at]).collect::<Vec<_>>())).collect::<Vec<f64>>()
     };
-    let (xavier, he) = (second_moments(Init::XavierNormal), second_moments(Init::HeNormal));
+    let (xavier, he) = (second_moments(Init::XavierNormal, 5), second_moments(Init::HeNormal, 10));
     assert!((xavier[4] * 32.0 - 1.0).abs() < 0.25, "{xavier:?}");
     assert!(he.iter().all(|moment| (moment / he[0] - 1.0).abs() < 0.2), "{he:?}");
 }
@@ -310,6 +310,7 @@ fn init_23_auto_picks_what_suits_the_activation() {
         ("tanh", Init::XavierNormal),
         ("relu", Init::HeNormal),
         ("leaky_relu", Init::HeNormal),
+        ("selu", Init::LecunNormal),
         ("identity", Init::LecunNormal),
     ] {
         assert_eq!(rule(activations::by_name(name).unwrap()), expected, "{name}");

@@ -248,6 +248,9 @@ fn norm_14_and_layer_08_before_and_after_the_activation_both_train() {
     let before = sequential![Linear::new(2, 8), BatchNorm::new(8), Relu::default(), Linear::new(8, 2)];
     let after = sequential![Linear::new(2, 8), Relu::default(), BatchNorm::new(8), Linear::new(8, 2)];
     for model in [before, after] {
+        let batch = blobs(12, 2, 2, 1);
+        let report = gradcheck_model(&model, &CrossEntropy::default(), &batch, Mode::Train, 1).unwrap();
+        assert!(report.passes(1e-5), "{report}");
         let step = Step::compile(&model, &Sgd::default(), &CrossEntropy::default()).unwrap();
         let mut state = step.init(2).unwrap();
         let losses: Vec<f64> = (0..50).map(|_| step.run(&mut state, &xor(), 0.3).unwrap().loss).collect();
@@ -281,6 +284,29 @@ fn norm_19_gradients_of_first_and_last_layer_are_nearer_with_batch_norm() {
     });
     println!("orders of magnitude between them: {:.1} without, {:.1} with", orders[0], orders[1]);
     assert!(orders[0] > 6.0 && orders[1] < 2.0, "{orders:?}");
+}
+
+#[test]
+fn norm_19_gradients_that_explode_without_batch_norm_stay_small_with_it() {
+    // Ten layers of ReLU with standard normal weights: each multiplies what passes by about the root of 15.
+    let batch = blobs(128, 30, 2, 1);
+    let largest = [false, true].map(|normed| {
+        let mut model = Sequential::default();
+        for _ in 0..10 {
+            model.push(Linear { init: barun_nn::Init::Normal(1.0), ..Linear::new(30, 30) });
+            if normed {
+                model.push(BatchNorm::new(30));
+            }
+            model.push(Relu::default());
+        }
+        let step = Step::compile(model.then(Linear::new(30, 2)), &Sgd::default(), &CrossEntropy::default());
+        let step = step.unwrap();
+        let gradients = step.gradients(&step.init(1).unwrap(), &batch).unwrap();
+        let norms = gradients.iter().map(|(_, g)| g.to_f64().iter().map(|g| g * g).sum::<f64>().sqrt());
+        norms.fold(0.0, f64::max)
+    });
+    println!("the largest norm of a gradient: {:.1e} without, {:.1e} with", largest[0], largest[1]);
+    assert!(largest[0] > 1e3 && largest[1] < 10.0, "{largest:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Optimisers and schedules. [OPT, SCHED]
 
+use barun_nn::analysis::Function;
 use barun_nn::layers::*;
 use barun_nn::losses::Mse;
 use barun_nn::optimizers::*;
@@ -34,6 +35,17 @@ fn walk(
         path.push((p, slots.clone()));
     }
     path
+}
+
+/// How far step number `step` goes down from 0, with these slots.
+fn step_down(optimizer: &AnyOptimizer, gradient: f64, lr: f64, step: f64, slots: &[f64]) -> f64 {
+    let numbers: Vec<f64> = [0.0, gradient, lr, step].into_iter().chain(slots.iter().copied()).collect();
+    let buffers: Vec<Buffer> = numbers.iter().map(|&number| f64s(&[number], [])).collect();
+    let outputs = compute(&buffers.iter().collect::<Vec<_>>(), |inputs| {
+        let context = Context { lr: inputs[2].clone(), step: inputs[3].clone(), decays: true };
+        Ok(vec![optimizer.update(&inputs[0], &inputs[1], inputs[4..].to_vec(), &context).0])
+    });
+    -outputs.unwrap()[0].to_f64()[0]
 }
 
 fn ends(path: &[(f64, Vec<f64>)]) -> Vec<f64> {
@@ -99,23 +111,35 @@ fn opt_24_bias_correction_makes_the_first_step_the_learning_rate() {
         let expected: Vec<f64> = (1..=10).map(|step| first * step as f64).collect();
         assert_close(&ends(&path), &expected, 1e-4, "lr sign(g) a step");
     }
-    // Without correction m / sqrt(v) would be 0.1 / sqrt(0.001).
-    assert_close(&[0.1 / 0.001f64.sqrt()], &[3.16], 1e-3, "3.16 lr");
+    // What it has kept after that step would make it 3.16 times as long without correction.
+    let [m, v] = walk(&Adam::default().to_any(), 0.0, 1, |_| 0.5, |_| 1e-3)[0].1[..] else {
+        panic!("m and v")
+    };
+    assert_close(&[m / v.sqrt()], &[3.16], 1e-3, "3.16 lr");
 }
 
 #[test]
 fn opt_02_the_negative_gradient_descends_and_so_does_every_direction_against_it() {
-    let f = |x: f64, y: f64| x.powi(4) + 3.0 * x * y + 2.0 * y * y;
-    let gradient = |x: f64, y: f64| (4.0 * x.powi(3) + 3.0 * y, 3.0 * x + 4.0 * y);
+    let f = Function::of_numbers(2, |p| {
+        let (x, y) = (p.narrow(0, 0, 1).sum(..), p.narrow(0, 1, 2).sum(..));
+        Ok(x.square().square() + &x * &y * 3.0 + y.square() * 2.0)
+    })
+    .unwrap();
     let mut stream = barun_engine::random::Stream::new(1, "points");
+    let mut judged = [0; 2];
     for _ in 0..200 {
         let [x, y, dx, dy] = [0; 4].map(|_| stream.normal());
-        let (gx, gy) = gradient(x, y);
-        let falls = |dx: f64, dy: f64| f(x + 1e-6 * dx, y + 1e-6 * dy) < f(x, y);
-        assert!(falls(-gx, -gy));
-        let slope = gx * dx + gy * dy;
-        assert!(slope.abs() < 1e-3 || falls(dx, dy) == (slope < 0.0));
+        let gradient = f.gradient(&[x, y]).unwrap();
+        let here = f.value(&[x, y]).unwrap();
+        let falls = |dx: f64, dy: f64| f.value(&[x + 1e-6 * dx, y + 1e-6 * dy]).unwrap() < here;
+        assert!(falls(-gradient[0], -gradient[1]));
+        let slope = gradient[0] * dx + gradient[1] * dy;
+        if slope.abs() > 1e-3 {
+            assert_eq!(falls(dx, dy), slope < 0.0);
+            judged[usize::from(slope < 0.0)] += 1;
+        }
     }
+    assert!(judged.iter().all(|count| *count > 50), "{judged:?}");
 }
 
 #[test]
@@ -140,11 +164,14 @@ fn opt_12_momentum_averages_noise_away() {
 
 #[test]
 fn opt_13_momentum_is_faster_along_a_valley_and_rolls_over_a_bump() {
+    // x^2 / 100 + y^2 / 2, fifty times as steep across as along: when does it stay within 0.05 of the bottom?
     let steps_to = |optimizer: AnyOptimizer, lr: f64| {
-        let path = ends(&walk(&optimizer, 1.0, 800, |x| 0.02 * x, |_| lr));
-        path.iter().position(|x| x.abs() < 0.05).unwrap_or(usize::MAX)
+        let paths = [0.02, 1.0].map(|slope| ends(&walk(&optimizer, 1.0, 400, |x| slope * x, |_| lr)));
+        1 + (0..400).rposition(|step| paths.iter().any(|path| path[step].abs() >= 0.05)).unwrap_or(0)
     };
-    assert!(steps_to(Momentum::default().to_any(), 1.0) < steps_to(Sgd::default().to_any(), 1.0) / 3);
+    let (heavy, plain) =
+        (steps_to(Momentum::default().to_any(), 1.0), steps_to(Sgd::default().to_any(), 1.0));
+    assert!(heavy < plain / 2 && plain < 400, "{heavy} {plain}");
     // A slope with a small bump at 1.
     let slope = |x: f64| 0.3 + 0.8 * (x - 1.0) / 0.05 * (-(x - 1.0).powi(2) / 0.005).exp();
     let end = |optimizer: AnyOptimizer| ends(&walk(&optimizer, 2.0, 400, slope, |_| 0.002))[399];
@@ -155,20 +182,18 @@ fn opt_13_momentum_is_faster_along_a_valley_and_rolls_over_a_bump() {
 
 #[test]
 fn opt_16_and_18_adagrad_steps_fall_with_the_root_of_their_number() {
-    let path = ends(&walk(&AdaGrad::default().to_any(), 0.0, 400, |_| 0.7, |_| 0.5));
-    for t in [1usize, 2, 10, 400] {
-        let before = if t == 1 { 0.0 } else { path[t - 2] };
-        assert_close(&[before - path[t - 1]], &[0.5 / (t as f64).sqrt()], 1e-6, "lr / sqrt(t)");
+    let optimizer = AdaGrad::default().to_any();
+    for g in [0.7, -0.02] {
+        let path = ends(&walk(&optimizer, 0.0, 400, |_| g, |_| 0.5));
+        for t in [1usize, 2, 10, 400] {
+            let before = if t == 1 { 0.0 } else { path[t - 2] };
+            let expected = 0.5 * g.signum() / (t as f64).sqrt();
+            assert_close(&[before - path[t - 1]], &[expected], 1e-5, "lr sign(g) / sqrt(t)");
+        }
+        // After 10^4 steps it is lr / 100: G is then 10^4 g^2.
+        let late = step_down(&optimizer, g, 0.5, 1e4, &[(1e4 - 1.0) * g * g]);
+        assert_close(&[late], &[0.5 * g.signum() / 100.0], 1e-6, "lr / 100");
     }
-    // After 10^4 steps it is lr / 100: G is then 10^4 g^2.
-    let (optimizer, g) = (AdaGrad::default().to_any(), 0.7);
-    let state = [0.0, g, 0.5, 1e4, (1e4 - 1.0) * g * g];
-    let buffers: Vec<Buffer> = state.iter().map(|&number| f64s(&[number], [])).collect();
-    let outputs = compute(&buffers.iter().collect::<Vec<_>>(), |inputs| {
-        let context = Context { lr: inputs[2].clone(), step: inputs[3].clone(), decays: true };
-        Ok(vec![optimizer.update(&inputs[0], &inputs[1], inputs[4..].to_vec(), &context).0])
-    });
-    assert_close(&outputs.unwrap()[0].to_f64(), &[-0.5 / 100.0], 1e-9, "lr / 100");
 }
 
 #[test]
@@ -226,6 +251,10 @@ fn opt_21_and_22_rmsprop_steps_settle_at_the_rate_and_stay() {
     assert_close(&[ends[1998] - ends[1999]], &[0.01], 1e-6, "lr");
     let adagrad = self::ends(&walk(&AdaGrad::default().to_any(), 0.0, 2000, |_| 0.3, |_| 0.01));
     assert!(adagrad[1998] - adagrad[1999] < 0.03 * 0.01);
+    // What it keeps has settled, so that the ten thousandth step is as long; that of AdaGrad is a hundredth.
+    let late = step_down(&optimizer, 0.3, 0.01, 1e4, &path[1999].1);
+    let adagrad = step_down(&AdaGrad::default().to_any(), 0.3, 0.01, 1e4, &[(1e4 - 1.0) * 0.09]);
+    assert_close(&[late, adagrad], &[0.01, 0.0001], 1e-6, "after 10^4 steps");
 }
 
 #[test]
@@ -347,15 +376,24 @@ fn opt_50_coupled_and_decoupled_decay_are_one_for_plain_descent_and_two_for_adam
 
 #[test]
 fn opt_51_no_direction_descends_as_fast_as_the_negative_gradient() {
-    let gradient = [0.6, -1.3, 2.0];
-    let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-    let mut stream = barun_engine::random::Stream::new(1, "directions");
-    for _ in 0..1000 {
-        let direction = [0; 3].map(|_| stream.normal());
+    const STEP: f64 = 1e-5;
+    let f = Function::of_numbers(3, |x| Ok((x.tanh() * x).sum(..) + (x * 0.5).exp().sum(..))).unwrap();
+    let at = [0.6, -1.3, 2.0];
+    let here = f.value(&at).unwrap();
+    // What a step of this length in a direction wins.
+    let fall = |direction: &[f64]| {
         let length = direction.iter().map(|d| d * d).sum::<f64>().sqrt();
-        let fall = -gradient.iter().zip(direction).map(|(g, d)| g * d / length).sum::<f64>();
-        assert!(fall <= norm + 1e-12);
-    }
+        let to: Vec<f64> = at.iter().zip(direction).map(|(x, d)| x + STEP * d / length).collect();
+        here - f.value(&to).unwrap()
+    };
+    let gradient = f.gradient(&at).unwrap();
+    let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+    let steepest = fall(&gradient.iter().map(|g| -g).collect::<Vec<_>>());
+    assert!((steepest / (STEP * norm) - 1.0).abs() < 1e-4, "{steepest} {norm}");
+    let mut stream = barun_engine::random::Stream::new(1, "directions");
+    let others: Vec<f64> = (0..1000).map(|_| fall(&[0; 3].map(|_| stream.normal()))).collect();
+    let best = others.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    assert!(best <= steepest + STEP * STEP && best > 0.95 * steepest, "{best} {steepest}");
 }
 
 #[test]

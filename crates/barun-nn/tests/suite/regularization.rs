@@ -200,6 +200,9 @@ fn reg_14_scaling_at_inference_multiplies_by_what_is_kept() {
     assert_eq!(dropped(&layer, Mode::Eval, 4, 1, 0).0, [0.5; 4]);
     let (y, _) = dropped(&layer, Mode::Train, 1000, 1, 0);
     assert!(y.iter().all(|&value| value == 0.0 || value == 1.0));
+    // What training gives on average is what inference gives, within three deviations of a mean of so many.
+    let many = mean(&dropped(&layer, Mode::Train, 10_000, 1, 0).0);
+    assert!((many - 0.5).abs() < 3.0 * (0.25f64 / 10_000.0).sqrt(), "{many}");
 }
 
 #[test]

@@ -61,13 +61,17 @@ pub enum Input {
 }
 
 impl Mistakes {
-    /// Of features as they were read and what was said of their rows `rows`.
-    pub(super) fn of(raw: &Features, rows: &[usize], said: &Predictions) -> Mistakes {
+    /// Of features as they were read and what was said of their rows `rows`; none of rows given again, whose answers are no
+    /// single thing to show.
+    pub(super) fn of(raw: &Features, rows: &[usize], said: &Predictions) -> Option<Mistakes> {
         match said {
             Predictions::Classes { probabilities, labels, classes } => {
-                of_classes(raw, rows, (probabilities, labels, classes))
+                Some(of_classes(raw, rows, (probabilities, labels, classes)))
             }
-            Predictions::Numbers { predictions, targets } => of_numbers(raw, rows, predictions, targets),
+            Predictions::Numbers { predictions, targets } => {
+                Some(of_numbers(raw, rows, predictions, targets))
+            }
+            Predictions::Inputs { .. } => None,
         }
     }
 }
@@ -192,7 +196,7 @@ mod tests {
             labels: vec![0, 1, 1, 0],
             classes: vec!["cat".into(), "dog".into()],
         };
-        let found = Mistakes::of(&rows(), &[2, 3, 5, 8], &said);
+        let found = Mistakes::of(&rows(), &[2, 3, 5, 8], &said).unwrap();
         assert_eq!((found.rows, found.wrong), (4, Some(3)));
         let told: Vec<_> = found.worst.iter().map(|worst| (worst.row, worst.predicted.as_str())).collect();
         assert_eq!(told, [(6, "cat"), (4, "cat"), (9, "no class")]);
@@ -205,7 +209,7 @@ mod tests {
     fn of_numbers_the_largest_error_comes_first_and_what_is_no_number_before_it() {
         let said =
             Predictions::Numbers { predictions: vec![1.5, 7.0, f64::NAN], targets: vec![1.0, 3.0, 2.0] };
-        let found = Mistakes::of(&rows(), &[1, 3, 2], &said);
+        let found = Mistakes::of(&rows(), &[1, 3, 2], &said).unwrap();
         let told: Vec<_> = found.worst.iter().map(|worst| (worst.row, worst.error)).collect();
         assert_eq!(told, [(3, None), (4, Some(4.0)), (2, Some(0.5))]);
         assert_eq!(found.pairs, [(1.0, Some(1.5)), (3.0, Some(7.0)), (2.0, None)]);

@@ -36,7 +36,7 @@ pub struct Details {
     pub losses: Thinned,
     /// What the network looks like inside; null where it could not be looked at.
     pub layers: Option<Layers>,
-    /// Where it is wrong; null where it was judged on nothing.
+    /// Where it is wrong; null where it was judged on nothing, or gives its input again.
     pub mistakes: Option<Mistakes>,
 }
 
@@ -86,7 +86,7 @@ impl Details {
             data: DataDetails::of(raw, data),
             losses,
             layers: Layers::of(model, data, seed)?,
-            mistakes: judged.map(|(rows, said)| Mistakes::of(raw.features(), rows, said)),
+            mistakes: judged.and_then(|(rows, said)| Mistakes::of(raw.features(), rows, said)),
         })
     }
 

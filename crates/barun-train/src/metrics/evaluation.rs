@@ -37,6 +37,13 @@ pub enum Predictions {
         /// What it should have said.
         targets: Vec<f64>,
     },
+    /// Rows that were to be given again: how far from them is what the model gave, the mean over the numbers of a row.
+    Inputs {
+        /// The mean absolute deviation of each row.
+        absolute: Vec<f64>,
+        /// The mean squared deviation of each row.
+        squared: Vec<f64>,
+    },
 }
 
 /// A figure's name.
@@ -144,6 +151,7 @@ impl Predictions {
         match self {
             Predictions::Classes { labels, .. } => labels.len(),
             Predictions::Numbers { targets, .. } => targets.len(),
+            Predictions::Inputs { squared, .. } => squared.len(),
         }
     }
 
@@ -159,6 +167,7 @@ impl Predictions {
                 evaluate_classes(probabilities, labels, classes, seed)
             }
             Predictions::Numbers { predictions, targets } => evaluate_numbers(predictions, targets, seed),
+            Predictions::Inputs { absolute, squared } => evaluate_inputs(absolute, squared, seed),
         }
     }
 }
@@ -317,7 +326,7 @@ fn mean_of_existing(areas: impl Iterator<Item = f64>) -> f64 {
 
 fn evaluate_numbers(predictions: &[f64], targets: &[f64], seed: u64) -> Evaluation {
     let residuals = Residuals::new(predictions, targets);
-    let figures = |weights: Weights<'_>, _| {
+    let figures = |weights: Weights<'_>| {
         vec![
             residuals.mae(weights),
             residuals.mse(weights),
@@ -331,15 +340,34 @@ fn evaluate_numbers(predictions: &[f64], targets: &[f64], seed: u64) -> Evaluati
         [Measure::Mae, Measure::Mse, Measure::Rmse, Measure::R2, Measure::MedianAbsoluteError, Measure::Mape];
     // Percentages of nothing are no figure.
     let measures = if targets.contains(&0.0) { &measures[..5] } else { &measures[..] };
-    let bootstrap = bootstrap(targets.len(), 8, seed);
+    evaluation_of_numbers(predictions, measures, seed, figures)
+}
+
+fn evaluate_inputs(absolute: &[f64], squared: &[f64], seed: u64) -> Evaluation {
+    let figures = |weights: Weights<'_>| {
+        let square = weights.mean(squared);
+        vec![weights.mean(absolute), square, square.sqrt()]
+    };
+    evaluation_of_numbers(squared, &[Measure::Mae, Measure::Mse, Measure::Rmse], seed, figures)
+}
+
+/// Of what has no classes. `said` has a number for each row, which is not finite where the model gave none.
+fn evaluation_of_numbers(
+    said: &[f64],
+    measures: &[Measure],
+    seed: u64,
+    figures: impl Fn(Weights<'_>) -> Vec<f64>,
+) -> Evaluation {
+    let rows = said.len();
+    let bootstrap = bootstrap(rows, 8, seed);
     Evaluation {
-        rows: targets.len(),
-        figures: with_intervals(measures, targets.len(), &bootstrap, figures),
+        rows,
+        figures: with_intervals(measures, rows, &bootstrap, |weights, _| figures(weights)),
         confidence: bootstrap.confidence,
         bootstrap_sets: bootstrap.sets,
         classes: Vec::new(),
         confusion: Vec::new(),
-        unanswered: predictions.iter().filter(|prediction| !prediction.is_finite()).count() as u64,
+        unanswered: said.iter().filter(|number| !number.is_finite()).count() as u64,
         reliability: Vec::new(),
     }
 }
@@ -367,7 +395,10 @@ mod tests {
         let classes = Predictions::Classes { probabilities, labels, classes: names(7) };
         let targets: Vec<f64> = (0..rows).map(|row| 1.0 + row as f64).collect();
         let predictions = targets.iter().enumerate().map(|(row, t)| t + 20.0 * noise(row)).collect();
-        for (predictions, figures) in [(classes, 12), (Predictions::Numbers { predictions, targets }, 6)] {
+        let squared: Vec<f64> = (0..rows).map(|row| 4.0 * noise(row)).collect();
+        let inputs = Predictions::Inputs { absolute: (0..rows).map(noise).collect(), squared };
+        let numbers = Predictions::Numbers { predictions, targets };
+        for (predictions, figures) in [(classes, 12), (numbers, 6), (inputs, 3)] {
             let evaluation = predictions.evaluate(0);
             assert_eq!(evaluation.figures.len(), figures);
             for (measure, figure) in &evaluation.figures {
@@ -385,6 +416,21 @@ mod tests {
             let text = serde_json::to_string(&evaluation).unwrap();
             assert_eq!(serde_json::from_str::<Evaluation>(&text).unwrap(), evaluation);
         }
+    }
+
+    #[test]
+    fn of_rows_given_again_the_figures_are_means_over_rows() {
+        let inputs =
+            Predictions::Inputs { absolute: vec![1.0, 2.0, f64::NAN], squared: vec![1.0, 6.0, f64::NAN] };
+        assert_eq!((inputs.len(), inputs.evaluate(0).unanswered), (3, 1));
+        let inputs = Predictions::Inputs { absolute: vec![1.0, 2.0], squared: vec![1.0, 7.0] };
+        let evaluation = inputs.evaluate(0);
+        let value = |measure| evaluation.value(measure);
+        assert_eq!((value(Measure::Mae), value(Measure::Mse)), (Some(1.5), Some(4.0)));
+        assert_eq!((value(Measure::Rmse), value(Measure::R2)), (Some(2.0), None));
+        // Of two rows drawn with repetition a quarter of the sets are one row twice.
+        let interval = evaluation.figures[&Measure::Mse];
+        assert_eq!((interval.low, interval.high), (1.0, 7.0));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn judged_part(data: &PreparedData) -> Part {
 }
 
 /// Judges the model of `run` on the [`judged_part`], and gives what it said there too; gives nothing where there is no such
-/// part, or nothing that is predicted.
+/// part.
 pub(super) fn judge<M: Module + Forward>(
     recipe: &Recipe,
     checked: &Checked,
@@ -36,24 +36,49 @@ pub(super) fn judge<M: Module + Forward>(
 ) -> Result<Option<(Judgement, Predictions)>> {
     let data = &checked.data;
     let part = judged_part(data);
-    if part.is_empty() || model.gives_its_input() {
+    if part.is_empty() {
         return Ok(None);
     }
     let (dataset, rows) = (data.dataset(), part.indices());
     let said = model.predictions(dataset.features(), dataset.targets(), rows)?;
     let evaluation = said.evaluate(0);
-    let mut baselines = vec![constant(data, rows, model.preparation().unit_and_offset())];
-    if let Some(linear) = linear(recipe, data, machine)? {
-        let linear = linear.predictions(dataset.features(), dataset.targets(), rows)?;
-        let about = "a linear model of the same inputs, trained on the same rows";
-        baselines.push(baseline("linear", about, &linear));
-    }
+    let baselines = match model.gives_its_input() {
+        true => vec![mean_row(data, rows, model)?],
+        false => baselines(recipe, data, rows, model, machine)?,
+    };
     let (earlier_looks, note) = match checked.fingerprint.filter(|_| part.name() == "test") {
         Some(fingerprint) => count_look(fingerprint, dataset.name(), run),
         None => (None, None),
     };
     let part = part.name().to_string();
     Ok(Some((Judgement { part, evaluation, baselines, earlier_looks, note }, said)))
+}
+
+/// What is said without the network of rows whose target is learned.
+fn baselines<M: Module + Forward>(
+    recipe: &Recipe,
+    data: &PreparedData,
+    rows: &[usize],
+    model: &Predictor<M>,
+    machine: &Machine,
+) -> Result<Vec<Baseline>> {
+    let mut baselines = vec![constant(data, rows, model.preparation().unit_and_offset())];
+    if let Some(linear) = linear(recipe, data, machine)? {
+        let linear = linear.predictions(data.dataset().features(), data.dataset().targets(), rows)?;
+        let about = "a linear model of the same inputs, trained on the same rows";
+        baselines.push(baseline("linear", about, &linear));
+    }
+    Ok(baselines)
+}
+
+/// The mean of the training rows, as an answer to each row that is to be given again.
+fn mean_row<M: Module + Forward>(
+    data: &PreparedData,
+    rows: &[usize],
+    model: &Predictor<M>,
+) -> Result<Baseline> {
+    let said = model.mean_reconstructions(data.dataset().features(), data.train().indices(), rows)?;
+    Ok(baseline("constant", "the mean of the training rows", &said))
 }
 
 fn baseline(name: &str, about: &str, said: &Predictions) -> Baseline {
