@@ -1,0 +1,336 @@
+//! What a repair can do: typed edits that keep what the network has learned, and which of them a finding asks for.
+//!
+//! Other cures of a finding - another activation, normalisation between layers, another loss, other data - change what is
+//! trained, and that needs the user's word: they stay advice.
+
+use barun_engine::random::Stream;
+use barun_nn::State;
+use barun_train::Result;
+use barun_train::changes::{Changes, WarmUp};
+use barun_train::diagnosis::{Finding, Level};
+use barun_train::mending::Mending;
+
+use super::surgery;
+use crate::case::Case;
+use crate::curve::median;
+use crate::history::History;
+
+/// One thing that is changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// The learning rate times this.
+    Rate(f64),
+    /// No gradient with a larger norm than this.
+    Clip(f64),
+    /// The learning rate rises from 0 over so many steps from here on.
+    WarmUp(usize),
+    /// Another optimiser, with its own defaults.
+    Optimizer(&'static str),
+    /// AdamW with this weight decay.
+    Decay(f64),
+    /// Neither weight decay nor penalties.
+    NoDecay,
+    /// Inputs to mean 0 and deviation 1, by the training rows.
+    Standardize,
+    /// Activations or dropout layers passed over, by path.
+    Without(Vec<String>),
+    /// New weights for units that give 0 for every row.
+    Revive,
+    /// All weights drawn anew, by the rule for the activation after them.
+    Redraw,
+    /// The last layer a tenth as large, and its bias at the base rates.
+    CalmHead,
+}
+
+/// Edits that are done together, for one finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The finding's rule.
+    pub rule: String,
+    /// What is done.
+    pub edits: Vec<Edit>,
+}
+
+/// Where most runs go well: the root mean square of a step over that of the weights it changes, see `UPDATE_RATIO`.
+const HEALTHY_RATIO: f64 = 3e-3;
+/// A rate within this factor of the healthy one is not what is wrong.
+const NEAR_ENOUGH: f64 = 3.0;
+/// AdamW's decay against learning by heart, as `OVERFIT` advises it.
+const STRONG_DECAY: f64 = 0.1;
+/// A rise of the rate takes an epoch, but not longer than this part of the run.
+const MOST_WARM_UP: usize = 10;
+
+impl Candidate {
+    fn new(rule: &str, edits: impl Into<Vec<Edit>>) -> Candidate {
+        Candidate { rule: rule.to_string(), edits: edits.into() }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> String {
+        let names: Vec<String> = self.edits.iter().map(Edit::name).collect();
+        names.join(" + ")
+    }
+
+    /// The run's changes and the state `start` with all of it done; none where there is nothing to do.
+    ///
+    /// # Errors
+    /// Rows that cannot be read, and what the network does not take.
+    pub fn done(
+        &self,
+        run: &Mending<'_>,
+        history: &History,
+        start: &State,
+    ) -> Result<Option<(Changes, State)>> {
+        let (mut changes, mut state) = (run.changes().clone(), start.clone());
+        for edit in &self.edits {
+            if !edit.apply(run, history, &mut changes, &mut state)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some((changes, state)))
+    }
+}
+
+impl Edit {
+    /// What it is called.
+    pub fn name(&self) -> String {
+        match self {
+            Edit::Rate(factor) if *factor < 1.0 => format!("learning rate / {}", short(1.0 / factor)),
+            Edit::Rate(factor) => format!("learning rate x {}", short(*factor)),
+            Edit::Clip(norm) => format!("gradients clipped at {}", short(*norm)),
+            Edit::WarmUp(steps) => format!("a warm-up of {steps} steps"),
+            Edit::Optimizer(name) => format!("the optimiser {name}"),
+            Edit::Decay(decay) => format!("adamw with weight decay {decay}"),
+            Edit::NoDecay => "no weight decay".to_string(),
+            Edit::Standardize => "standardised inputs".to_string(),
+            Edit::Without(paths) => format!("without {}", paths.join(", ")),
+            Edit::Revive => "new weights for dead units".to_string(),
+            Edit::Redraw => "weights drawn anew".to_string(),
+            Edit::CalmHead => "a smaller last layer that starts at the base rates".to_string(),
+        }
+    }
+
+    /// Does it; false where there is nothing to do.
+    fn apply(
+        &self,
+        run: &Mending<'_>,
+        history: &History,
+        changes: &mut Changes,
+        state: &mut State,
+    ) -> Result<bool> {
+        let case = &history.case;
+        match self {
+            Edit::Rate(factor) => changes.lr_factor *= factor,
+            Edit::Clip(norm) => changes.clip = Some(*norm),
+            Edit::WarmUp(steps) => changes.warm_up = Some(WarmUp { from: run.taken(), steps: *steps }),
+            Edit::Optimizer(name) => set_optimizer(changes, name),
+            Edit::Decay(decay) => {
+                set_optimizer(changes, "adamw");
+                changes.weight_decay = Some(*decay);
+            }
+            Edit::NoDecay => changes.weight_decay = Some(0.0),
+            Edit::Standardize => {
+                if changes.front.is_some() {
+                    return Ok(false);
+                }
+                changes.front = Some(surgery::standardizing(run)?);
+            }
+            Edit::Without(paths) => changes.without.extend(paths.iter().cloned()),
+            Edit::Revive => return surgery::revive(run, case, state),
+            Edit::Redraw => {
+                changes.is_redrawn = true;
+                return surgery::redraw(run, case, state);
+            }
+            Edit::CalmHead => return surgery::calm_head(run, case, state),
+        }
+        Ok(true)
+    }
+}
+
+/// Another optimiser at its own rate.
+fn set_optimizer(changes: &mut Changes, name: &str) {
+    (changes.optimizer, changes.lr_factor) = (Some(name.to_string()), 1.0);
+}
+
+/// What `findings` ask for, the most promising first, each once. The root cause is the first of the findings.
+pub fn candidates(findings: &[Finding], history: &History, changes: &Changes) -> Vec<Candidate> {
+    let mut all: Vec<Candidate> = Vec::new();
+    for finding in findings.iter().filter(|finding| finding.level > Level::Info) {
+        for edits in edits_for(finding, history, changes) {
+            if all.iter().all(|known| known.edits != edits) {
+                all.push(Candidate::new(&finding.rule, edits));
+            }
+        }
+    }
+    all
+}
+
+/// What a finding asks for.
+fn edits_for(finding: &Finding, history: &History, changes: &Changes) -> Vec<Vec<Edit>> {
+    let case = &history.case;
+    let advised = advised_rate(finding, case).map(Edit::Rate);
+    let healthy = healthy_rate(history).map(Edit::Rate);
+    let clip = usual_norm(history).filter(|norm| changes.clip.is_none_or(|clip| *norm < clip)).map(Edit::Clip);
+    let adam = (!is_adaptive(&case.optimizer.name)).then_some(Edit::Optimizer("adam"));
+    let warm_up = Some(Edit::WarmUp(warm_up_steps(case)));
+    let wanted: Vec<Vec<Option<Edit>>> = match finding.rule.as_str() {
+        "R01" => vec![vec![Some(Edit::Standardize)]],
+        "R02" => vec![vec![last_activation(case).map(|path| Edit::Without(vec![path]))]],
+        "R03" => vec![vec![Some(Edit::CalmHead)]],
+        "R04" => vec![vec![Some(Edit::Redraw)]],
+        "R08" => vec![vec![advised, clip.clone()], vec![healthy], vec![clip]],
+        "R09" => vec![vec![adam], vec![Some(Edit::Redraw)]],
+        "R10" => vec![vec![clip.clone()], vec![clip, advised], vec![warm_up]],
+        "R11" => vec![vec![Some(Edit::Revive), advised], vec![Some(Edit::Revive)], vec![Some(Edit::Revive), healthy]],
+        "R12" => vec![vec![Some(Edit::Standardize)], vec![Some(Edit::Redraw)]],
+        "R13" => vec![vec![advised], vec![healthy]],
+        "R15" => vec![vec![advised, clip], vec![healthy], vec![warm_up]],
+        "R16" => vec![vec![healthy], vec![adam], vec![Some(Edit::Redraw)]],
+        "R17" => vec![vec![advised], vec![clip]],
+        "R18" => vec![vec![Some(Edit::Decay(STRONG_DECAY))]],
+        "R19" => vec![vec![dropouts(case).map(Edit::Without)], vec![case.decays.then_some(Edit::NoDecay)]],
+        "R21" => vec![vec![advised], vec![warm_up]],
+        _ => Vec::new(),
+    };
+    // Edits that go together do so only if each of them is there; of two that are the same, the first one counts.
+    let whole = wanted.into_iter().filter_map(|edits| edits.into_iter().collect::<Option<Vec<Edit>>>());
+    whole.collect()
+}
+
+/// The factor of the learning rate that a cure of the finding sets.
+fn advised_rate(finding: &Finding, case: &Case) -> Option<f64> {
+    let sets = finding.cure.iter().flat_map(|cure| &cure.set);
+    let lr: f64 = sets.filter_map(|set| set.strip_prefix("train.lr=")).find_map(|lr| lr.parse().ok())?;
+    let factor = lr / case.optimizer.lr;
+    (factor.is_finite() && factor > 0.0 && factor != 1.0).then_some(factor)
+}
+
+/// The factor of the learning rate at which the last step would have been of a healthy size; none where it was near it.
+fn healthy_rate(history: &History) -> Option<f64> {
+    let check = history.checks.iter().rev().find(|check| check.applied)?;
+    let ratios: Vec<f64> = history
+        .weight_indices()
+        .into_iter()
+        .filter_map(|at| check.parameters.get(at))
+        .filter(|parameter| parameter.weight > 0.0 && parameter.update > 0.0)
+        .map(|parameter| parameter.update / parameter.weight)
+        .collect();
+    if ratios.is_empty() {
+        return None;
+    }
+    let factor = HEALTHY_RATIO / median(&ratios);
+    let is_far = !(1.0 / NEAR_ENOUGH..=NEAR_ENOUGH).contains(&factor);
+    (is_far && factor.is_finite() && factor > 0.0).then_some(factor)
+}
+
+/// The norm that nine of ten gradients stay below.
+fn usual_norm(history: &History) -> Option<f64> {
+    let taken = history.recent.iter().filter(|step| step.applied).map(|step| step.gradient_norm);
+    let mut norms: Vec<f64> = taken.filter(|norm| norm.is_finite() && *norm > 0.0 && *norm < f64::MAX).collect();
+    norms.sort_by(f64::total_cmp);
+    norms.get(norms.len() * 9 / 10).copied()
+}
+
+/// Steps of a warm-up: an epoch, but no more than a tenth of the run.
+fn warm_up_steps(case: &Case) -> usize {
+    case.steps_per_epoch.min(case.total_steps() / MOST_WARM_UP).max(5)
+}
+
+/// Whether an optimiser divides gradients by their size.
+fn is_adaptive(optimizer: &str) -> bool {
+    !matches!(optimizer, "sgd" | "momentum" | "nesterov")
+}
+
+/// The path of the last layer, where it is an activation.
+fn last_activation(case: &Case) -> Option<String> {
+    let last = case.last_call()?;
+    let is_activation = barun_nn::activations::all()
+        .iter()
+        .any(|activation| activation.name().replace('_', "") == last.kind.to_lowercase());
+    is_activation.then(|| last.path.clone())
+}
+
+/// The paths of dropout layers.
+fn dropouts(case: &Case) -> Option<Vec<String>> {
+    let paths: Vec<String> =
+        case.calls.iter().filter(|call| call.kind.contains("Dropout")).map(|call| call.path.clone()).collect();
+    (!paths.is_empty()).then_some(paths)
+}
+
+/// An edit of any kind that there is, drawn evenly over the kinds, its size as well.
+pub(super) fn any_edit(stream: &mut Stream, history: &History, run: &Mending<'_>) -> Candidate {
+    let case = &history.case;
+    let factor = 30f64.powf(stream.between(-1.0, 1.0));
+    let norm = usual_norm(history).unwrap_or(1.0) * 10f64.powf(stream.between(-1.0, 0.5));
+    let kinds = [
+        Some(Edit::Rate(factor)),
+        Some(Edit::Clip(norm)),
+        Some(Edit::WarmUp(warm_up_steps(case))),
+        (!is_adaptive(&case.optimizer.name)).then_some(Edit::Optimizer("adam")),
+        Some(Edit::Decay(STRONG_DECAY)),
+        case.decays.then_some(Edit::NoDecay),
+        run.changes().front.is_none().then_some(Edit::Standardize),
+        last_activation(case).map(|path| Edit::Without(vec![path])),
+        dropouts(case).map(Edit::Without),
+        Some(Edit::Revive),
+        Some(Edit::Redraw),
+        Some(Edit::CalmHead),
+    ];
+    let kinds: Vec<Edit> = kinds.into_iter().flatten().collect();
+    let drawn = kinds[stream.below(kinds.len() as u64) as usize].clone();
+    Candidate::new("", [drawn])
+}
+
+/// Two digits say enough.
+fn short(number: f64) -> String {
+    let rounded: f64 = format!("{number:.1e}").parse().unwrap_or(number);
+    match rounded.abs() {
+        size if size == 0.0 || (1e-3..1e5).contains(&size) => format!("{rounded}"),
+        _ => format!("{rounded:e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::all;
+    use crate::testing::{calls, course, history_of_updates};
+
+    /// What the rules that find something in `history` ask for.
+    fn names(rule: &str, history: &History) -> Vec<String> {
+        let rule = all().into_iter().find(|known| known.about().id == rule).unwrap();
+        let finding = rule.judge(history).unwrap().finding(&rule.about(), Some(1));
+        let finding = Finding { level: Level::Warn, ..finding };
+        candidates(&[finding], history, &Changes::default()).iter().map(Candidate::name).collect()
+    }
+
+    #[test]
+    fn a_rate_far_too_small_is_raised_by_the_cautious_factor_and_by_the_whole_one() {
+        assert_eq!(names("R13", &history_of_updates(&[1e-8; 3])), ["learning rate x 30", "learning rate x 300000"]);
+        assert_eq!(names("R13", &history_of_updates(&[0.3; 3])), ["learning rate / 33", "learning rate / 100"]);
+    }
+
+    #[test]
+    fn a_softmax_at_the_end_is_passed_over_and_other_layers_are_not() {
+        let mut history = course(5, |_| 2.0);
+        history.case.calls = calls(&["Linear", "Relu", "Linear", "Softmax"], 10);
+        assert_eq!(last_activation(&history.case), Some("3".into()));
+        history.case.calls.pop();
+        assert_eq!(last_activation(&history.case), None);
+    }
+
+    #[test]
+    fn what_is_only_worth_knowing_and_what_needs_the_users_word_is_not_tried() {
+        let finding = |rule: &str, level| {
+            let about = all().iter().map(|rule| rule.about()).find(|about| about.id == rule).unwrap();
+            let cures = ["model.batch_norm=true".to_string()];
+            let found = crate::rules::Found::new(level, (1.0, 1.0), "x", "y").cure("Normalise", &cures);
+            found.finding(&about, None)
+        };
+        let history = course(100, |_| 2.0);
+        let of = |finding| candidates(&[finding], &history, &Changes::default());
+        assert_eq!(of(finding("R22", Level::Warn)), []);
+        assert_eq!(of(finding("R16", Level::Info)), []);
+        assert!(!of(finding("R16", Level::Warn)).is_empty());
+    }
+}
