@@ -26,7 +26,7 @@ use crate::gate::Looks;
 use crate::history::{Evaluation, History, StepScalars};
 use crate::probe::probe;
 use crate::ranking::rank;
-use crate::repair::{Clinic, Terms};
+use crate::repair::{Clinic, Terms, is_mendable};
 use crate::rules::{About, Found, Kind, Rule, all};
 use crate::vitals::vitals;
 
@@ -131,6 +131,11 @@ impl Doctor {
         Doctor { repair: self.repair.map(|terms| Terms { budget: share.max(0.0), ..terms }), ..self }
     }
 
+    /// The same without repairs.
+    pub fn advising(self) -> Doctor {
+        Doctor { repair: None, ..self }
+    }
+
     /// Instead of trying what would mend a finding, does one edit to the run, drawn with `seed` from all that a repair can
     /// do: what repairs are to be held against. Nothing to a doctor that only advises.
     pub fn by_chance(self, seed: u64) -> Doctor {
@@ -156,7 +161,6 @@ impl Doctor {
     /// Asks the rules of these kinds, and notes what they find.
     fn ask(&mut self, kinds: &[Kind]) -> Result<()> {
         let step = (self.notes.history.steps > 0).then_some(self.notes.history.steps);
-        self.notes.clinic.is_due = self.repair.is_some();
         let asked: Vec<usize> =
             (0..self.rules.len()).filter(|at| kinds.contains(&self.rules[*at].0.kind)).collect();
         for &at in &asked {
@@ -175,6 +179,7 @@ impl Doctor {
                 }
             }
         }
+        self.notes.clinic.is_due = self.repair.is_some() && self.can_be_mended();
         self.tell()
     }
 
@@ -275,11 +280,10 @@ impl Doctor {
         findings.collect()
     }
 
-    /// Whether anything stands that costs something.
-    fn is_sick(&self) -> bool {
-        let in_trouble = self.is_in_trouble();
-        let entries = self.notes.entries.iter().filter(|(id, _)| !self.acknowledged.contains(id));
-        entries.map(|(_, entry)| self.level(entry, in_trouble)).any(|level| level > Level::Info)
+    /// Whether something stands that costs something, and that a repair can do something about.
+    fn can_be_mended(&self) -> bool {
+        let findings = self.standing();
+        !findings.is_empty() && is_mendable(&findings, &self.notes.history)
     }
 
     /// What stands and costs something, the root cause first, its symptoms after it.
@@ -494,7 +498,7 @@ impl Callback for Doctor {
 
     fn wants_to_mend(&self) -> bool {
         let (taken, total) = (self.notes.history.steps, self.notes.history.case.total_steps());
-        self.repair.is_some_and(|terms| self.notes.clinic.is_open(&terms, taken, total)) && self.is_sick()
+        self.repair.is_some_and(|terms| self.notes.clinic.is_open(&terms, taken, total))
     }
 
     fn mend(&mut self, run: &Mending<'_>) -> Result<Option<Mended>> {

@@ -265,6 +265,11 @@ impl Clinic {
     }
 }
 
+/// Whether a repair can do something about any of `findings`.
+pub(crate) fn is_mendable(findings: &[Finding], history: &History) -> bool {
+    !candidates(findings, history, &Changes::default()).is_empty()
+}
+
 /// Steps that a race of `candidates`, with its confirmation, costs.
 fn cost(candidates: usize, steps: usize) -> usize {
     (1 + candidates + 2) * ORDERS * steps

@@ -6,6 +6,7 @@ use barun_view::report::{Block, Figure, Notice, Section, Severity};
 
 use super::Run;
 use crate::diagnosis::{Diagnosis, Finding, Level, Sign, Vitals};
+use crate::repair::Repair;
 
 /// More lines than this cannot be told apart: of more layers some are shown, the first and the last among them.
 const MOST_LINES: usize = 6;
@@ -18,6 +19,10 @@ pub(super) fn section(run: &Run) -> Option<Section> {
     };
     let mut section = Section::new("Doctor").lead(lead);
     section = section.block(Block::Notices(diagnosis.findings.iter().map(notice).collect()));
+    section = section.block(Block::Notices(diagnosis.repairs.iter().map(repair).collect()));
+    for note in &diagnosis.repair_notes {
+        section = section.block(Block::Text(format!("{}.", capital(note))));
+    }
     for sentence in &diagnosis.course {
         section = section.block(Block::Text(format!("{}.", capital(sentence))));
     }
@@ -52,6 +57,13 @@ fn notice(finding: &Finding) -> Notice {
     }
     let cures: Vec<String> = finding.cure.iter().map(ToString::to_string).collect();
     Notice { severity, text, advice: cures.join(" ") }
+}
+
+fn repair(repair: &Repair) -> Notice {
+    let lines = repair.lines();
+    let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let rest: Vec<&str> = rest.iter().map(|line| line.trim()).collect();
+    Notice { severity: Severity::Note, text: capital(first), advice: rest.join(" ") }
 }
 
 fn charts(vitals: &Vitals) -> Vec<Figure> {
