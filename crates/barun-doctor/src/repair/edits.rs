@@ -13,7 +13,7 @@ use barun_train::mending::Mending;
 use super::surgery;
 use crate::case::Case;
 use crate::curve::median;
-use crate::history::History;
+use crate::history::{Check, History};
 
 /// One thing that is changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +32,13 @@ pub enum Edit {
     NoDecay,
     /// Inputs to mean 0 and deviation 1, by the training rows.
     Standardize,
-    /// Activations or dropout layers passed over, by path.
-    Without(Vec<String>),
+    /// Activations or dropout layers passed over.
+    Without {
+        /// Their kind.
+        kind: String,
+        /// Their paths.
+        paths: Vec<String>,
+    },
     /// New weights for units that give 0 for every row.
     Revive,
     /// All weights drawn anew, by the rule for the activation after them.
@@ -103,7 +108,7 @@ impl Edit {
             Edit::Decay(decay) => format!("adamw with weight decay {decay}"),
             Edit::NoDecay => "no weight decay".to_string(),
             Edit::Standardize => "standardised inputs".to_string(),
-            Edit::Without(paths) => format!("without {}", paths.join(", ")),
+            Edit::Without { kind, paths } => format!("without {kind} ({})", paths.join(", ")),
             Edit::Revive => "new weights for dead units".to_string(),
             Edit::Redraw => "weights drawn anew".to_string(),
             Edit::CalmHead => "a smaller last layer that starts at the base rates".to_string(),
@@ -135,7 +140,7 @@ impl Edit {
                 }
                 changes.front = Some(surgery::standardizing(run)?);
             }
-            Edit::Without(paths) => changes.without.extend(paths.iter().cloned()),
+            Edit::Without { paths, .. } => changes.without.extend(paths.iter().cloned()),
             Edit::Revive => return surgery::revive(run, case, state),
             Edit::Redraw => {
                 changes.is_redrawn = true;
@@ -169,26 +174,30 @@ pub fn candidates(findings: &[Finding], history: &History, changes: &Changes) ->
 fn edits_for(finding: &Finding, history: &History, changes: &Changes) -> Vec<Vec<Edit>> {
     let case = &history.case;
     let advised = advised_rate(finding, case).map(Edit::Rate);
-    let healthy = healthy_rate(history).map(Edit::Rate);
+    // A rate that is too large shows in its first step; later ones may come from a network that is already lost.
+    let calm = healthy_rate(history, history.first_check.as_ref()).filter(|factor| *factor < 1.0).map(Edit::Rate);
+    let now = healthy_rate(history, history.checks.iter().rev().find(|check| check.applied)).map(Edit::Rate);
+    let healthy = calm.clone().or_else(|| now.clone());
     let clip = usual_norm(history).filter(|norm| changes.clip.is_none_or(|clip| *norm < clip)).map(Edit::Clip);
     let adam = (!is_adaptive(&case.optimizer.name)).then_some(Edit::Optimizer("adam"));
     let warm_up = Some(Edit::WarmUp(warm_up_steps(case)));
     let wanted: Vec<Vec<Option<Edit>>> = match finding.rule.as_str() {
         "R01" => vec![vec![Some(Edit::Standardize)]],
-        "R02" => vec![vec![last_activation(case).map(|path| Edit::Without(vec![path]))]],
+        "R02" => vec![vec![last_activation(case)]],
         "R03" => vec![vec![Some(Edit::CalmHead)]],
         "R04" => vec![vec![Some(Edit::Redraw)]],
-        "R08" => vec![vec![advised, clip.clone()], vec![healthy], vec![clip]],
+        "R08" => vec![vec![calm], vec![advised, clip], vec![now]],
         "R09" => vec![vec![adam], vec![Some(Edit::Redraw)]],
         "R10" => vec![vec![clip.clone()], vec![clip, advised], vec![warm_up]],
         "R11" => vec![vec![Some(Edit::Revive), advised], vec![Some(Edit::Revive)], vec![Some(Edit::Revive), healthy]],
         "R12" => vec![vec![Some(Edit::Standardize)], vec![Some(Edit::Redraw)]],
         "R13" => vec![vec![advised], vec![healthy]],
-        "R15" => vec![vec![advised, clip], vec![healthy], vec![warm_up]],
+        "R14" => vec![vec![healthy.clone()], vec![Some(Edit::Revive), healthy], vec![Some(Edit::Revive)]],
+        "R15" => vec![vec![advised, clip], vec![calm], vec![warm_up]],
         "R16" => vec![vec![healthy], vec![adam], vec![Some(Edit::Redraw)]],
         "R17" => vec![vec![advised], vec![clip]],
         "R18" => vec![vec![Some(Edit::Decay(STRONG_DECAY))]],
-        "R19" => vec![vec![dropouts(case).map(Edit::Without)], vec![case.decays.then_some(Edit::NoDecay)]],
+        "R19" => vec![vec![dropouts(case)], vec![case.decays.then_some(Edit::NoDecay)]],
         "R21" => vec![vec![advised], vec![warm_up]],
         _ => Vec::new(),
     };
@@ -205,9 +214,10 @@ fn advised_rate(finding: &Finding, case: &Case) -> Option<f64> {
     (factor.is_finite() && factor > 0.0 && factor != 1.0).then_some(factor)
 }
 
-/// The factor of the learning rate at which the last step would have been of a healthy size; none where it was near it.
-fn healthy_rate(history: &History) -> Option<f64> {
-    let check = history.checks.iter().rev().find(|check| check.applied)?;
+/// The factor of the present learning rate at which the steps would be of a healthy size, by one that was looked at; none where
+/// the rate is near it.
+fn healthy_rate(history: &History, check: Option<&Check>) -> Option<f64> {
+    let (check, present) = (check?, history.recent.back()?.lr);
     let ratios: Vec<f64> = history
         .weight_indices()
         .into_iter()
@@ -218,7 +228,7 @@ fn healthy_rate(history: &History) -> Option<f64> {
     if ratios.is_empty() {
         return None;
     }
-    let factor = HEALTHY_RATIO / median(&ratios);
+    let factor = HEALTHY_RATIO / median(&ratios) * check.lr / present;
     let is_far = !(1.0 / NEAR_ENOUGH..=NEAR_ENOUGH).contains(&factor);
     (is_far && factor.is_finite() && factor > 0.0).then_some(factor)
 }
@@ -241,20 +251,20 @@ fn is_adaptive(optimizer: &str) -> bool {
     !matches!(optimizer, "sgd" | "momentum" | "nesterov")
 }
 
-/// The path of the last layer, where it is an activation.
-fn last_activation(case: &Case) -> Option<String> {
+/// The last layer passed over, where it is an activation.
+fn last_activation(case: &Case) -> Option<Edit> {
     let last = case.last_call()?;
     let is_activation = barun_nn::activations::all()
         .iter()
         .any(|activation| activation.name().replace('_', "") == last.kind.to_lowercase());
-    is_activation.then(|| last.path.clone())
+    is_activation.then(|| Edit::Without { kind: last.kind.clone(), paths: vec![last.path.clone()] })
 }
 
-/// The paths of dropout layers.
-fn dropouts(case: &Case) -> Option<Vec<String>> {
-    let paths: Vec<String> =
-        case.calls.iter().filter(|call| call.kind.contains("Dropout")).map(|call| call.path.clone()).collect();
-    (!paths.is_empty()).then_some(paths)
+/// Dropout layers passed over, where there are any.
+fn dropouts(case: &Case) -> Option<Edit> {
+    let dropouts = case.calls.iter().filter(|call| call.kind.contains("Dropout"));
+    let paths: Vec<String> = dropouts.map(|call| call.path.clone()).collect();
+    (!paths.is_empty()).then(|| Edit::Without { kind: "Dropout".into(), paths })
 }
 
 /// An edit of any kind that there is, drawn evenly over the kinds, its size as well.
@@ -270,8 +280,8 @@ pub(super) fn any_edit(stream: &mut Stream, history: &History, run: &Mending<'_>
         Some(Edit::Decay(STRONG_DECAY)),
         case.decays.then_some(Edit::NoDecay),
         run.changes().front.is_none().then_some(Edit::Standardize),
-        last_activation(case).map(|path| Edit::Without(vec![path])),
-        dropouts(case).map(Edit::Without),
+        last_activation(case),
+        dropouts(case),
         Some(Edit::Revive),
         Some(Edit::Redraw),
         Some(Edit::CalmHead),
@@ -314,7 +324,8 @@ mod tests {
     fn a_softmax_at_the_end_is_passed_over_and_other_layers_are_not() {
         let mut history = course(5, |_| 2.0);
         history.case.calls = calls(&["Linear", "Relu", "Linear", "Softmax"], 10);
-        assert_eq!(last_activation(&history.case), Some("3".into()));
+        let softmax = Edit::Without { kind: "Softmax".into(), paths: vec!["3".into()] };
+        assert_eq!(last_activation(&history.case), Some(softmax));
         history.case.calls.pop();
         assert_eq!(last_activation(&history.case), None);
     }

@@ -4,7 +4,8 @@
 //! what it has learned. The two or three best of them race beside the unchanged run, all
 //!
 //! * from copies of the state - the candidates from the [state worth going back to](barun_train::mending::Mending::earlier) whose
-//!   loss is lowest -, on the same batches, with the same seeds,
+//!   loss is lowest; where nothing has been learned, from the first weights, in which nothing has died -, on the same
+//!   batches, with the same seeds,
 //! * for up to 200 steps whose learning rates all fall to 0 in the end, since in a short race the smaller of two rates nearly
 //!   always wins: it is less noisy, and what the larger one gains does not show yet,
 //! * in 5 orders of the rows.
@@ -45,6 +46,8 @@ const ORDERS: usize = 5;
 const LEAST_STEPS: usize = 5;
 const FAIR_STEPS: usize = 25;
 const MOST_STEPS: usize = 200;
+/// Below this part of the loss of knowing nothing something has been learned.
+const LEARNED: f64 = 0.9;
 /// The part of the loss that a gain must be to be worth anything.
 const LEAST_GAIN: f64 = 0.005;
 
@@ -84,7 +87,10 @@ impl Clinic {
 
     /// Whether trials may be held after step `taken` of `total`.
     pub fn is_open(&self, terms: &Terms, taken: usize, total: usize) -> bool {
-        self.is_due && taken >= self.wait_until && total > taken && self.steps_left(terms, total) >= self.least(terms)
+        // What is done by chance is done once.
+        let is_over = terms.by_chance.is_some() && !self.repairs.is_empty();
+        let is_in_time = self.is_due && !is_over && taken >= self.wait_until && taken < total;
+        is_in_time && self.steps_left(terms, total) >= self.least(terms)
     }
 
     /// Steps of the fewest trials there can be.
@@ -104,7 +110,7 @@ impl Clinic {
     /// What is to be said of repairs that were not tried, in a run of `total` steps with standing findings.
     pub fn notes(&self, terms: &Terms, total: usize, is_healthy: bool) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.repairs.iter().any(|repair| repair.outcome != Outcome::Rejected) {
+        if self.repairs.iter().any(|repair| repair.before.is_some()) {
             notes.push(
                 "recipe-repaired.toml in the run's folder begins with these changes, recipe.toml is as it was".to_string(),
             );
@@ -154,7 +160,7 @@ impl Clinic {
         candidates: &[Candidate],
         steps: usize,
     ) -> Result<Taken> {
-        let start = best_start(run)?;
+        let start = best_start(run, history)?;
         let unchanged = Way::unchanged(run);
         let ways = candidates.iter().map(|candidate| Way::of(candidate, run, history, &start.0));
         // What cannot be compiled or done to this network is left out.
@@ -209,7 +215,7 @@ impl Clinic {
         history: &History,
         findings: &[Finding],
     ) -> Result<Taken> {
-        let start = best_start(run)?;
+        let start = best_start(run, history)?;
         let mut stream = Stream::new(combine(seed, run.taken() as u64), "an edit by chance");
         let mut taken = None;
         // Some edits cannot be done to some networks; the unchanged run is not drawn.
@@ -285,8 +291,9 @@ fn affordable(candidates: usize, budget: usize, left: usize) -> Option<(usize, u
     fair.or_else(|| Some((1, steps_of(budget, 1)))).filter(|(_, steps)| *steps >= LEAST_STEPS.min(left) && *steps > 0)
 }
 
-/// The state with the lowest loss to begin from, and the step it is of where that is not the one the run stands at.
-fn best_start(run: &Mending<'_>) -> Result<(State, Option<usize>)> {
+/// The state to begin from, and the step it is of where that is not the one the run stands at: that with the lowest loss, or the
+/// first where none has learned anything.
+fn best_start(run: &Mending<'_>, history: &History) -> Result<(State, Option<usize>)> {
     let finite = |loss: f64| if loss.is_finite() { loss } else { f64::INFINITY };
     let mut best = (finite(run.loss(run.step(), run.state())?), None);
     // No step back for next to nothing.
@@ -297,6 +304,10 @@ fn best_start(run: &Mending<'_>) -> Result<(State, Option<usize>)> {
             best = (loss, Some(earlier));
             bar = loss;
         }
+    }
+    let knows_nothing = history.loss_scale().is_none_or(|scale| best.0 >= LEARNED * scale);
+    if let Some(first) = run.earlier().first().filter(|_| knows_nothing) {
+        best.1 = Some(first);
     }
     Ok(match best.1 {
         Some(earlier) => (earlier.state.clone(), Some(earlier.taken).filter(|taken| *taken != run.taken())),
