@@ -42,6 +42,18 @@ fn sgd(lr: f64) -> AnyOptimizer {
 }
 
 /// A training of 15 epochs of 38 steps, of moons unless told otherwise.
+struct Tell;
+impl Callback for Tell {
+    fn on_finding(&mut self, finding: &barun_doctor::Finding) -> Result<()> {
+        println!("    finding {}", finding.headline());
+        Ok(())
+    }
+    fn on_repair(&mut self, repair: &Repair) -> Result<()> {
+        println!("  ! {}\n{:#?}", repair.lines().join("\n  ! "), repair.trials.iter().map(|t| (&t.name, t.loss, t.unchanged_loss, t.gain, t.standard_error)).collect::<Vec<_>>());
+        Ok(())
+    }
+}
+
 struct Case {
     model: fn() -> Sequential,
     optimizer: AnyOptimizer,
@@ -62,6 +74,7 @@ impl Case {
             .batch_size(16)
             .seed(seed)
             .with(doctor)
+            .with(Tell)
             .fit(&self.data)
     }
 
@@ -127,7 +140,12 @@ fn dead_units_get_new_weights() {
         .map(|rule| rule.about().id.to_string())
         .filter(|id| id != "R11")
         .collect();
-    let mended = (0..6).filter_map(|seed| case.fit(seed, Doctor::repair().budget(BUDGET).acknowledging(&others)).ok());
+    let fit = |seed: u64| {
+        let trainer = Trainer::new(mlp(), CrossEntropy::default()).optimizer(case.optimizer.clone());
+        let trainer = trainer.schedule(case.schedule.clone()).epochs(80).batch_size(64).seed(seed);
+        trainer.with(Doctor::repair().budget(BUDGET).acknowledging(&others)).with(Tell).fit(&case.data)
+    };
+    let mended = (0..6).filter_map(|seed| fit(seed).ok());
     let repairs: Vec<Repair> = mended.flat_map(|mended| diagnosis(&mended).repairs.clone()).collect();
     let revived = repairs.iter().filter(|repair| repair.outcome == Outcome::Accepted);
     let names: Vec<&str> = revived.map(|repair| repair.confirmed.as_ref().unwrap().name.as_str()).collect();
@@ -286,7 +304,7 @@ impl Callback for StopAfter {
 #[test]
 fn a_run_interrupted_before_or_after_its_repair_ends_with_the_same_bits() {
     let recipe = recipe(&[
-        "train.epochs=12",
+        "train.epochs=24",
         "train.batch_size=16",
         "train.optimizer=sgd",
         "train.lr=1e-9",

@@ -13,7 +13,7 @@ use barun_train::mending::Mending;
 use super::surgery;
 use crate::case::Case;
 use crate::curve::median;
-use crate::history::{Check, History};
+use crate::history::{Check, History, ParameterCheck};
 
 /// One thing that is changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,17 +218,22 @@ fn advised_rate(finding: &Finding, case: &Case) -> Option<f64> {
 /// the rate is near it.
 fn healthy_rate(history: &History, check: Option<&Check>) -> Option<f64> {
     let (check, present) = (check?, history.recent.back()?.lr);
-    let ratios: Vec<f64> = history
-        .weight_indices()
-        .into_iter()
-        .filter_map(|at| check.parameters.get(at))
-        .filter(|parameter| parameter.weight > 0.0 && parameter.update > 0.0)
-        .map(|parameter| parameter.update / parameter.weight)
-        .collect();
-    if ratios.is_empty() {
+    let weights: Vec<&ParameterCheck> =
+        history.weight_indices().into_iter().filter_map(|at| check.parameters.get(at)).collect();
+    let ratios = |update: &dyn Fn(&ParameterCheck) -> f64| -> Vec<f64> {
+        let ratios = weights.iter().filter(|weight| weight.weight > 0.0);
+        ratios.map(|weight| update(weight) / weight.weight).filter(|ratio| *ratio > 0.0).collect()
+    };
+    let mut ratios_found = ratios(&|weight| weight.update);
+    if ratios_found.is_empty() {
+        // Steps too small for the weights' precision: what they would have been.
+        let divides = is_adaptive(&history.case.optimizer.name);
+        ratios_found = ratios(&|weight| check.lr * if divides { 1.0 } else { weight.gradient });
+    }
+    if ratios_found.is_empty() {
         return None;
     }
-    let factor = HEALTHY_RATIO / median(&ratios) * check.lr / present;
+    let factor = HEALTHY_RATIO / median(&ratios_found) * check.lr / present;
     let is_far = !(1.0 / NEAR_ENOUGH..=NEAR_ENOUGH).contains(&factor);
     (is_far && factor.is_finite() && factor > 0.0).then_some(factor)
 }

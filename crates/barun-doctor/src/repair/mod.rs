@@ -34,7 +34,7 @@ use barun_train::repair::{Outcome, Repair};
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
-use edits::{Candidate, any_edit, candidates};
+use edits::{any_edit, candidates};
 use trial::{Course, Way};
 
 /// How many candidates race at once.
@@ -143,12 +143,26 @@ impl Clinic {
         if let Some(seed) = terms.by_chance {
             return self.by_chance(seed, run, history, findings).map(Some);
         }
+        let tried = self.tried();
+        candidates.retain(|candidate| !tried.contains(&candidate.name()));
+        let start = best_start(run, history)?;
+        // What cannot be compiled or done to this network is left out.
+        let ways = candidates.iter().filter_map(|candidate| {
+            Some((candidate.rule.as_str(), Way::of(candidate, run, history, &start.0).ok()??))
+        });
+        let mut ways: Vec<(&str, Way<'_>)> = ways.take(MOST_CANDIDATES).collect();
         let left = self.steps_left(terms, run.total());
-        let Some((count, steps)) = affordable(candidates.len(), left, run.total() - run.taken()) else {
+        let Some((count, steps)) = affordable(ways.len(), left, run.total() - run.taken()) else {
             return Ok(None);
         };
-        candidates.truncate(count);
-        self.race(run, history, findings, &candidates, steps).map(Some)
+        ways.truncate(count);
+        self.race(run, history, findings, (&ways, start.1), steps).map(Some)
+    }
+
+    /// What was tried since the run was last mended: in vain.
+    fn tried(&self) -> Vec<String> {
+        let since = self.repairs.iter().rev().take_while(|repair| repair.outcome == Outcome::Rejected);
+        since.flat_map(|repair| repair.trials.iter().map(|trial| trial.name.clone())).collect()
     }
 
     /// The race of the candidates, and the confirmation of the best.
@@ -157,19 +171,14 @@ impl Clinic {
         run: &Mending<'_>,
         history: &History,
         findings: &[Finding],
-        candidates: &[Candidate],
+        (ways, back_to): (&[(&str, Way<'_>)], Option<usize>),
         steps: usize,
     ) -> Result<Taken> {
-        let start = best_start(run, history)?;
         let unchanged = Way::unchanged(run);
-        let ways = candidates.iter().map(|candidate| Way::of(candidate, run, history, &start.0));
-        // What cannot be compiled or done to this network is left out.
-        let ways: Vec<(usize, Way<'_>)> =
-            ways.enumerate().filter_map(|(at, way)| Some((at, way.ok()??))).collect();
         let course = Course { run, steps, worst: 10.0 * history.loss_scale().unwrap_or(f64::MAX / 10.0) };
         let first = course.losses(&unchanged, 0..ORDERS as u64)?;
         let mut trials = Vec::new();
-        for (_, way) in &ways {
+        for (_, way) in ways {
             trials.push(course.trial(way, &first, 0..ORDERS as u64)?);
         }
         let best = (0..trials.len())
@@ -197,9 +206,9 @@ impl Clinic {
             before: None,
         };
         let chosen = chosen.map(|at| &ways[at]);
-        let rule = chosen.map(|(at, _)| candidates[*at].rule.clone());
+        let rule = chosen.map(|(rule, _)| rule.to_string());
         let mended = match chosen {
-            Some((_, way)) => Some(self.accept(&mut repair, run, &way.changes, &way.state, start.1)?),
+            Some((_, way)) => Some(self.accept(&mut repair, run, &way.changes, &way.state, back_to)?),
             None => None,
         };
         self.wait(run, mended.is_some());
@@ -284,6 +293,9 @@ fn cost(candidates: usize, steps: usize) -> usize {
 /// How many candidates can race over how many steps; half of the budget is left for later where that is fair enough.
 fn affordable(candidates: usize, budget: usize, left: usize) -> Option<(usize, usize)> {
     let most = candidates.min(MOST_CANDIDATES);
+    if most == 0 {
+        return None;
+    }
     let steps_of = |budget: usize, count: usize| (budget / cost(count, 1)).min(MOST_STEPS).min(left);
     let fair = [budget / 2, budget].into_iter().find_map(|budget| {
         (1..=most).rev().find(|count| steps_of(budget, *count) >= FAIR_STEPS.min(left)).map(|count| (count, steps_of(budget, count)))
@@ -334,6 +346,7 @@ mod tests {
         assert_eq!(affordable(3, 600, 10_000), Some((1, 30)), "rather fewer candidates");
         assert_eq!(affordable(3, 150, 10_000), Some((1, 7)));
         assert_eq!(affordable(3, 60, 10_000), None);
+        assert_eq!(affordable(0, 60_000, 10_000), None);
         assert_eq!(affordable(3, 100_000, 12), Some((3, 12)), "no longer than the run");
     }
 }
