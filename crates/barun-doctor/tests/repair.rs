@@ -184,30 +184,30 @@ fn inputs_of_wild_scales_get_a_standardising_layer_in_front() {
     assert_eq!((repairs[0].step, &repairs[0].confirmed.as_ref().unwrap().name[..]), (0, "standardised inputs"));
 }
 
-/// A line with one target in fifty a thousand times as large: its gradients undo what the others have taught.
+/// A line to learn, with one training row in forty a hundred times as large as the others: its gradients undo what they have
+/// taught.
 #[test]
 fn gradients_that_explode_are_clipped_or_followed_more_slowly() {
     let mut stream = Stream::new(5, "spikes");
-    let values: Vec<f32> = (0..1200).map(|_| stream.normal() as f32).collect();
-    let spiked = |(at, row): (usize, &[f32])| {
-        let line = row[0] - 2.0 * row[1];
-        if at % 50 == 7 { 3000.0 * line } else { line }
-    };
-    let targets: Vec<f32> = values.chunks(2).enumerate().map(spiked).collect();
+    let part = |row: usize| if row.is_multiple_of(4) { "valid" } else { "train" };
+    let size = |row: usize| if row % 40 == 7 { 100.0 } else { 1.0 };
+    let values: Vec<f32> = (0..2400).map(|at| size(at / 2) * stream.normal() as f32).collect();
+    let targets: Vec<f32> = values.chunks(2).map(|row| row[0] - 2.0 * row[1]).collect();
     let features = Features::Rows { values, names: vec!["a".into(), "b".into()] };
-    let targets = Targets::Values { name: "y".into(), values: targets };
-    let data = Dataset::new("spikes", features, targets).unwrap();
-    let data = data.split(Split::random(0.6, 0.2, 0.2).seed(1)).unwrap().fit(Standardize::per_feature()).unwrap();
-    let model = || sequential![Linear::new(2, 16), Relu::default(), Linear::new(16, 1)];
+    let data = Dataset::new("spikes", features, Targets::Values { name: "y".into(), values: targets }).unwrap();
+    let parts: Vec<String> = (0..1200).map(|row| part(row).to_string()).collect();
+    let data = data.with_part_column("part", &parts).unwrap();
+    let data = data.split(Split::random(0.8, 0.2, 0.0).seed(1)).unwrap().fit(Scaling::NONE).unwrap();
     let fit = |doctor: Doctor| {
-        let trainer = Trainer::new(model(), Mse::default()).optimizer(sgd(0.02)).epochs(15).batch_size(16).seed(2);
-        trainer.with(doctor).fit(&data)
+        let model = sequential![Linear::new(2, 16), Relu::default(), Linear::new(16, 16), Relu::default(), Linear::new(16, 1)];
+        let trainer = Trainer::new(model, Mse::default()).optimizer(sgd(0.01)).epochs(15).batch_size(16).seed(2);
+        trainer.with(doctor).with(Tell).fit(&data)
     };
     let mended = fit(Doctor::repair().budget(BUDGET)).expect("the run is kept alive");
     let repairs = &diagnosis(&mended).repairs;
     assert!(repairs.iter().any(|repair| repair.outcome == Outcome::Accepted), "{repairs:#?}");
     let plain = fit(Doctor::advise()).map_or(f64::INFINITY, |plain| plain.valid().unwrap().loss);
-    assert!(mended.valid().unwrap().loss < plain, "{plain} {:?} {repairs:#?}", mended.valid());
+    assert!(mended.valid().unwrap().loss < 0.5 * plain, "{plain} {:?} {repairs:#?}", mended.valid());
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! * in 5 orders of the rows.
 //!
 //! What counts is the loss in eval mode on the validation part (at most 2048 rows; without one, training rows), one number
-//! for each order. A candidate is better if the mean of its gains over the unchanged run is above two standard errors and
+//! for each order, of which a gain counts as no more than twice the median one. A candidate is better if the mean of its gains over the unchanged run is above two standard errors and
 //! above half a percent of the loss. The best of several looks better than it is, for it was chosen by the same noise; so
 //! it must be better once more in 5 orders that had no part in choosing it. Else the run goes on as if nothing had been
 //! tried, bit for bit.

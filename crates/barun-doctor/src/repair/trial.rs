@@ -11,6 +11,7 @@ use barun_train::repair::Trial;
 
 use super::edits::Candidate;
 use super::moved;
+use crate::curve::median;
 use crate::history::History;
 
 /// The last part of a trial in which the learning rate falls to 0.
@@ -98,8 +99,13 @@ impl Gains {
         mean(&self.differences())
     }
 
+    /// How much lower the loss is in each order. A gain counts as no more than twice the median one: where the unchanged run
+    /// is lost in one order and not in another, the one would else drown the others.
     fn differences(&self) -> Vec<f64> {
-        self.unchanged.iter().zip(&self.losses).map(|(unchanged, own)| unchanged - own).collect()
+        let gains: Vec<f64> =
+            self.unchanged.iter().zip(&self.losses).map(|(unchanged, own)| unchanged - own).collect();
+        let most = 2.0 * median(&gains);
+        gains.into_iter().map(|gain| if most > 0.0 { gain.min(most) } else { gain }).collect()
     }
 
     fn standard_error(&self) -> f64 {
@@ -148,6 +154,8 @@ mod tests {
     fn a_gain_counts_when_it_is_above_two_standard_errors_and_worth_something() {
         assert!(gains(&[0.5, 0.6, 0.4, 0.5, 0.5]).is_better(0.005));
         assert!(!gains(&[0.2, 1.4, 1.2, 0.1, 1.3]).is_better(0.005), "one time so, another time so");
+        let lost = Gains { unchanged: vec![0.7, 0.7, 7.0, 0.7, 3.0], ..gains(&[0.6; 5]) };
+        assert!(lost.is_better(0.005), "an unchanged run that is lost in some orders is no excuse");
         assert!(!gains(&[0.999; 5]).is_better(0.005), "sure, and worth nothing");
         assert!(!gains(&[1.5; 5]).is_better(0.005));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use barun_nn::fork::adopted;
 use barun_nn::schedules::Moment;
 use barun_nn::{Forward, Module, Step};
+use serde_json::Value;
 
 use super::course::Course;
 use crate::changes::Changes;
@@ -94,7 +95,8 @@ impl<M: Module + Forward> Course<'_, M> {
     fn go_on(&mut self, mended: Mended) -> Result<()> {
         self.position.mended += 1;
         if let Some(keeper) = &mut self.keeper {
-            let position = Position { mended: self.position.mended - 1, ..self.position.clone() };
+            // A model to use or to look at: what callbacks remember is of the last checkpoint.
+            let position = Position { callbacks: Value::Null, earlier: Vec::new(), ..self.position.clone() };
             let name = before_repair(self.position.mended);
             keeper.write_beside(&name, &self.state, &position, &self.changes)?;
             keeper.write_repaired_recipe(&mended.changes)?;
