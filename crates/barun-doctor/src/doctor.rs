@@ -8,8 +8,8 @@ use barun_nn::StepRecord;
 use barun_train::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use barun_train::diagnosis::{Diagnosis, Finding, FindingsLog, Level, Watched as Seen};
 use barun_train::log::{EpochRecord, read_log};
-use barun_train::recipe::{self, DoctorMode};
 use barun_train::mending::{Mended, Mending};
+use barun_train::recipe::{self, DoctorMode};
 use barun_train::repair::{Repair, RepairsLog};
 use barun_train::report::TrainReport;
 use barun_train::run::log_of;
@@ -26,7 +26,7 @@ use crate::gate::Looks;
 use crate::history::{Evaluation, History, StepScalars};
 use crate::probe::probe;
 use crate::ranking::rank;
-use crate::repair::{Clinic, Terms, is_mendable};
+use crate::repair::{Clinic, Terms};
 use crate::rules::{About, Found, Kind, Rule, all};
 use crate::vitals::vitals;
 
@@ -179,7 +179,10 @@ impl Doctor {
                 }
             }
         }
-        self.notes.clinic.is_due = self.repair.is_some() && self.can_be_mended();
+        if self.repair.is_some() {
+            let standing = self.standing();
+            self.notes.clinic.consider(&standing, &self.notes.history);
+        }
         self.tell()
     }
 
@@ -278,12 +281,6 @@ impl Doctor {
             }
         });
         findings.collect()
-    }
-
-    /// Whether something stands that costs something, and that a repair can do something about.
-    fn can_be_mended(&self) -> bool {
-        let findings = self.standing();
-        !findings.is_empty() && is_mendable(&findings, &self.notes.history)
     }
 
     /// What stands and costs something, the root cause first, its symptoms after it.

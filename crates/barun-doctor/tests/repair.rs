@@ -28,13 +28,7 @@ fn moons() -> PreparedData {
 }
 
 fn mlp() -> Sequential {
-    sequential![
-        Linear::new(2, 16),
-        Relu::default(),
-        Linear::new(16, 16),
-        Relu::default(),
-        Linear::new(16, 2)
-    ]
+    sequential![Linear::new(2, 16), Relu::default(), Linear::new(16, 16), Relu::default(), Linear::new(16, 2)]
 }
 
 fn sgd(lr: f64) -> AnyOptimizer {
@@ -42,18 +36,6 @@ fn sgd(lr: f64) -> AnyOptimizer {
 }
 
 /// A training of 15 epochs of 38 steps, of moons unless told otherwise.
-struct Tell;
-impl Callback for Tell {
-    fn on_finding(&mut self, finding: &barun_doctor::Finding) -> Result<()> {
-        println!("    finding {}", finding.headline());
-        Ok(())
-    }
-    fn on_repair(&mut self, repair: &Repair) -> Result<()> {
-        println!("  ! {}\n{:#?}", repair.lines().join("\n  ! "), repair.trials.iter().map(|t| (&t.name, t.loss, t.unchanged_loss, t.gain, t.standard_error)).collect::<Vec<_>>());
-        Ok(())
-    }
-}
-
 struct Case {
     model: fn() -> Sequential,
     optimizer: AnyOptimizer,
@@ -74,7 +56,6 @@ impl Case {
             .batch_size(16)
             .seed(seed)
             .with(doctor)
-            .with(Tell)
             .fit(&self.data)
     }
 
@@ -143,13 +124,16 @@ fn dead_units_get_new_weights() {
     let fit = |seed: u64| {
         let trainer = Trainer::new(mlp(), CrossEntropy::default()).optimizer(case.optimizer.clone());
         let trainer = trainer.schedule(case.schedule.clone()).epochs(80).batch_size(64).seed(seed);
-        trainer.with(Doctor::repair().budget(BUDGET).acknowledging(&others)).with(Tell).fit(&case.data)
+        trainer.with(Doctor::repair().budget(BUDGET).acknowledging(&others)).fit(&case.data)
     };
     let mended = (0..6).filter_map(|seed| fit(seed).ok());
     let repairs: Vec<Repair> = mended.flat_map(|mended| diagnosis(&mended).repairs.clone()).collect();
     let revived = repairs.iter().filter(|repair| repair.outcome == Outcome::Accepted);
     let names: Vec<&str> = revived.map(|repair| repair.confirmed.as_ref().unwrap().name.as_str()).collect();
-    assert!(!names.is_empty() && names.iter().all(|name| name.contains("new weights for dead units")), "{repairs:#?}");
+    assert!(
+        !names.is_empty() && names.iter().all(|name| name.contains("new weights for dead units")),
+        "{repairs:#?}"
+    );
 }
 
 #[test]
@@ -181,7 +165,10 @@ fn inputs_of_wild_scales_get_a_standardising_layer_in_front() {
     let case = Case { data, ..Case::new(mlp, sgd(0.1)) };
     case.is_rescued();
     let (_, repairs) = case.accuracies(0);
-    assert_eq!((repairs[0].step, &repairs[0].confirmed.as_ref().unwrap().name[..]), (0, "standardised inputs"));
+    assert_eq!(
+        (repairs[0].step, &repairs[0].confirmed.as_ref().unwrap().name[..]),
+        (0, "standardised inputs")
+    );
 }
 
 /// A line to learn, with one training row in forty a hundred times as large as the others: its gradients undo what they have
@@ -194,14 +181,22 @@ fn gradients_that_explode_are_clipped_or_followed_more_slowly() {
     let values: Vec<f32> = (0..2400).map(|at| size(at / 2) * stream.normal() as f32).collect();
     let targets: Vec<f32> = values.chunks(2).map(|row| row[0] - 2.0 * row[1]).collect();
     let features = Features::Rows { values, names: vec!["a".into(), "b".into()] };
-    let data = Dataset::new("spikes", features, Targets::Values { name: "y".into(), values: targets }).unwrap();
+    let data =
+        Dataset::new("spikes", features, Targets::Values { name: "y".into(), values: targets }).unwrap();
     let parts: Vec<String> = (0..1200).map(|row| part(row).to_string()).collect();
     let data = data.with_part_column("part", &parts).unwrap();
     let data = data.split(Split::random(0.8, 0.2, 0.0).seed(1)).unwrap().fit(Scaling::NONE).unwrap();
     let fit = |doctor: Doctor| {
-        let model = sequential![Linear::new(2, 16), Relu::default(), Linear::new(16, 16), Relu::default(), Linear::new(16, 1)];
-        let trainer = Trainer::new(model, Mse::default()).optimizer(sgd(0.01)).epochs(15).batch_size(16).seed(2);
-        trainer.with(doctor).with(Tell).fit(&data)
+        let model = sequential![
+            Linear::new(2, 16),
+            Relu::default(),
+            Linear::new(16, 16),
+            Relu::default(),
+            Linear::new(16, 1)
+        ];
+        let trainer =
+            Trainer::new(model, Mse::default()).optimizer(sgd(0.01)).epochs(15).batch_size(16).seed(2);
+        trainer.with(doctor).fit(&data)
     };
     let mended = fit(Doctor::repair().budget(BUDGET)).expect("the run is kept alive");
     let repairs = &diagnosis(&mended).repairs;
@@ -317,7 +312,8 @@ fn a_run_interrupted_before_or_after_its_repair_ends_with_the_same_bits() {
     let whole = folder.path().join("whole");
     let report = train(&request(&recipe, &whole), &mut doctor_of(&recipe)).unwrap();
     let repairs = report.doctor.unwrap().repairs;
-    let accepted: Vec<&Repair> = repairs.iter().filter(|repair| repair.outcome == Outcome::Accepted).collect();
+    let accepted: Vec<&Repair> =
+        repairs.iter().filter(|repair| repair.outcome == Outcome::Accepted).collect();
     assert!(accepted.iter().any(|repair| repair.set.iter().any(|set| set.contains("adam"))), "{repairs:#?}");
     let at = accepted[0].step;
     for stop in [at - 40, at, at + 1, at + 25] {
@@ -352,13 +348,15 @@ fn a_mended_model_answers_from_its_file_as_it_did_and_its_recipe_begins_mended()
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("uneven.csv");
     let data = uneven();
-    let (Features::Rows { values, .. }, Targets::Classes { labels, .. }) = (data.features(), data.targets()) else {
+    let (Features::Rows { values, .. }, Targets::Classes { labels, .. }) = (data.features(), data.targets())
+    else {
         panic!("rows with classes")
     };
     let rows = values.chunks(2).zip(labels).map(|(row, label)| format!("{},{},c{label}\n", row[0], row[1]));
     std::fs::write(&source, format!("a,b,class\n{}", rows.collect::<String>())).unwrap();
     let mut draft = Draft::for_source(&source.to_string_lossy());
-    let layers = "model.layers=[{type=\"linear\",units=16},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
+    let layers =
+        "model.layers=[{type=\"linear\",units=16},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
     for setting in [
         "data.normalize=none",
         "train.epochs=15",
@@ -374,8 +372,12 @@ fn a_mended_model_answers_from_its_file_as_it_did_and_its_recipe_begins_mended()
     let run = folder.path().join("run");
     let report = train(&request(&recipe, &run), &mut doctor_of(&recipe)).unwrap();
     let repairs = &report.doctor.as_ref().unwrap().repairs;
-    assert!(repairs.iter().any(|repair| repair.set.iter().any(|set| set == "data.normalize=standard")), "{repairs:#?}");
-    let asked = EvalRequest { model: run.clone(), source: None, part: Part::Valid, machine: Machine::default() };
+    assert!(
+        repairs.iter().any(|repair| repair.set.iter().any(|set| set == "data.normalize=standard")),
+        "{repairs:#?}"
+    );
+    let asked =
+        EvalRequest { model: run.clone(), source: None, part: Part::Valid, machine: Machine::default() };
     assert_eq!(Some(evaluate(&asked).unwrap().metrics), report.valid);
     let mended = std::fs::read_to_string(run.join("recipe-repaired.toml")).unwrap();
     let mended = Recipe::from_toml(&mended, "recipe-repaired.toml").unwrap();

@@ -5,8 +5,8 @@
 //! changes are always those against the beginning, so they can be applied to the step that the recipe makes, and
 //! [written into the recipe](Changes::recipe).
 
-use barun_nn::optimizers::{self, AnyOptimizer, Clip};
 use barun_nn::hyper::{Hyper, Value};
+use barun_nn::optimizers::{self, AnyOptimizer, Clip};
 use barun_nn::{Forward, InputTransform, Module, Step, StepOptions};
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +151,8 @@ impl Changes {
 
     /// The learning rate that becomes of the `planned` one after `step` steps.
     pub fn lr(&self, planned: f64, step: usize) -> f64 {
-        let share = |rise: WarmUp| ((step + 1).saturating_sub(rise.from) as f64 / rise.steps.max(1) as f64).min(1.0);
+        let share =
+            |rise: WarmUp| ((step + 1).saturating_sub(rise.from) as f64 / rise.steps.max(1) as f64).min(1.0);
         planned * self.lr_factor * self.warm_up.map_or(1.0, share)
     }
 
@@ -276,7 +277,11 @@ mod tests {
 
     #[test]
     fn no_changes_are_an_empty_text_but_for_the_rate_and_come_back_from_it() {
-        let changes = Changes { lr_factor: 0.1, front: Some(Front::standardizing(&[2.0, 3.0], &[4.0, 0.0])), ..Changes::default() };
+        let changes = Changes {
+            lr_factor: 0.1,
+            front: Some(Front::standardizing(&[2.0, 3.0], &[4.0, 0.0])),
+            ..Changes::default()
+        };
         let text = serde_json::to_string(&changes).unwrap();
         assert_eq!(text, r#"{"lr_factor":0.1,"front":{"scale":[0.25,1.0],"shift":[-0.5,-3.0]}}"#);
         assert_eq!(serde_json::from_str::<Changes>(&text).unwrap(), changes);

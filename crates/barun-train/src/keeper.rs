@@ -74,8 +74,18 @@ impl RunPlan {
         let every = recipe.train.checkpoint.clone();
         let (written, took) = (Instant::now(), Duration::ZERO);
         let is_new = point.state.is_none();
-        let keeper =
-            Keeper { run, recipe, log, texts: texts.into(), every, is_new, written, took, steps: 0, epochs: 0 };
+        let keeper = Keeper {
+            run,
+            recipe,
+            log,
+            texts: texts.into(),
+            every,
+            is_new,
+            written,
+            took,
+            steps: 0,
+            epochs: 0,
+        };
         Ok(Opened { keeper: Some(keeper), point })
     }
 }

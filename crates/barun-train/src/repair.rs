@@ -113,10 +113,13 @@ impl Repair {
 
 impl Trial {
     fn told(&self) -> String {
-        let number = |loss: f64| if loss.is_finite() { format!("{loss:.4}") } else { "not finite".to_string() };
+        let number =
+            |loss: f64| if loss.is_finite() { format!("{loss:.4}") } else { "not finite".to_string() };
         let Trial { loss, unchanged_loss, gain, standard_error, orders, .. } = self;
         let (loss, unchanged) = (number(*loss), number(*unchanged_loss));
-        format!("loss {loss} against {unchanged} unchanged ({gain:+.4} better, standard error {standard_error:.4}, {orders} batch orders)")
+        format!(
+            "loss {loss} against {unchanged} unchanged ({gain:+.4} better, standard error {standard_error:.4}, {orders} batch orders)"
+        )
     }
 }
 

@@ -67,7 +67,10 @@ pub(crate) struct Clinic {
     pub repairs: Vec<Repair>,
     /// Whether something has been found since it was last thought about repairs.
     pub is_due: bool,
-    /// Nothing is tried before this step.
+    /// Whether a rule is among it that had no part in the last attempt.
+    #[serde(default)]
+    pub is_new: bool,
+    /// Nothing is tried before this step, unless it is for something new.
     wait_until: usize,
 }
 
@@ -89,8 +92,19 @@ impl Clinic {
     pub fn is_open(&self, terms: &Terms, taken: usize, total: usize) -> bool {
         // What is done by chance is done once.
         let is_over = terms.by_chance.is_some() && !self.repairs.is_empty();
-        let is_in_time = self.is_due && !is_over && taken >= self.wait_until && taken < total;
+        let is_in_time =
+            self.is_due && !is_over && (self.is_new || taken >= self.wait_until) && taken < total;
         is_in_time && self.steps_left(terms, total) >= self.least(terms)
+    }
+
+    /// Takes in what stands now and can be mended.
+    pub fn consider(&mut self, findings: &[Finding], history: &History) {
+        self.is_due = !findings.is_empty() && is_mendable(findings, history);
+        let last = self.repairs.last();
+        let is_known = |rule: &str| {
+            last.is_some_and(|repair| repair.findings.iter().any(|known| known.starts_with(rule)))
+        };
+        self.is_new = findings.iter().any(|finding| !is_known(&finding.rule));
     }
 
     /// Steps of the fewest trials there can be.
@@ -135,7 +149,7 @@ impl Clinic {
         history: &History,
         findings: &[Finding],
     ) -> Result<Option<Taken>> {
-        self.is_due = false;
+        (self.is_due, self.is_new) = (false, false);
         let mut candidates = candidates(findings, history, run.changes());
         if candidates.is_empty() {
             return Ok(None);
@@ -281,7 +295,7 @@ impl Clinic {
 }
 
 /// Whether a repair can do something about any of `findings`.
-pub(crate) fn is_mendable(findings: &[Finding], history: &History) -> bool {
+fn is_mendable(findings: &[Finding], history: &History) -> bool {
     !candidates(findings, history, &Changes::default()).is_empty()
 }
 
@@ -298,9 +312,13 @@ fn affordable(candidates: usize, budget: usize, left: usize) -> Option<(usize, u
     }
     let steps_of = |budget: usize, count: usize| (budget / cost(count, 1)).min(MOST_STEPS).min(left);
     let fair = [budget / 2, budget].into_iter().find_map(|budget| {
-        (1..=most).rev().find(|count| steps_of(budget, *count) >= FAIR_STEPS.min(left)).map(|count| (count, steps_of(budget, count)))
+        (1..=most)
+            .rev()
+            .find(|count| steps_of(budget, *count) >= FAIR_STEPS.min(left))
+            .map(|count| (count, steps_of(budget, count)))
     });
-    fair.or_else(|| Some((1, steps_of(budget, 1)))).filter(|(_, steps)| *steps >= LEAST_STEPS.min(left) && *steps > 0)
+    fair.or_else(|| Some((1, steps_of(budget, 1))))
+        .filter(|(_, steps)| *steps >= LEAST_STEPS.min(left) && *steps > 0)
 }
 
 /// The state to begin from, and the step it is of where that is not the one the run stands at: that with the lowest loss, or the

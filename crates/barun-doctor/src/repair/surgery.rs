@@ -29,7 +29,8 @@ pub fn standardizing(run: &Mending<'_>) -> Result<Front> {
     let count = (values.len() / width).max(1) as f64;
     let column = |at: usize| values.iter().skip(at).step_by(width).copied();
     let mean: Vec<f64> = (0..width).map(|at| column(at).sum::<f64>() / count).collect();
-    let deviation = |at: usize| (column(at).map(|value| (value - mean[at]).powi(2)).sum::<f64>() / count).sqrt();
+    let deviation =
+        |at: usize| (column(at).map(|value| (value - mean[at]).powi(2)).sum::<f64>() / count).sqrt();
     let std: Vec<f64> = (0..width).map(deviation).collect();
     Ok(Front::standardizing(&mean, &std))
 }
@@ -141,8 +142,7 @@ fn fresh_seed(run: &Mending<'_>) -> u64 {
 /// Draws every weight anew by the rule for the activation after it, biases at 0, and empties what the optimiser remembers.
 pub fn redraw(run: &Mending<'_>, case: &Case, state: &mut State) -> Result<bool> {
     let inventory = run.step().inventory();
-    let is_trained =
-        |entry: &&ParameterEntry| case.weights.iter().any(|weight| weight.path == entry.path);
+    let is_trained = |entry: &&ParameterEntry| case.weights.iter().any(|weight| weight.path == entry.path);
     for entry in inventory.parameters.iter().filter(is_trained) {
         let init = match entry.role {
             Role::Weight => rule_after(case, layer_of(&entry.path)),
@@ -163,7 +163,8 @@ pub fn redraw(run: &Mending<'_>, case: &Case, state: &mut State) -> Result<bool>
 /// The rule for weights of the layer at `path`: He before what has a flat side, Xavier before sigmoids and tanhs, LeCun else.
 fn rule_after(case: &Case, path: &str) -> Init {
     let after = case.calls.iter().skip_while(|call| call.path != path).skip(1);
-    let next = after.take_while(|call| !is_weighted(&call.kind)).find(|call| crate::case::is_nonlinear(&call.kind));
+    let next =
+        after.take_while(|call| !is_weighted(&call.kind)).find(|call| crate::case::is_nonlinear(&call.kind));
     match next.map(|call| call.kind.as_str()) {
         Some("Sigmoid" | "Tanh" | "HardTanh" | "HardSigmoid" | "Softsign") => Init::XavierNormal,
         Some("Selu" | "Softmax" | "LogSoftmax") | None => Init::LecunNormal,

@@ -31,7 +31,12 @@ pub struct Way<'a> {
 impl<'a> Way<'a> {
     /// As it would.
     pub fn unchanged(run: &Mending<'a>) -> Way<'a> {
-        Way { name: "unchanged".into(), step: None, changes: run.changes().clone(), state: run.state().clone() }
+        Way {
+            name: "unchanged".into(),
+            step: None,
+            changes: run.changes().clone(),
+            state: run.state().clone(),
+        }
     }
 
     /// With `candidate` done, from `start`; none where there is nothing to do.
@@ -117,7 +122,8 @@ impl Gains {
 
     /// Whether it is better by more than chance, and by more than `least` of the loss.
     pub fn is_better(&self, least: f64) -> bool {
-        self.gain() > STANDARD_ERRORS * self.standard_error() && self.gain() > least * mean(&self.unchanged).abs()
+        self.gain() > STANDARD_ERRORS * self.standard_error()
+            && self.gain() > least * mean(&self.unchanged).abs()
     }
 
     /// For the report.

@@ -5,7 +5,8 @@ use barun_nn::layers::*;
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::optimizers::*;
 use barun_nn::{
-    Batch, Buffer, DType, Group, InputTransform, Role, Select, State, Step, StepOptions, WeightAverage, averaged, sequential,
+    Batch, Buffer, DType, Group, InputTransform, Role, Select, State, Step, StepOptions, WeightAverage,
+    averaged, sequential,
 };
 
 use crate::common::*;
@@ -191,7 +192,8 @@ fn what_is_passed_over_is_as_if_it_were_not_there() {
     let mut states = [passed.init(1).unwrap(), plain.init(1).unwrap()];
     for _ in 0..5 {
         let [own, other] = &mut states;
-        let losses = [passed.run(own, &xor(), 0.1).unwrap().loss, plain.run(other, &xor(), 0.1).unwrap().loss];
+        let losses =
+            [passed.run(own, &xor(), 0.1).unwrap().loss, plain.run(other, &xor(), 0.1).unwrap().loss];
         assert_eq!(losses[0], losses[1]);
     }
     let predicted = [passed.predict(&states[0], &xor().x), plain.predict(&states[1], &xor().x)];

@@ -36,7 +36,8 @@ impl<M: Module + Forward> Course<'_, M> {
         let earlier = self.worth_going_back_to()?;
         let (taken, total) = (self.steps_taken(), self.epochs * self.loader.batches_per_epoch());
         let batches = self.position.batches();
-        let next = Next { epoch: self.position.epochs, batches, loader: &self.loader, objective: self.objective };
+        let next =
+            Next { epoch: self.position.epochs, batches, loader: &self.loader, objective: self.objective };
         let planned = |lr: f64, step: usize| {
             let moment = Moment {
                 step: step as u64,
@@ -114,7 +115,10 @@ impl<M: Module + Forward> Course<'_, M> {
 }
 
 /// The step of a run that began with `base`, after `changes`.
-pub(super) fn step_under<M: Module + Forward>(base: &Arc<Step<M>>, changes: &Changes) -> Result<Arc<Step<M>>> {
+pub(super) fn step_under<M: Module + Forward>(
+    base: &Arc<Step<M>>,
+    changes: &Changes,
+) -> Result<Arc<Step<M>>> {
     match changes.need_another_step() {
         true => Ok(Arc::new(changes.step(base)?)),
         false => Ok(Arc::clone(base)),
