@@ -29,7 +29,8 @@ Examples:
   barun report runs/houses-mlp-1             write its report.html anew
   barun predict runs/houses-mlp-1 new-houses.csv
 
-Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 130 interrupted (state saved).")]
+Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 3 trained, but an error of the doctor stands at the end,
+130 interrupted (state saved).")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,12 +58,15 @@ enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Done,
+    /// Everything is written, but the doctor says that the run cannot have ended well.
+    Sick,
     Interrupted,
 }
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Sick) => ExitCode::from(3),
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {

@@ -89,7 +89,7 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     max_time: Option<Duration>,
 
-    /// What the doctor may do: advise, or off [default: advise]
+    /// What the doctor may do: advise, repair, or off [default: advise]
     #[arg(long, value_name = "MODE")]
     doctor: Option<String>,
 

@@ -116,3 +116,63 @@ fn rules_and_errors_are_explained() {
     assert!(error.out.contains("A smaller learning rate usually helps"), "{}", error.out);
     assert!(scratch.run(&["list", "rules"]).out.contains("DEAD_UNITS"));
 }
+
+/// A rate at which nothing is learned, and a budget for a short run.
+const REPAIRED: [&str; 6] =
+    ["--set", "train.optimizer=sgd", "--doctor", "repair", "--set", "doctor.budget=3"];
+
+#[test]
+fn a_run_that_is_mended_says_how_keeps_what_was_before_and_can_be_begun_mended() {
+    let scratch = Scratch::new();
+    let out = ["train", "moons", "--epochs", "20", "--out", "run", "--json"];
+    let ran = scratch.run(&[&out[..], &TOO_SLOW, &REPAIRED].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let json = ran.json();
+    let repair = &json["doctor"]["repairs"][0];
+    assert_eq!(
+        (&json["doctor"]["mode"], &repair["outcome"]),
+        (&"repair".into(), &"accepted".into()),
+        "{json:#}"
+    );
+    assert!(
+        repair["confirmed"]["gain"].as_f64().unwrap()
+            > 2.0 * repair["confirmed"]["standard_error"].as_f64().unwrap()
+    );
+    assert!(repair["set"][0].as_str().unwrap().starts_with("train.lr="), "{repair:#}");
+    assert!(ran.err.contains("repair after step"), "{}", ran.err);
+    let before = repair["before"].as_str().unwrap();
+    assert!(scratch.run(&["eval", &format!("run/{before}")]).out.contains("accuracy"));
+    let lines = std::fs::read_to_string(scratch.path("run/repairs.jsonl")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(lines.lines().next().unwrap()).unwrap(), *repair);
+    let page = std::fs::read_to_string(scratch.path("run/report.html")).unwrap();
+    assert!(page.contains("Repair after step"), "the page tells of it");
+    let again = scratch.run(&["train", "run/recipe-repaired.toml", "--out", "again", "--json"]).json();
+    assert!(again["doctor"].get("repairs").is_none(), "{again:#}");
+    let accuracy = |json: &serde_json::Value| json["valid"]["accuracy"].as_f64().unwrap();
+    assert!(accuracy(&json) > 0.8 && accuracy(&again) > 0.8, "{json:#} {again:#}");
+}
+
+#[test]
+fn a_check_repairs_nothing() {
+    let scratch = Scratch::new();
+    let model =
+        "model.layers=[{type=\"linear\",units=8},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
+    let sick = scratch.run(&["check", "moons", "--set", model, "--doctor", "repair", "--json"]).json();
+    assert_eq!(
+        (&sick["doctor"]["mode"], &sick["doctor"]["findings"][0]["rule"]),
+        (&"advise".into(), &"R02".into())
+    );
+}
+
+#[test]
+fn a_run_in_which_an_error_stands_is_written_and_ends_with_code_3() {
+    let scratch = Scratch::new();
+    let model =
+        "model.layers=[{type=\"linear\",units=8},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
+    let train = ["train", "moons", "--epochs", "2", "--set", model, "--out"];
+    let sick = scratch.run(&[&train[..], &["sick"]].concat());
+    assert_eq!(sick.code, 3, "{}", sick.err);
+    assert!(scratch.path("sick/report.json").exists() && sick.out.contains("R02 HEAD_LOSS_MISMATCH"));
+    let known = ["known", "--set", "doctor.acknowledge=[\"R02\"]"];
+    assert_eq!(scratch.run(&[&train[..], &known].concat()).code, 0);
+}

@@ -158,7 +158,8 @@ impl Case {
         let inputs = subject.inputs(ROWS.min((NUMBERS / width).max(16)))?;
         // A model whose calls cannot be listed can be trained all the same.
         let calls = subject.calls().unwrap_or_default();
-        let calls = calls.into_iter().map(|row| Call {
+        let is_passed_over = |path: &str| subject.options.without.iter().any(|without| without == path);
+        let calls = calls.into_iter().filter(|row| !is_passed_over(&row.path)).map(|row| Call {
             path: row.path,
             kind: row.kind.to_string(),
             output: row.output.get(1..).unwrap_or_default().to_vec(),
@@ -177,7 +178,7 @@ impl Case {
             calls: calls.collect(),
             weights: weights.collect(),
             loss: Loss::of(subject.loss),
-            optimizer: Optimizer::of(subject.optimizer),
+            optimizer: Optimizer::of(subject.optimizer, subject.changes.lr_factor),
             batch_size: subject.batch_size,
             accumulate: subject.options.accumulate,
             decays: weight_decay > 0.0 || !subject.options.penalty.is_none(),
@@ -314,11 +315,11 @@ impl Loss {
 }
 
 impl Optimizer {
-    fn of(optimizer: &barun_nn::optimizers::AnyOptimizer) -> Optimizer {
+    fn of(optimizer: &barun_nn::optimizers::AnyOptimizer, lr_factor: f64) -> Optimizer {
         let momentum = number(optimizer, "momentum").or_else(|| number(optimizer, "beta1"));
         Optimizer {
             name: optimizer.name().to_string(),
-            lr: optimizer.lr(),
+            lr: lr_factor * optimizer.lr(),
             momentum: momentum.unwrap_or(0.0),
         }
     }

@@ -8,7 +8,9 @@ use barun_nn::StepRecord;
 use barun_train::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use barun_train::diagnosis::{Diagnosis, Finding, FindingsLog, Level, Watched as Seen};
 use barun_train::log::{EpochRecord, read_log};
+use barun_train::mending::{Mended, Mending};
 use barun_train::recipe::{self, DoctorMode};
+use barun_train::repair::{Repair, RepairsLog};
 use barun_train::report::TrainReport;
 use barun_train::run::log_of;
 use barun_train::subject::Subject;
@@ -24,6 +26,7 @@ use crate::gate::Looks;
 use crate::history::{Evaluation, History, StepScalars};
 use crate::probe::probe;
 use crate::ranking::rank;
+use crate::repair::{Clinic, Terms};
 use crate::rules::{About, Found, Kind, Rule, all};
 use crate::vitals::vitals;
 
@@ -37,6 +40,8 @@ const MOST_APART: usize = 200;
 const SHORT: usize = 1 << 21;
 /// While the run is in trouble, costly looks are this many steps apart.
 const PROBE_EVERY: usize = 100;
+/// A doctor that repairs keeps states to go back to a quarter of an epoch apart, and so many steps at least.
+const KEEP_EVERY: usize = 25;
 /// A symptom that held so often before the trouble began may be its cause.
 const OFTEN: usize = 3;
 
@@ -50,10 +55,14 @@ pub struct Doctor {
     /// The settings that this model has in a recipe.
     model_keys: Vec<String>,
     notes: Notes,
+    /// How it repairs; none where it only advises.
+    repair: Option<Terms>,
     /// What is still to be told to others.
     fresh: Vec<Finding>,
+    tried: Vec<Repair>,
     run: Option<PathBuf>,
     log: Option<FindingsLog>,
+    repairs: Option<RepairsLog>,
     is_resumed: bool,
     has_begun: bool,
 }
@@ -69,6 +78,8 @@ struct Notes {
     lines: usize,
     /// The step of the last costly look.
     probed: usize,
+    #[serde(default, skip_serializing_if = "Clinic::is_idle")]
+    clinic: Clinic,
 }
 
 /// What a rule has found so far.
@@ -99,12 +110,38 @@ impl Doctor {
             planned: Planned::default(),
             model_keys: Vec::new(),
             notes: Notes::default(),
+            repair: None,
             fresh: Vec::new(),
+            tried: Vec::new(),
             run: None,
             log: None,
+            repairs: None,
             is_resumed: false,
             has_begun: false,
         }
+    }
+
+    /// Says what is wrong and [mends](crate::repair) what it can, within a tenth of the run's planned steps: what is better on copies of
+    /// the run, by more than chance, is done to the run itself.
+    pub fn repair() -> Doctor {
+        Doctor { repair: Some(Terms { budget: 0.1, by_chance: None }), ..Doctor::advise() }
+    }
+
+    /// The steps that all trials of repairs together may take, as a part of the run's planned steps; 0.1 unless set. Nothing to
+    /// a doctor that only advises.
+    pub fn budget(self, share: f64) -> Doctor {
+        Doctor { repair: self.repair.map(|terms| Terms { budget: share.max(0.0), ..terms }), ..self }
+    }
+
+    /// The same without repairs.
+    pub fn advising(self) -> Doctor {
+        Doctor { repair: None, ..self }
+    }
+
+    /// Instead of trying what would mend a finding, does one edit to the run, drawn with `seed` from all that a repair can
+    /// do: what repairs are to be held against. Nothing to a doctor that only advises.
+    pub fn by_chance(self, seed: u64) -> Doctor {
+        Doctor { repair: self.repair.map(|terms| Terms { by_chance: Some(seed), ..terms }), ..self }
     }
 
     /// As a recipe says; none where it is off.
@@ -112,6 +149,9 @@ impl Doctor {
         match recipe.mode {
             DoctorMode::Off => None,
             DoctorMode::Advise => Some(Doctor::advise().acknowledging(&recipe.acknowledge)),
+            DoctorMode::Repair => {
+                Some(Doctor::repair().budget(recipe.budget).acknowledging(&recipe.acknowledge))
+            }
         }
     }
 
@@ -140,6 +180,10 @@ impl Doctor {
                     }
                 }
             }
+        }
+        if self.repair.is_some() {
+            let standing = self.standing();
+            self.notes.clinic.consider(&standing, &self.notes.history);
         }
         self.tell()
     }
@@ -240,13 +284,49 @@ impl Doctor {
         findings.collect()
     }
 
+    /// What stands and costs something, the root cause first, its symptoms after it.
+    fn standing(&self) -> Vec<Finding> {
+        let abouts: Vec<About> = self.rules.iter().map(|(about, _)| *about).collect();
+        let costly: Vec<Finding> =
+            self.final_findings().into_iter().filter(|finding| finding.level > Level::Info).collect();
+        let mut standing = rank(costly.clone(), &abouts);
+        let is_new = |finding: &Finding| standing.iter().all(|known| known.rule != finding.rule);
+        let symptoms: Vec<Finding> = costly.iter().filter(|finding| is_new(finding)).cloned().collect();
+        standing.extend(symptoms);
+        standing
+    }
+
+    /// Begins to look anew, now that the run is mended by a candidate of `rule`: what was found of its steps was found under
+    /// other terms. What was found of the data stands, unless it was that, and what was found of the first step, unless all weights are
+    /// `redrawn`.
+    fn forget(&mut self, rule: &str, redrawn: bool) {
+        self.notes.looks = Looks::default();
+        let stays = |id: &String| {
+            let kind = self.rules.iter().find(|(about, _)| about.id == id).map(|(about, _)| about.kind);
+            id != rule && (kind == Some(Kind::Data) || kind == Some(Kind::FirstStep) && !redrawn)
+        };
+        let entries = std::mem::take(&mut self.notes.entries);
+        self.notes.entries = entries.into_iter().filter(|(id, _)| stays(id)).collect();
+    }
+
     /// What there is to say of the run so far.
     fn conclude(&self) -> Diagnosis {
         let abouts: Vec<About> = self.rules.iter().map(|(about, _)| *about).collect();
         let history = &self.notes.history;
         let acknowledged = self.notes.entries.keys().filter(|id| self.acknowledged.contains(id));
+        let findings = rank(self.final_findings(), &abouts);
+        let is_healthy = findings.iter().all(|finding| finding.level == Level::Info);
+        let (mode, repair_notes) = match &self.repair {
+            Some(terms) => {
+                let total = history.case.total_steps();
+                (DoctorMode::Repair, self.notes.clinic.notes(terms, total, is_healthy))
+            }
+            None => (DoctorMode::Advise, Vec::new()),
+        };
         Diagnosis {
-            mode: DoctorMode::Advise.name().to_string(),
+            mode: mode.name().to_string(),
+            repairs: self.notes.clinic.repairs.clone(),
+            repair_notes,
             watched: Seen {
                 steps: history.steps,
                 checks: history.checked,
@@ -255,7 +335,7 @@ impl Doctor {
                 layers: history.activations.len(),
                 rules: abouts.len(),
             },
-            findings: rank(self.final_findings(), &abouts),
+            findings,
             acknowledged: acknowledged.cloned().collect(),
             course: course::sentences(history),
             vitals: vitals(history),
@@ -273,6 +353,9 @@ impl Doctor {
         self.has_begun = true;
         if let Some(run) = &self.run {
             self.log = Some(FindingsLog::open(run, self.notes.lines)?);
+            if self.repair.is_some() {
+                self.repairs = Some(RepairsLog::open(run, self.notes.clinic.repairs.len())?);
+            }
         }
         Ok(())
     }
@@ -324,8 +407,8 @@ impl Callback for Doctor {
 
     fn on_start(&mut self, event: &Start<'_>) -> Result<()> {
         self.notes = Notes::default();
-        self.fresh = Vec::new();
-        self.log = None;
+        (self.fresh, self.tried) = (Vec::new(), Vec::new());
+        (self.log, self.repairs) = (None, None);
         let Start { epochs, steps_per_epoch, valid_rows, .. } = *event;
         self.planned = Planned { epochs, steps_per_epoch, valid_rows };
         let is_of_model = |only_for: Option<&str>| only_for.is_none_or(|model| model == event.model);
@@ -404,6 +487,47 @@ impl Callback for Doctor {
 
     fn findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.fresh)
+    }
+
+    fn keeps_state(&self, step: usize) -> bool {
+        let every = KEEP_EVERY.max(self.planned.steps_per_epoch / 4);
+        let last = self.notes.history.recent.back();
+        self.repair.is_some()
+            && step.is_multiple_of(every)
+            && last.is_some_and(|step| step.applied)
+            && !self.is_in_trouble()
+    }
+
+    fn wants_to_mend(&self) -> bool {
+        let (taken, total) = (self.notes.history.steps, self.notes.history.case.total_steps());
+        self.repair.is_some_and(|terms| self.notes.clinic.is_open(&terms, taken, total))
+    }
+
+    fn mend(&mut self, run: &Mending<'_>) -> Result<Option<Mended>> {
+        let Some(terms) = self.repair else { return Ok(None) };
+        let findings = self.standing();
+        let Some(taken) = self.notes.clinic.treat(&terms, run, &self.notes.history, &findings)? else {
+            return Ok(None);
+        };
+        if let Some(log) = &mut self.repairs {
+            log.add(&taken.repair)?;
+        }
+        self.tried.push(taken.repair);
+        if let Some(rule) = taken.rule {
+            let is_redrawn = taken.mended.as_ref().is_some_and(|mended| mended.changes.is_redrawn);
+            self.forget(&rule, is_redrawn);
+        }
+        Ok(taken.mended)
+    }
+
+    fn on_mended(&mut self, subject: &Subject<'_>) -> Result<()> {
+        let case = Case::of(subject, self.planned)?;
+        self.notes.history = self.notes.history.after_repair(case);
+        self.ask(&[Kind::Static, Kind::Data])
+    }
+
+    fn repairs(&mut self) -> Vec<Repair> {
+        std::mem::take(&mut self.tried)
     }
 
     fn diagnosis(&self) -> Option<Diagnosis> {

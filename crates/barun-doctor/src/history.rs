@@ -19,8 +19,10 @@ const PROBES: usize = 16;
 /// A unit is dead only if it gave nothing in so many checks with so many rows.
 const UNIT_CHECKS: usize = 10;
 const UNIT_ROWS: usize = 1000;
-/// A loss is smoothed over so many steps.
+/// A loss is smoothed over so many steps, and is no measure of anything before it knows as many: before the weights of what
+/// it knows add up to 20 (1 - 0.95^20).
 const SMOOTHING: f64 = 20.0;
+const SETTLED: f64 = 12.8;
 
 /// What has been seen of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -200,6 +202,20 @@ impl History {
         History { case, data, ..History::default() }
     }
 
+    /// Of the same run after it was mended: what was seen under other terms says nothing of these.
+    pub fn after_repair(&self, case: Case) -> History {
+        History {
+            steps: self.steps,
+            losses: self.losses.clone(),
+            first_losses: self.first_losses.clone(),
+            first_norms: self.first_norms.clone(),
+            first_check: self.first_check.clone(),
+            checked: self.checked,
+            vitals: self.vitals.clone(),
+            ..History::of(case, self.data.clone())
+        }
+    }
+
     /// Adds a step.
     pub fn add_step(&mut self, step: StepScalars) {
         self.steps += 1;
@@ -215,8 +231,7 @@ impl History {
             let keep = 1.0 - 1.0 / SMOOTHING;
             let (weight, sum, least) = self.smooth;
             let (weight, sum) = (weight * keep + 1.0, sum * keep + step.loss);
-            // Before it knows as many steps as it smooths over, it is no measure of anything.
-            let is_settled = self.steps as f64 >= SMOOTHING;
+            let is_settled = weight >= SETTLED;
             let least = if is_settled {
                 Some(least.map_or(sum / weight, |least| least.min(sum / weight)))
             } else {

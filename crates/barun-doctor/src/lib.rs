@@ -28,7 +28,8 @@
 //!   numbers, diverges, or stands still where it began.
 //! * The [root cause](ranking) comes first: what explains another finding takes it as its evidence.
 //!
-//! Advising changes nothing: the run ends with the same bits as without a doctor.
+//! Advising changes nothing: the run ends with the same bits as without a doctor. [`Doctor::repair`] also [mends](repair), where
+//! trials on copies of the run show that it is better for it.
 
 mod acknowledge;
 mod case;
@@ -40,6 +41,7 @@ pub mod gate;
 mod history;
 mod probe;
 pub mod ranking;
+pub mod repair;
 pub mod rules;
 #[cfg(test)]
 mod testing;
@@ -47,6 +49,7 @@ mod vitals;
 
 pub use acknowledge::unknown_rule;
 pub use barun_train::diagnosis::{Cure, Diagnosis, Finding, Level, Watched};
+pub use barun_train::repair::{Outcome, Repair, Trial};
 pub use case::{Call, Case, Inputs, Loss, Optimizer, Planned, Spread, Target, Weight};
 pub use curve::Curve;
 pub use doctor::{Doctor, diagnosis_of_log};

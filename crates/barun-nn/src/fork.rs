@@ -261,12 +261,12 @@ impl Ran {
 }
 
 /// The step under the arm's terms.
-fn changed<'a, M: Module + Forward>(step: &'a Step<M>, arm: &Arm) -> Result<Step<&'a M>> {
+fn changed<M: Module + Forward>(step: &Step<M>, arm: &Arm) -> Result<Step<M>> {
     let optimizer = arm.optimizer.as_ref().unwrap_or_else(|| step.optimizer());
     let options = arm.options.clone().unwrap_or_else(|| step.options().clone());
     match &arm.loss {
-        Some(loss) => Step::with(step.model(), optimizer, loss, options),
-        None => Step::with(step.model(), optimizer, &step.loss().clone_box(), options),
+        Some(loss) => step.changed_with(optimizer, loss, options),
+        None => step.changed(optimizer, options),
     }
 }
 

@@ -58,6 +58,7 @@ pub struct Pass {
     precision: DType,
     weight_noise: f64,
     noise: Noise,
+    without: Vec<String>,
     inventory: Arc<Inventory>,
     values: HashMap<Key, Tensor>,
     updated: Vec<Key>,
@@ -89,6 +90,7 @@ impl Pass {
             precision: DType::F32,
             weight_noise: 0.0,
             noise: Noise::InTraining,
+            without: Vec::new(),
             inventory: Arc::clone(inventory),
             values,
             updated: Vec::new(),
@@ -141,6 +143,17 @@ impl Pass {
     /// weights without it. [REG-26]
     pub fn with_weight_noise(self, deviation: f64) -> Pass {
         Pass { weight_noise: deviation, ..self }
+    }
+
+    /// The same pass with the activations and dropout layers at `paths` passed over.
+    pub fn passing_over(self, paths: &[String]) -> Pass {
+        Pass { without: paths.to_vec(), ..self }
+    }
+
+    /// Whether the layer `id` is passed over: it then gives what it gets.
+    pub fn passes_over(&self, id: &Id) -> bool {
+        let path = self.inventory.paths.get(&id.value());
+        path.is_some_and(|path| self.without.iter().any(|without| without[..] == **path))
     }
 
     /// The same pass with dropout as in training, whatever the mode, to see how the answers differ. [ENS-03]

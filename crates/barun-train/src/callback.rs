@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::error::{Error, Result};
 use crate::log::EpochRecord;
+use crate::mending::{Mended, Mending};
 use crate::recipe::BestBy;
+use crate::repair::Repair;
 use crate::report::TrainReport;
 use crate::subject::Subject;
 use crate::watching::{Skipped, Watched};
@@ -84,6 +86,11 @@ pub trait Callback: Send {
         Ok(())
     }
 
+    /// A doctor has tried to mend the run.
+    fn on_repair(&mut self, _repair: &Repair) -> Result<()> {
+        Ok(())
+    }
+
     /// The run has ended, also when it was interrupted.
     fn on_end(&mut self, _report: &TrainReport) -> Result<()> {
         Ok(())
@@ -92,8 +99,34 @@ pub trait Callback: Send {
     /// The run has failed; what is returned to the caller is `error`.
     fn on_failure(&mut self, _error: &Error) {}
 
+    /// Whether the state after step `step`, counted from 1, is worth going back to; asked after each step. The last two are
+    /// kept, and are part of every checkpoint.
+    fn keeps_state(&self, _step: usize) -> bool {
+        false
+    }
+
+    /// Whether it wants to mend the run now, before the next step.
+    fn wants_to_mend(&self) -> bool {
+        false
+    }
+
+    /// Tries other terms and says how the run goes on; none: as it is. Called if it [wants to](Callback::wants_to_mend).
+    fn mend(&mut self, _run: &Mending<'_>) -> Result<Option<Mended>> {
+        Ok(None)
+    }
+
+    /// The run goes on under other terms, by this callback or another.
+    fn on_mended(&mut self, _subject: &Subject<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// What it has found since it was last asked, for all others to be told.
     fn findings(&mut self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// What it has tried to mend since it was last asked, for all others to be told.
+    fn repairs(&mut self) -> Vec<Repair> {
         Vec::new()
     }
 
@@ -256,6 +289,10 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         self.iter_mut().try_for_each(|callback| callback.on_finding(finding))
     }
 
+    fn on_repair(&mut self, repair: &Repair) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_repair(repair))
+    }
+
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_end(report))
     }
@@ -264,8 +301,34 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         self.iter_mut().for_each(|callback| callback.on_failure(error));
     }
 
+    fn keeps_state(&self, step: usize) -> bool {
+        self.iter().any(|callback| callback.keeps_state(step))
+    }
+
+    fn wants_to_mend(&self) -> bool {
+        self.iter().any(|callback| callback.wants_to_mend())
+    }
+
+    /// By the first that wants to and finds something.
+    fn mend(&mut self, run: &Mending<'_>) -> Result<Option<Mended>> {
+        for callback in self.iter_mut().filter(|callback| callback.wants_to_mend()) {
+            if let Some(mended) = callback.mend(run)? {
+                return Ok(Some(mended));
+            }
+        }
+        Ok(None)
+    }
+
+    fn on_mended(&mut self, subject: &Subject<'_>) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_mended(subject))
+    }
+
     fn findings(&mut self) -> Vec<Finding> {
         self.iter_mut().flat_map(|callback| callback.findings()).collect()
+    }
+
+    fn repairs(&mut self) -> Vec<Repair> {
+        self.iter_mut().flat_map(|callback| callback.repairs()).collect()
     }
 
     fn diagnosis(&self) -> Option<Diagnosis> {
@@ -324,6 +387,10 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_finding(finding)
     }
 
+    fn on_repair(&mut self, repair: &Repair) -> Result<()> {
+        (**self).on_repair(repair)
+    }
+
     fn on_end(&mut self, report: &TrainReport) -> Result<()> {
         (**self).on_end(report)
     }
@@ -332,8 +399,28 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_failure(error);
     }
 
+    fn keeps_state(&self, step: usize) -> bool {
+        (**self).keeps_state(step)
+    }
+
+    fn wants_to_mend(&self) -> bool {
+        (**self).wants_to_mend()
+    }
+
+    fn mend(&mut self, run: &Mending<'_>) -> Result<Option<Mended>> {
+        (**self).mend(run)
+    }
+
+    fn on_mended(&mut self, subject: &Subject<'_>) -> Result<()> {
+        (**self).on_mended(subject)
+    }
+
     fn findings(&mut self) -> Vec<Finding> {
         (**self).findings()
+    }
+
+    fn repairs(&mut self) -> Vec<Repair> {
+        (**self).repairs()
     }
 
     fn diagnosis(&self) -> Option<Diagnosis> {

@@ -256,7 +256,29 @@ pub fn tensors_of(state: &State) -> Vec<NamedTensor<'_>> {
 /// # Errors
 /// When a tensor of the state is missing in the file, or has another type or shape there; then the state is as before.
 pub fn write_into(state: &mut State, file: &Checkpoint<'_>, path: &Path) -> Result<()> {
-    fill(state, file, path, |_| true)
+    fill(state, file, path, ("", |_| true))
+}
+
+/// The tensors of a state that lies in a file beside another, under its number.
+pub(crate) fn tensors_beside(state: &State, number: usize) -> impl Iterator<Item = NamedTensor<'_>> {
+    let beside = beside(number);
+    tensors_of(state)
+        .into_iter()
+        .map(move |tensor| NamedTensor { name: format!("{beside}{}", tensor.name), ..tensor })
+}
+
+/// As [`write_into`], of the state that lies in the file beside the first, under its number.
+pub(crate) fn write_beside_into(
+    state: &mut State,
+    number: usize,
+    file: &Checkpoint<'_>,
+    path: &Path,
+) -> Result<()> {
+    fill(state, file, path, (&beside(number), |_| true))
+}
+
+fn beside(number: usize) -> String {
+    format!("earlier/{number}/")
 }
 
 /// As [`write_into`], but only the tensors called `names`: a model needs nothing else to be asked.
@@ -266,18 +288,19 @@ pub(crate) fn write_weights_into(
     file: &Checkpoint<'_>,
     path: &Path,
 ) -> Result<()> {
-    fill(state, file, path, |name| names.contains(name))
+    fill(state, file, path, ("", |name| names.contains(name)))
 }
 
 fn fill(
     state: &mut State,
     file: &Checkpoint<'_>,
     path: &Path,
-    is_wanted: impl Fn(&str) -> bool,
+    (prefix, is_wanted): (&str, impl Fn(&str) -> bool),
 ) -> Result<()> {
     let mut filled = state.clone();
     for (index, slot) in state.layout().slots().iter().enumerate().filter(|(_, slot)| is_wanted(&slot.name)) {
-        let tensor = file.tensor(&slot.name, DType::of(slot.dtype), &slot.shape, path)?;
+        let name = format!("{prefix}{}", slot.name);
+        let tensor = file.tensor(&name, DType::of(slot.dtype), &slot.shape, path)?;
         filled.write(index, &tensor.buffer())?;
     }
     *state = filled;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::files::{io_error, read, write_atomically};
 use crate::log::Log;
+use crate::repair::Repair;
 use crate::run::{diagnosis_of, findings_of};
 
 /// How bad it is.
@@ -122,12 +123,18 @@ impl fmt::Display for Cure {
 /// What a doctor says of a whole run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
-    /// What it may do: `advise`.
+    /// What it may do: `advise` or `repair`.
     pub mode: String,
     /// What it looked at.
     pub watched: Watched,
     /// What it found, the root cause first; a symptom that a higher cause explains is among that one's evidence.
     pub findings: Vec<Finding>,
+    /// What it tried to mend, in the order in which it did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<Repair>,
+    /// What else is to be said of repairs: why none was tried, where the changed recipe is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repair_notes: Vec<String>,
     /// The rules that the user has acknowledged and that would have been found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acknowledged: Vec<String>,
@@ -176,6 +183,7 @@ impl Diagnosis {
             lines.push("doctor: what is wrong, the root cause first".to_string());
         }
         lines.extend(self.findings.iter().flat_map(Finding::lines));
+        lines.extend(self.repair_lines());
         lines.extend(self.course.iter().map(|sentence| format!("course: {sentence}.")));
         if !self.acknowledged.is_empty() {
             lines.push(format!("acknowledged: {}", self.acknowledged.join(", ")));
@@ -185,7 +193,21 @@ impl Diagnosis {
 
     /// [`lines`](Diagnosis::lines) for the end of a run: of a healthy one what was watched, and no more.
     pub fn closing_lines(&self) -> Vec<String> {
-        if self.is_healthy() { vec![self.healthy_line()] } else { self.lines() }
+        match self.is_healthy() {
+            true => std::iter::once(self.healthy_line()).chain(self.repair_lines()).collect(),
+            false => self.lines(),
+        }
+    }
+
+    /// What was tried to mend the run, and what came of it.
+    pub fn repair_lines(&self) -> Vec<String> {
+        let notes = self.repair_notes.iter().map(|note| format!("repair: {note}."));
+        self.repairs.iter().flat_map(Repair::lines).chain(notes).collect()
+    }
+
+    /// Whether something stands with which the run cannot have ended well.
+    pub fn has_error(&self) -> bool {
+        self.findings.iter().any(|finding| finding.level == Level::Error)
     }
 
     fn healthy_line(&self) -> String {

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barun_engine::{Layout, State};
+use barun_engine::State;
 
-use crate::checkpoint::{Checkpoint, tensors_of};
+use crate::changes::Changes;
+use crate::checkpoint::{Checkpoint, tensors_beside, tensors_of};
 use crate::error::Result;
 use crate::log::{EpochRecord, Log};
+use crate::mending::Earlier;
 use crate::position::Position;
-use crate::predictor::{DATA, POSITION, RECIPE};
+use crate::predictor::{CHANGES, DATA, POSITION, RECIPE};
 use crate::preparation::Preparation;
 use crate::recipe::{self, Recipe};
-use crate::restore::{Expected, Point, newest_point};
+use crate::restore::{Expected, LayoutOf, Point, newest_point};
 use crate::run::{RunFolder, Which, remove_report};
 
 /// Where runs go that are given no folder.
@@ -45,7 +46,7 @@ pub(crate) struct Opened {
 
 impl RunPlan {
     /// Makes or opens the folder and finds where the run stands.
-    pub fn open(self, preparation: &Preparation, layout: &Arc<Layout>) -> Result<Opened> {
+    pub fn open(self, preparation: &Preparation, layout_of: &LayoutOf<'_>) -> Result<Opened> {
         let (run, recipe, mut point) = match self {
             RunPlan::New { out, force, recipe } => {
                 let run = match &out {
@@ -55,7 +56,7 @@ impl RunPlan {
                 (run, recipe, Point::default())
             }
             RunPlan::Resume { run, recipe, seconds } => {
-                let point = newest_point(&run, &Expected { recipe: &recipe, preparation, layout })?;
+                let point = newest_point(&run, &Expected { recipe: &recipe, preparation, layout_of })?;
                 remove_report(run.path())?;
                 (run, recipe, Point { seconds, ..point })
             }
@@ -70,11 +71,21 @@ impl RunPlan {
             point.position.log_lines = lines;
         }
         let texts = [(RECIPE.to_string(), recipe.to_toml()), (DATA.to_string(), preparation.to_text())];
-        let every = recipe.train.checkpoint;
+        let every = recipe.train.checkpoint.clone();
         let (written, took) = (Instant::now(), Duration::ZERO);
         let is_new = point.state.is_none();
-        let keeper =
-            Keeper { run, log, texts: texts.into(), every, is_new, written, took, steps: 0, epochs: 0 };
+        let keeper = Keeper {
+            run,
+            recipe,
+            log,
+            texts: texts.into(),
+            every,
+            is_new,
+            written,
+            took,
+            steps: 0,
+            epochs: 0,
+        };
         Ok(Opened { keeper: Some(keeper), point })
     }
 }
@@ -82,6 +93,7 @@ impl RunPlan {
 /// An open run folder.
 pub(crate) struct Keeper {
     run: RunFolder,
+    recipe: Recipe,
     log: Log,
     texts: BTreeMap<String, String>,
     every: recipe::Checkpoint,
@@ -123,11 +135,19 @@ impl Keeper {
     }
 
     /// Writes a checkpoint; of the last states the one before is kept.
-    pub fn write(&mut self, which: Which, state: &State, position: &Position) -> Result<()> {
+    pub fn write(
+        &mut self,
+        which: Which,
+        state: &State,
+        position: &Position,
+        changes: &Changes,
+        earlier: &[Earlier],
+    ) -> Result<()> {
         let begin = Instant::now();
-        let mut metadata = self.texts.clone();
-        metadata.insert(POSITION.to_string(), position.to_text());
-        let checkpoint = Checkpoint { tensors: tensors_of(state), metadata };
+        let mut checkpoint = self.checkpoint(state, position, changes);
+        for (at, earlier) in earlier.iter().enumerate() {
+            checkpoint.tensors.extend(tensors_beside(&earlier.state, at));
+        }
         match which {
             Which::Last => {
                 // The lines that the position counts must outlive it.
@@ -139,5 +159,28 @@ impl Keeper {
             Which::Best | Which::Previous => checkpoint.write(&self.run.checkpoint(which))?,
         }
         Ok(())
+    }
+
+    /// Writes a checkpoint that nothing else of the run refers to.
+    pub fn write_beside(
+        &self,
+        name: &str,
+        state: &State,
+        position: &Position,
+        changes: &Changes,
+    ) -> Result<()> {
+        self.checkpoint(state, position, changes).write(&self.run.path().join(name))
+    }
+
+    /// Writes the recipe with `changes` in it.
+    pub fn write_repaired_recipe(&self, changes: &Changes) -> Result<()> {
+        self.run.write_repaired_recipe(&changes.recipe(&self.recipe)?)
+    }
+
+    fn checkpoint<'a>(&self, state: &'a State, position: &Position, changes: &Changes) -> Checkpoint<'a> {
+        let mut metadata = self.texts.clone();
+        metadata.insert(POSITION.to_string(), position.to_text());
+        metadata.extend(changes.to_text().map(|text| (CHANGES.to_string(), text)));
+        Checkpoint { tensors: tensors_of(state), metadata }
     }
 }

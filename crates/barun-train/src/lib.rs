@@ -3,6 +3,7 @@
 mod best_by;
 pub mod build;
 pub mod callback;
+pub mod changes;
 pub mod checkpoint;
 #[cfg(feature = "terminal")]
 pub mod dashboard;
@@ -19,6 +20,7 @@ mod keeper;
 pub mod log;
 pub mod looks;
 pub mod memory;
+pub mod mending;
 pub mod metrics;
 pub mod nearest;
 pub mod network;
@@ -31,6 +33,7 @@ pub mod preparation;
 pub mod progress;
 pub mod recipe;
 mod reconstruction;
+pub mod repair;
 pub mod report;
 pub mod request;
 mod restore;

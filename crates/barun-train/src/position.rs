@@ -28,6 +28,12 @@ pub(crate) struct Position {
     /// Lines of the log that tell of this much.
     #[serde(default)]
     pub log_lines: usize,
+    /// The steps that had been taken in the states to go back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<usize>,
+    /// How often the run has been mended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mended: usize,
     /// What the callbacks remember.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub callbacks: Value,
@@ -48,6 +54,10 @@ pub(crate) struct Unfinished {
     pub skipped_in_a_row: usize,
     /// The learning rate of the last step.
     pub lr: f64,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Unfinished {

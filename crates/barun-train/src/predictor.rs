@@ -11,6 +11,7 @@ use barun_nn::layers::Sequential;
 use barun_nn::{Forward, Module, Step, StepOptions};
 
 use crate::build;
+use crate::changes::Changes;
 use crate::checkpoint::{Checkpoint, tensors_of, write_into, write_weights_into};
 use crate::error::{Error, Result};
 use crate::feed::Feed;
@@ -19,11 +20,13 @@ use crate::objective::{Objective, Tally};
 use crate::preparation::Preparation;
 use crate::recipe::{self, Recipe};
 use crate::report::Answer;
+use crate::restore::changes_in;
 
 /// The names of the texts in a model file.
 pub(crate) const RECIPE: &str = "recipe";
 pub(crate) const DATA: &str = "data";
 pub(crate) const POSITION: &str = "position";
+pub(crate) const CHANGES: &str = "changes";
 
 /// Rows that are answered at once, where the recipe does not say how many are learned from at once.
 const ANSWERED_AT_ONCE: usize = 256;
@@ -31,6 +34,8 @@ const ANSWERED_AT_ONCE: usize = 256;
 /// A network, its weights, and what its data must look like.
 pub struct Predictor<M> {
     pub(crate) step: Arc<Step<M>>,
+    /// What was changed in the run that it comes from; the step knows of it.
+    pub(crate) changes: Changes,
     pub(crate) state: State,
     pub(crate) preparation: Preparation,
     pub(crate) objective: Objective,
@@ -151,13 +156,23 @@ impl<M: Module + Forward> Predictor<M> {
 
     /// Saves weights and everything training keeps beside them. [LAYER-16]
     pub fn save(&self, path: &Path) -> Result<()> {
-        let metadata = [(DATA.to_string(), self.preparation.to_text())].into();
+        let mut metadata = BTreeMap::from([(DATA.to_string(), self.preparation.to_text())]);
+        metadata.extend(self.changes.to_text().map(|text| (CHANGES.to_string(), text)));
         Checkpoint { tensors: tensors_of(&self.state), metadata }.write(path)
     }
 
-    /// Takes the weights that [`save`](Predictor::save) or a run has written; the model must be the same.
+    /// Takes the weights that [`save`](Predictor::save) or a run has written; the model must be the same, and nothing changed in
+    /// one of the runs that is not changed in the other.
+    ///
+    /// # Errors
+    /// A file that is damaged, of another model, or of a run that was mended in another way.
     pub fn load(&mut self, path: &Path) -> Result<()> {
-        write_into(&mut self.state, &Checkpoint::read(path)?, path)
+        let file = Checkpoint::read(path)?;
+        if !changes_in(&file, path)?.compute_as(&self.changes) {
+            let message = "the run it comes from was mended in another way than that of this model; open it as a model file".into();
+            return Err(Error::BadCheckpoint { path: path.to_path_buf(), message });
+        }
+        write_into(&mut self.state, &file, path)
     }
 }
 
@@ -230,12 +245,14 @@ impl ModelFile {
             engine: Options { device: Some(device.clone()), ..Options::default() },
             ..StepOptions::default()
         };
+        let changes = changes_in(&file, path)?;
+        let options = changes.answering(options);
         let step = Arc::new(Step::with(model, &*recipe.train.optimizer, &loss, options)?);
         let mut state = State::zeros(step.layout());
         write_weights_into(&mut state, &step.inventory().names(), &file, path)?;
         let batch_size = recipe.train.batch_size.unwrap_or(ANSWERED_AT_ONCE);
-        let predictor = Predictor { step, state, preparation, objective, batch_size };
-        let texts = [RECIPE, DATA].iter().filter_map(|name| file.metadata.get_key_value(*name));
+        let predictor = Predictor { step, changes, state, preparation, objective, batch_size };
+        let texts = [RECIPE, DATA, CHANGES].iter().filter_map(|name| file.metadata.get_key_value(*name));
         let texts = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
         Ok(ModelFile { recipe, predictor, texts })
     }

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::log::EpochRecord;
 use crate::metrics::Metrics;
 use crate::preparation::INPUT;
+use crate::repair::Repair;
 use crate::report::TrainReport;
 
 /// The progress for standard error: a [`Bar`] on a terminal, [`Lines`] elsewhere.
@@ -97,6 +98,11 @@ impl Callback for Bar {
         Ok(())
     }
 
+    fn on_repair(&mut self, repair: &Repair) -> Result<()> {
+        repair.lines().iter().for_each(|line| self.bar.println(line));
+        Ok(())
+    }
+
     fn on_end(&mut self, _: &TrainReport) -> Result<()> {
         self.bar.finish_and_clear();
         Ok(())
@@ -142,6 +148,11 @@ impl<W: Write + Send> Callback for Lines<W> {
 
     fn on_finding(&mut self, finding: &diagnosis::Finding) -> Result<()> {
         finding_lines(finding).iter().for_each(|line| self.say(line));
+        Ok(())
+    }
+
+    fn on_repair(&mut self, repair: &Repair) -> Result<()> {
+        repair.lines().iter().for_each(|line| self.say(line));
         Ok(())
     }
 }

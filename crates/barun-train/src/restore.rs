@@ -14,11 +14,13 @@ use barun_engine::{Layout, State};
 use barun_nn::averaged;
 
 use crate::callback::Resumed;
-use crate::checkpoint::{Checkpoint, write_into};
+use crate::changes::Changes;
+use crate::checkpoint::{Checkpoint, write_beside_into, write_into};
 use crate::error::{Error, Result};
+use crate::mending::Earlier;
 use crate::metrics::Metrics;
 use crate::position::Position;
-use crate::predictor::{DATA, POSITION, RECIPE};
+use crate::predictor::{CHANGES, DATA, POSITION, RECIPE};
 use crate::preparation::Preparation;
 use crate::recipe::{Recipe, differences};
 use crate::run::{RunFolder, Which};
@@ -35,12 +37,14 @@ pub(crate) struct Best {
     pub is_written: bool,
     /// What a better epoch must be better than: `valid`, but in a resumed run that is still to come upon this epoch again.
     pub bar: Metrics,
+    /// What had been changed in the run.
+    pub changes: Changes,
 }
 
 impl Best {
     /// Just found.
-    pub fn new(epoch: usize, valid: Metrics, state: State) -> Best {
-        Best { epoch, valid, state, is_written: false, bar: valid }
+    pub fn new(epoch: usize, valid: Metrics, state: State, changes: Changes) -> Best {
+        Best { epoch, valid, state, is_written: false, bar: valid, changes }
     }
 }
 
@@ -50,6 +54,10 @@ pub(crate) struct Point {
     pub position: Position,
     /// None at the beginning.
     pub state: Option<State>,
+    /// What has been changed since the beginning.
+    pub changes: Changes,
+    /// States to go back to.
+    pub earlier: Vec<Earlier>,
     pub best: Option<Best>,
     /// Seconds of training before.
     pub seconds: f64,
@@ -61,8 +69,11 @@ pub(crate) struct Point {
 pub(crate) struct Expected<'a> {
     pub recipe: &'a Recipe,
     pub preparation: &'a Preparation,
-    pub layout: &'a Arc<Layout>,
+    pub layout_of: &'a LayoutOf<'a>,
 }
+
+/// The layout of the run's states after changes.
+pub(crate) type LayoutOf<'a> = dyn Fn(&Changes) -> Result<Arc<Layout>> + 'a;
 
 /// The newest point of the run from which everything it needs is intact.
 ///
@@ -81,13 +92,12 @@ pub(crate) fn newest_point(run: &RunFolder, expected: &Expected<'_>) -> Result<P
             found => found,
         };
         match found {
-            Ok((position, state, best)) => {
+            Ok(point) => {
                 if which == Which::Previous {
                     notes.push(format!("the run goes on from {}", path.display()));
                 }
-                let resumed = Resumed { epochs: position.epochs, batches: position.batches(), notes };
-                let (state, resumed) = (Some(state), Some(resumed));
-                return Ok(Point { position, state, best, seconds: 0.0, resumed });
+                let (epochs, batches) = (point.position.epochs, point.position.batches());
+                return Ok(Point { resumed: Some(Resumed { epochs, batches, notes }), ..point });
             }
             Err(error) => notes.push(told(&error)),
         }
@@ -96,30 +106,34 @@ pub(crate) fn newest_point(run: &RunFolder, expected: &Expected<'_>) -> Result<P
     Ok(Point { resumed: Some(Resumed { notes, ..Resumed::default() }), ..Point::default() })
 }
 
-fn candidate(
-    run: &RunFolder,
-    path: &Path,
-    expected: &Expected<'_>,
-) -> Result<(Position, State, Option<Best>)> {
+fn candidate(run: &RunFolder, path: &Path, expected: &Expected<'_>) -> Result<Point> {
     let file = Checkpoint::read(path)?;
     expected.check(&file, path)?;
     let position = position_in(&file, path)?;
-    let mut state = State::zeros(expected.layout);
+    let changes = changes_in(&file, path)?;
+    let layout = (expected.layout_of)(&changes)?;
+    let mut state = State::zeros(&layout);
     write_into(&mut state, &file, path)?;
-    let best = best_of(run, &position, &state, expected)?;
-    Ok((position, state, best))
+    let earlier = position.earlier.iter().enumerate().map(|(at, &taken)| {
+        let mut state = State::zeros(&layout);
+        write_beside_into(&mut state, at, &file, path)?;
+        Ok(Earlier { taken, state })
+    });
+    let earlier = earlier.collect::<Result<Vec<Earlier>>>()?;
+    let best = best_of(run, (&position, &state, &changes), expected)?;
+    Ok(Point { position, state: Some(state), changes, earlier, best, ..Point::default() })
 }
 
 /// The best epoch that `position` refers to, or a newer one.
 fn best_of(
     run: &RunFolder,
-    position: &Position,
-    state: &State,
+    (position, state, changes): (&Position, &State, &Changes),
     expected: &Expected<'_>,
 ) -> Result<Option<Best>> {
     let Some(bar) = position.best_valid else { return Ok(None) };
     if position.best_epoch == position.epochs && position.unfinished.is_none() {
-        return Ok(Some(Best::new(position.best_epoch, bar, averaged(state)?.into_owned())));
+        let state = averaged(state)?.into_owned();
+        return Ok(Some(Best::new(position.best_epoch, bar, state, changes.clone())));
     }
     let path = run.checkpoint(Which::Best);
     let file = Checkpoint::read(&path)?;
@@ -128,15 +142,24 @@ fn best_of(
         let message = format!("it is of epoch {}, and the best was {}", found.epochs, position.best_epoch);
         return Err(Error::BadCheckpoint { path, message });
     };
-    let mut state = State::zeros(expected.layout);
+    let changes = changes_in(&file, &path)?;
+    let mut state = State::zeros(&(expected.layout_of)(&changes)?);
     write_into(&mut state, &file, &path)?;
-    Ok(Some(Best { epoch: found.epochs, valid, state, is_written: true, bar }))
+    Ok(Some(Best { epoch: found.epochs, valid, state, is_written: true, bar, changes }))
 }
 
 fn position_in(file: &Checkpoint<'_>, path: &Path) -> Result<Position> {
     Position::from_text(file.text(POSITION, path)?).map_err(|error| Error::BadCheckpoint {
         path: path.to_path_buf(),
         message: format!("how far it came cannot be read: {error}"),
+    })
+}
+
+/// What had been changed in the run whose state this is.
+pub(crate) fn changes_in(file: &Checkpoint<'_>, path: &Path) -> Result<Changes> {
+    Changes::from_text(file.metadata.get(CHANGES)).map_err(|error| Error::BadCheckpoint {
+        path: path.to_path_buf(),
+        message: format!("what was changed in the run cannot be read: {error}"),
     })
 }
 

@@ -8,6 +8,9 @@
 //!     checkpoints/last.safetensors    the state to go on from
 //!     checkpoints/previous.safetensors    the one before, should the last one be damaged
 //!     findings.jsonl                  what the doctor found, one line each, as it arose
+//!     repairs.jsonl                   what the doctor tried to mend, and what came of it
+//!     recipe-repaired.toml            the recipe with what it changed
+//!     checkpoints/before-repair-1.safetensors    the state before its first repair
 //!     doctor.json                     the doctor's diagnosis of the whole run, with its vital signs
 //!     report.json                     how the run ended, with what was found in the data and what the model is worth
 //!     details.json                    what the report shows besides
@@ -37,6 +40,10 @@ const REPORT: &str = "report.json";
 const SEEDS: &str = "seeds.json";
 const DETAILS: &str = "details.json";
 const FINDINGS: &str = "findings.jsonl";
+const REPAIRS: &str = "repairs.jsonl";
+const REPAIRED: &str = "recipe-repaired.toml";
+/// How the names of checkpoints from before a repair begin.
+const BEFORE_REPAIR: &str = "before-repair-";
 const DIAGNOSIS: &str = "doctor.json";
 const PAGE: &str = "report.html";
 const EVENTS: &str = "tensorboard";
@@ -51,6 +58,8 @@ const OWN_FILES: &[&str] = &[
     REPORT,
     SEEDS,
     FINDINGS,
+    REPAIRS,
+    REPAIRED,
     DIAGNOSIS,
     DETAILS,
     PAGE,
@@ -124,6 +133,11 @@ impl RunFolder {
     /// Writes the resolved recipe.
     pub fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
         write_atomically(&self.path.join(RECIPE), recipe.to_toml().as_bytes())
+    }
+
+    /// Writes the recipe with what was changed on the way.
+    pub(crate) fn write_repaired_recipe(&self, recipe: &Recipe) -> Result<()> {
+        write_atomically(&self.path.join(REPAIRED), recipe.to_toml().as_bytes())
     }
 
     /// Opens the log to add lines after the first `lines`, and tells how many of them there are.
@@ -205,6 +219,21 @@ pub(crate) fn remove_report(path: &Path) -> Result<()> {
 /// Where the findings of the run at `path` are as they arose, or would be.
 pub fn findings_of(path: &Path) -> PathBuf {
     path.join(FINDINGS)
+}
+
+/// Where the repairs of the run at `path` are as they were tried, or would be.
+pub fn repairs_of(path: &Path) -> PathBuf {
+    path.join(REPAIRS)
+}
+
+/// Where the recipe with what was changed in the run at `path` is, or would be.
+pub fn repaired_recipe_of(path: &Path) -> PathBuf {
+    path.join(REPAIRED)
+}
+
+/// Where in a run's folder the state from before its repair of this number is, or would be.
+pub fn before_repair(number: usize) -> String {
+    format!("{CHECKPOINTS}/{BEFORE_REPAIR}{number}.safetensors")
 }
 
 /// Where the diagnosis of the run at `path` is, or would be.
@@ -295,16 +324,18 @@ fn is_of_a_seed(entry: &fs::DirEntry) -> bool {
 
 fn remove_own_files(path: &Path) -> Result<()> {
     OWN_FILES.iter().try_for_each(|file| remove_if_there(&path.join(file)))?;
-    events_of(path).iter().try_for_each(|folder| remove_events(folder))?;
+    events_of(path).iter().try_for_each(|folder| remove_beginning(folder, EVENT_FILE))?;
+    remove_beginning(&path.join(CHECKPOINTS), BEFORE_REPAIR)?;
     let folders = [path.to_path_buf(), path.join(CHECKPOINTS)];
     folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| remove_left_overs(folder))
 }
 
-fn remove_events(folder: &Path) -> Result<()> {
+/// Removes the files in `folder` whose names begin so.
+fn remove_beginning(folder: &Path, beginning: &str) -> Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
-    let is_event = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(EVENT_FILE);
-    let mut events = entries.filter_map(std::io::Result::ok).filter(is_event);
-    events.try_for_each(|event| remove_if_there(&event.path()))
+    let is_one = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(beginning);
+    let mut files = entries.filter_map(std::io::Result::ok).filter(is_one);
+    files.try_for_each(|file| remove_if_there(&file.path()))
 }
 
 /// Makes the folder `parent/name-1`, or with the next number that is free.

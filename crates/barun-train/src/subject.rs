@@ -7,6 +7,7 @@ use barun_nn::losses::Loss;
 use barun_nn::optimizers::AnyOptimizer;
 use barun_nn::{DType, Forward, Inventory, Module, Step, StepOptions, SummaryRow, summary};
 
+use crate::changes::Changes;
 use crate::error::Result;
 
 /// A training before its first step: the network, what it learns from, and how.
@@ -20,6 +21,8 @@ pub struct Subject<'a> {
     pub optimizer: &'a AnyOptimizer,
     /// How a step is compiled.
     pub options: &'a StepOptions,
+    /// What has been changed since the run began.
+    pub changes: &'a Changes,
     /// Rows of a step.
     pub batch_size: usize,
     /// The rows that it learns from.
@@ -41,6 +44,7 @@ impl<'a> Subject<'a> {
     pub(crate) fn new<M: Module + Forward>(
         step: &'a Step<M>,
         (train, batch_size): (&'a Part, usize),
+        changes: &'a Changes,
         calls: &'a (dyn Fn() -> Result<Vec<SummaryRow>> + 'a),
     ) -> Subject<'a> {
         Subject {
@@ -48,6 +52,7 @@ impl<'a> Subject<'a> {
             loss: step.loss(),
             optimizer: step.optimizer(),
             options: step.options(),
+            changes,
             batch_size,
             train,
             calls,

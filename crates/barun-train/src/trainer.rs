@@ -24,6 +24,7 @@
 //! are kept.
 
 mod course;
+mod mend;
 mod seeds;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use barun_nn::{Forward, Module, StepOptions};
 pub use seeds::{SeededTrained, SeededTrainer};
 
 use crate::callback::Callback;
+use crate::changes::Changes;
 use crate::error::{Error, Result};
 use crate::keeper::{Opened, RunPlan};
 use crate::memory::{Limit, RunMemory};
@@ -55,6 +57,7 @@ use crate::restore::Point;
 use crate::setup::Setup;
 use crate::watching::Cost;
 use course::{Clock, Course, Names};
+use mend::step_under;
 
 /// A training: what to train and how. See the [module](self).
 pub struct Trainer<M> {
@@ -292,11 +295,15 @@ impl Settings {
         callback: &mut dyn Callback,
     ) -> Result<Trained<M>> {
         let Setup { step, preparation, objective, data, seed, .. } = setup;
-        let opened = plan.map(|plan| plan.open(preparation, step.layout())).transpose()?;
+        let layout_of = |changes: &Changes| Ok(Arc::clone(step_under(step, changes)?.layout()));
+        let opened = plan.map(|plan| plan.open(preparation, &layout_of)).transpose()?;
         let Opened { keeper, point } = opened.unwrap_or_default();
-        let Point { position, state, best, seconds, resumed } = point;
+        let Point { position, state, changes, earlier, best, seconds, resumed } = point;
         let course = Course {
-            step,
+            base: Arc::clone(step),
+            step: step_under(step, &changes)?,
+            changes,
+            earlier,
             objective: *objective,
             loader: setup.loader(self.batch_size)?,
             valid: data.valid(),
@@ -320,10 +327,11 @@ impl Settings {
         let (target, classes) = (&preparation.target, preparation.classes.as_ref().map(Vec::len));
         let data = data.dataset().name();
         let names = Names { model: &self.name, data, target, classes, notes: &notes };
-        let (state, report) = course.go(names, *seed, resumed.as_ref())?;
+        let (kept, report) = course.go(names, *seed, resumed.as_ref())?;
         let predictor = Predictor {
-            step: Arc::clone(step),
-            state,
+            step: kept.step,
+            changes: kept.changes,
+            state: kept.state,
             preparation: preparation.clone(),
             objective: *objective,
             batch_size: self.batch_size,

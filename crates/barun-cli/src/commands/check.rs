@@ -88,7 +88,8 @@ impl Check {
         if let Some(out) = self.out.as_ref().filter(|out| out.exists() && !self.force) {
             return Err(Error::OutputExists(out.display().to_string()));
         }
-        let data = match barun_doctor::Doctor::of(&request.recipe.doctor) {
+        let data = match barun_doctor::Doctor::of(&request.recipe.doctor).map(barun_doctor::Doctor::advising)
+        {
             Some(mut doctor) => barun_train::rehearse(&request, &mut doctor)?,
             None => barun_train::check(&request)?,
         };

@@ -30,7 +30,10 @@ use crate::{Outcome, output};
 /// on the validation part are kept (classes: the highest accuracy, then the lowest loss; numbers: the lowest loss); the test
 /// part is looked at once, at the end, and looks are counted over all runs. What is wrong with the data is told before anything
 /// is trained; `barun check` tells it without training. The doctor looks into the network while it learns, tells what is wrong
-/// as it arises and the root cause at the end, and changes nothing; `--doctor off` sends it away. Ctrl-C ends the run after the running step, its state saved; `barun
+/// as it arises and the root cause at the end, and changes nothing; `--doctor off` sends it away. With `--doctor repair` it also
+/// tries what mends a finding on copies of the run, in at most a tenth of the planned steps (doctor.budget), and goes on with what
+/// is better by more than chance. If an error of the doctor stands at the end, everything is written and the exit code is 3;
+/// doctor.acknowledge names rules that are not to count. Ctrl-C ends the run after the running step, its state saved; `barun
 /// resume` goes on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -40,11 +43,14 @@ Examples:
   barun train mnist --model cnn --epochs 3 --data-dir ~/data --out runs/digits-by-cnn
   barun train pets --model cnn --augment natural --image-size 64
   barun train recipe.toml --set train.lr=3e-4 --set model.hidden=[256,128]
+  barun train houses.csv --target price --doctor repair --set doctor.budget=0.5
   barun train digits --print-recipe > recipe.toml     a recipe to begin with
 
 With --json the last thing on standard output is one document: run, params, epochs, train, valid, test (each with
 loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, doctor (mode, watched, findings[] with
-rule, name, level, layer, step, value, threshold, message, why, evidence[], cure[]; course[]), judgement (all figures on the test part
+rule, name, level, layer, step, value, threshold, message, why, evidence[], cure[]; repairs[] with step, findings[], outcome,
+trials[] and confirmed with name, loss, unchanged_loss, gain, standard_error, orders, then trial_steps, cost_steps, back_to, set[],
+before; course[]), judgement (all figures on the test part
 with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, notes[], interrupted,
 stopped. With --seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed,
 runs[] with a document each. With --folds: run, judged (likewise), folds[] with a document each.")]
@@ -126,7 +132,17 @@ pub fn finish_seeds(report: &SeedsReport, as_json: bool) -> Result<Outcome> {
     } else {
         output::text(&seeds_summary(report))?;
     }
-    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+    Ok(outcome(report.interrupted, report.runs.iter()))
+}
+
+/// How trainings ended: an error that stands in any of them is one of all.
+fn outcome<'a>(interrupted: bool, mut runs: impl Iterator<Item = &'a TrainReport>) -> Outcome {
+    let is_sick = |run: &TrainReport| run.doctor.as_ref().is_some_and(Diagnosis::has_error);
+    match interrupted {
+        true => Outcome::Interrupted,
+        false if runs.any(is_sick) => Outcome::Sick,
+        false => Outcome::Done,
+    }
 }
 
 fn seeds_summary(report: &SeedsReport) -> String {
@@ -160,7 +176,7 @@ pub fn finish(report: &TrainReport, as_json: bool) -> Result<Outcome> {
     } else {
         output::text(&summary(report))?;
     }
-    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+    Ok(outcome(report.interrupted, std::iter::once(report)))
 }
 
 /// What the doctor says in the end, under a table.
@@ -212,7 +228,7 @@ fn cross_validate(request: &TrainRequest, follow: &Follow, json: bool) -> Result
         let (folds, rows) = (report.folds.len(), output::columns(&rows));
         output::text(&format!("{ended} with {folds} folds; mean +- deviation on the rows left out\n{rows}"))?;
     }
-    Ok(if report.interrupted { Outcome::Interrupted } else { Outcome::Done })
+    Ok(outcome(report.interrupted, report.folds.iter()))
 }
 
 fn spread_rows(judged: &Spreads) -> Vec<(String, String)> {

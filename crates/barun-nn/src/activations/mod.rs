@@ -58,6 +58,9 @@ macro_rules! activation {
                 pass: &mut $crate::Pass,
             ) -> $crate::Result<$crate::Tensor> {
                 use $crate::activations::Activation;
+                if pass.passes_over(&self.id) {
+                    return Ok($input.clone());
+                }
                 pass.layer(&self.id, stringify!($type), |$pass| Ok(self.apply(&$taken)))
             }
         }

@@ -49,6 +49,9 @@ impl Module for AlphaDropout {
 
 impl Forward for AlphaDropout {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        if pass.passes_over(&self.id) {
+            return Ok(x.clone());
+        }
         pass.layer(&self.id, "AlphaDropout", |pass| {
             let x = pass.rounded(x);
             let Some(is_dropped) = drawn(&x, self.rate, pass)? else { return Ok(x) };

@@ -165,6 +165,7 @@ impl<M: Module + Forward> Step<M> {
     pub(super) fn predicted(&self, x: &Tensor, mode: Mode, sampled: bool) -> Result<(Tensor, Pass)> {
         let pass = Pass::captured(&self.inventory, &self.layout, mode)?;
         let mut pass = pass.in_precision(self.options.precision).with_weight_noise(self.options.weight_noise);
+        pass = pass.passing_over(&self.options.without);
         if !self.options.noise {
             pass = pass.without_noise();
         }

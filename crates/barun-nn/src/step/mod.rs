@@ -125,7 +125,7 @@ enum Purpose {
 /// The model may be given as a reference, an `Arc` or a value. Many states can run under one step, also at once from
 /// several threads: they share the programs. See the crate's example.
 pub struct Step<M> {
-    model: M,
+    model: Arc<M>,
     optimizer: AnyOptimizer,
     loss: Box<dyn Loss>,
     options: StepOptions,
@@ -142,8 +142,38 @@ impl<M: Module + Forward> Step<M> {
 
     /// With `options`.
     pub fn with(model: M, optimizer: &impl ToAny, loss: &impl Loss, options: StepOptions) -> Result<Step<M>> {
-        let optimizer = optimizer.to_any();
-        let inventory = Arc::new(Inventory::of(&model)?);
+        Step::of(Arc::new(model), optimizer.to_any(), loss.clone_box(), options)
+    }
+
+    /// The same model under another optimiser and other options: what a run becomes under other terms. A state for it is
+    /// [adopted](crate::fork::adopted).
+    ///
+    /// # Errors
+    /// As [`with`](Step::with).
+    pub fn changed(&self, optimizer: &impl ToAny, options: StepOptions) -> Result<Step<M>> {
+        self.changed_with(optimizer, &self.loss, options)
+    }
+
+    /// [`changed`](Step::changed), with another loss as well.
+    ///
+    /// # Errors
+    /// As [`with`](Step::with).
+    pub fn changed_with(
+        &self,
+        optimizer: &impl ToAny,
+        loss: &impl Loss,
+        options: StepOptions,
+    ) -> Result<Step<M>> {
+        Step::of(Arc::clone(&self.model), optimizer.to_any(), loss.clone_box(), options)
+    }
+
+    fn of(
+        model: Arc<M>,
+        optimizer: AnyOptimizer,
+        loss: Box<dyn Loss>,
+        options: StepOptions,
+    ) -> Result<Step<M>> {
+        let inventory = Arc::new(Inventory::of(&*model)?);
         options.check(&inventory)?;
         let slots = inventory.parameters.iter().filter(|entry| options.is_trained(&entry.path));
         let slots = slots.flat_map(|entry| {
@@ -162,13 +192,13 @@ impl<M: Module + Forward> Step<M> {
         }
         let layout = state::layout(&inventory, options.dtype(), slots)?;
         let programs = Arc::default();
-        Ok(Step { model, optimizer, loss: loss.clone_box(), options, inventory, layout, programs })
+        Ok(Step { model, optimizer, loss, options, inventory, layout, programs })
     }
 
     /// This step for whoever does not know its model's type; both share the compiled programs.
     pub fn erased(&self) -> Step<&dyn Model> {
         Step {
-            model: &self.model,
+            model: Arc::new(&*self.model),
             optimizer: self.optimizer.clone(),
             loss: self.loss.clone_box(),
             options: self.options.clone(),

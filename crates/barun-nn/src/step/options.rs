@@ -47,6 +47,15 @@ impl InputTransform {
         InputTransform { scale, shift }
     }
 
+    /// This one, and `next` on what it gives.
+    pub fn then(&self, next: &InputTransform) -> InputTransform {
+        let of = |numbers: &[f64], at: usize| numbers.get(at % numbers.len().max(1)).copied().unwrap_or(1.0);
+        let numbers = self.scale.len().max(next.scale.len());
+        let scale = |at| of(&self.scale, at) * of(&next.scale, at);
+        let shift = |at| of(&self.shift, at) * of(&next.scale, at) + of(&next.shift, at);
+        InputTransform { scale: (0..numbers).map(scale).collect(), shift: (0..numbers).map(shift).collect() }
+    }
+
     fn apply(&self, x: &Tensor) -> Tensor {
         let constants = |values: &[f64]| match values {
             [only] => x.like(*only),
@@ -79,6 +88,8 @@ pub struct StepOptions {
     pub decay: Decay,
     /// Parameters that stay as they are: paths or the beginnings of paths, such as `trunk`.
     pub frozen: Vec<String>,
+    /// Activations and dropout layers that are passed over, by path: a softmax before a loss that applies its own.
+    pub without: Vec<String>,
     /// Parameters that get an optimiser of their own.
     pub groups: Vec<Group>,
     /// What large weights cost, beside what the optimiser decays.
@@ -112,6 +123,7 @@ impl Default for StepOptions {
             precision: DType::F32,
             decay: Decay::default(),
             frozen: Vec::new(),
+            without: Vec::new(),
             groups: Vec::new(),
             penalty: Penalty::default(),
             weight_noise: 0.0,
@@ -141,6 +153,11 @@ impl StepOptions {
         if self.accumulate == 0 {
             let message = "an update needs the gradients of at least one batch: accumulate must be 1 or more";
             return Err(Error::Model(message.to_string()));
+        }
+        let paths: Vec<String> = inventory.paths.values().map(|path| path.to_string()).collect();
+        if let Some(missing) = self.without.iter().find(|path| !paths.contains(path)) {
+            let family = "layer to pass over".to_string();
+            return Err(Error::UnknownName { family, name: missing.clone(), known: paths });
         }
         for group in &self.groups {
             if !inventory.parameters.iter().any(|entry| group.takes(entry)) {

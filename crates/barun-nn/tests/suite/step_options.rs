@@ -5,7 +5,8 @@ use barun_nn::layers::*;
 use barun_nn::losses::{CrossEntropy, Mse};
 use barun_nn::optimizers::*;
 use barun_nn::{
-    Batch, Buffer, DType, Group, Role, Select, State, Step, StepOptions, WeightAverage, averaged, sequential,
+    Batch, Buffer, DType, Group, InputTransform, Role, Select, State, Step, StepOptions, WeightAverage,
+    averaged, sequential,
 };
 
 use crate::common::*;
@@ -171,6 +172,44 @@ fn averaged_and_accumulated_steps_leave_training_on_xor_as_good() {
         step.run(&mut state, &xor(), 0.02).unwrap();
     }
     assert!(step.evaluate(&averaged(&state).unwrap(), &xor()).unwrap().loss < 0.05);
+}
+
+#[test]
+fn what_is_passed_over_is_as_if_it_were_not_there() {
+    let layers = |with: bool| -> Sequential {
+        let mut model = sequential![Linear::new(2, 8), Tanh::default(), Dropout::new(0.5), Linear::new(8, 2)];
+        if with {
+            model.layers.push(Box::new(Softmax::default()));
+        } else {
+            // A layer that does nothing, so that the paths are the same.
+            model.layers[2] = Box::new(Identity::default());
+        }
+        model
+    };
+    let options = StepOptions { without: vec!["2".into(), "4".into()], ..in_f64() };
+    let passed = Step::with(layers(true), &Adam::default(), &CrossEntropy::default(), options).unwrap();
+    let plain = Step::with(layers(false), &Adam::default(), &CrossEntropy::default(), in_f64()).unwrap();
+    let mut states = [passed.init(1).unwrap(), plain.init(1).unwrap()];
+    for _ in 0..5 {
+        let [own, other] = &mut states;
+        let losses =
+            [passed.run(own, &xor(), 0.1).unwrap().loss, plain.run(other, &xor(), 0.1).unwrap().loss];
+        assert_eq!(losses[0], losses[1]);
+    }
+    let predicted = [passed.predict(&states[0], &xor().x), plain.predict(&states[1], &xor().x)];
+    let [own, other] = predicted.map(|said| said.unwrap().to_f64());
+    assert_eq!(own, other);
+    let unknown = StepOptions { without: vec!["9".into()], ..in_f64() };
+    let error = Step::with(layers(true), &Adam::default(), &CrossEntropy::default(), unknown).err().unwrap();
+    assert!(error.to_string().contains("layer to pass over"), "{error}");
+}
+
+#[test]
+fn a_scaling_after_another_is_one_scaling() {
+    let first = InputTransform { scale: vec![2.0], shift: vec![1.0] };
+    let next = InputTransform { scale: vec![10.0, 0.5], shift: vec![0.0, -1.0] };
+    let both = InputTransform { scale: vec![20.0, 1.0], shift: vec![10.0, -0.5] };
+    assert_eq!(first.then(&next), both);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use barun_view::report::{Block, Figure, Notice, Section, Severity};
 
 use super::Run;
 use crate::diagnosis::{Cure, Diagnosis, Finding, Level, Sign, Vitals};
+use crate::repair::Repair;
 
 /// More lines than this cannot be told apart: of more layers some are shown, the first and the last among them.
 const MOST_LINES: usize = 6;
@@ -18,6 +19,10 @@ pub(super) fn section(run: &Run) -> Option<Section> {
     };
     let mut section = Section::new("Doctor").lead(lead);
     section = section.block(Block::Notices(diagnosis.findings.iter().map(notice).collect()));
+    section = section.block(Block::Notices(diagnosis.repairs.iter().map(repair).collect()));
+    for note in &diagnosis.repair_notes {
+        section = section.block(Block::Text(format!("{}.", capital(note))));
+    }
     for sentence in &diagnosis.course {
         section = section.block(Block::Text(format!("{}.", capital(sentence))));
     }
@@ -61,6 +66,13 @@ fn advice(cure: &Cure) -> String {
         true => cure.to_string(),
         false => format!("{}: {}", cure.advice, settings.join(" ")),
     }
+}
+
+fn repair(repair: &Repair) -> Notice {
+    let mut lines = repair.lines().into_iter();
+    let text = capital(&lines.next().unwrap_or_default());
+    let details = lines.map(|line| line.trim().to_string()).collect();
+    Notice { severity: Severity::Note, text, details, advice: Vec::new() }
 }
 
 fn charts(vitals: &Vitals) -> Vec<Figure> {

@@ -57,6 +57,8 @@ names! {
         Off = "off",
         /// It says what is wrong and what mends it, and changes nothing.
         Advise = "advise",
+        /// It also tries what mends it on copies of the run, and goes on with what is better by more than chance.
+        Repair = "repair",
     }
 }
 
@@ -67,5 +69,8 @@ section! {
         mode: DoctorMode = Is(|_| DoctorMode::Advise);
         /// Rules whose findings are known and meant, such as "R24"; they are not told again.
         acknowledge: Vec<String> = Is(|_| Vec::new());
+        /// The steps that all trials of repairs together may take, as a part of the run's planned steps. Beyond it the doctor
+        /// advises.
+        budget: f64 = Is(|_| 0.1), NOT_NEGATIVE;
     }
 }

@@ -10,16 +10,17 @@ use std::time::{Duration, Instant};
 
 use barun_data::{Loader, Part};
 use barun_engine::State;
-use barun_nn::fork::Planned;
 use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{Forward, Module, Step, StepOutput, StepRecord, averaged};
 
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start, Weights};
+use crate::changes::Changes;
 use crate::diagnosis::Diagnosis;
 use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::keeper::Keeper;
 use crate::log::EpochRecord;
+use crate::mending::{Earlier, Next};
 use crate::metrics::Metrics;
 use crate::objective::Objective;
 use crate::position::{Position, Unfinished};
@@ -31,13 +32,22 @@ use crate::run::Which;
 use crate::subject::{Subject, calls_of};
 use crate::watching::{Cost, Look, Skipped, Watched};
 
+use super::mend::step_under;
+
 /// So many steps in a row that are not finite, and the run is over: their state is the one before, so a batch that is to
 /// blame is left behind, while weights that are to blame stay.
 const MOST_BAD_STEPS: usize = 5;
 
 /// A training on its way. What is not public outside this file is where it stands.
 pub(super) struct Course<'a, M> {
-    pub step: &'a Step<M>,
+    /// As the run began.
+    pub base: Arc<Step<M>>,
+    /// As it stands.
+    pub step: Arc<Step<M>>,
+    /// What has been changed in between.
+    pub changes: Changes,
+    /// States to go back to.
+    pub earlier: Vec<Earlier>,
     pub objective: Objective,
     pub loader: Loader,
     pub valid: Part,
@@ -126,35 +136,6 @@ impl Told<'_> {
     }
 }
 
-/// Where the run goes on.
-struct Next<'a> {
-    /// Epochs completed.
-    epoch: usize,
-    /// Steps taken of the next one.
-    batches: usize,
-    loader: &'a Loader,
-    objective: Objective,
-}
-
-impl Next<'_> {
-    /// The next `count` steps, at the rates `lr_of` their numbers from 0 on.
-    fn steps(&self, count: usize, lr_of: &dyn Fn(usize) -> f64) -> Result<Vec<Planned>> {
-        let per_epoch = self.loader.batches_per_epoch();
-        let mut feed = Feed::new(self.objective);
-        let mut found = Vec::new();
-        let (mut epoch, mut taken) = (self.epoch, self.batches);
-        while found.len() < count {
-            for gathered in self.loader.epoch_from(epoch as u64, taken).take(count - found.len()) {
-                let batch = feed.fill(&gathered?).clone();
-                found.push(Planned { batch, lr: lr_of(epoch * per_epoch + taken) });
-                taken += 1;
-            }
-            (epoch, taken) = (epoch + 1, 0);
-        }
-        Ok(found)
-    }
-}
-
 /// Why an epoch ended.
 #[derive(Debug, PartialEq)]
 enum Ended {
@@ -163,6 +144,13 @@ enum Ended {
     Stopped(String),
     OutOfTime,
     Interrupted,
+}
+
+/// The weights that training gives, and the step that they belong to.
+pub(super) struct Kept<M> {
+    pub step: Arc<Step<M>>,
+    pub changes: Changes,
+    pub state: State,
 }
 
 /// How the run ended, where not all epochs are over.
@@ -180,11 +168,11 @@ impl<M: Module + Forward> Course<'_, M> {
         names: Names<'_>,
         seed: u64,
         resumed: Option<&Resumed>,
-    ) -> Result<(State, TrainReport)> {
-        let step = self.step;
+    ) -> Result<(Kept<M>, TrainReport)> {
+        let (step, changes) = (Arc::clone(&self.step), self.changes.clone());
         let part = self.loader.part().clone();
-        let calls = || calls_of(step, &part);
-        let subject = Subject::new(step, (&part, self.batch_size), &calls);
+        let calls = || calls_of(&*step, &part);
+        let subject = Subject::new(&*step, (&part, self.batch_size), &changes, &calls);
         let params = step.inventory().trainable();
         let memory = std::mem::take(&mut self.position.callbacks);
         self.callback.on_start(&Start {
@@ -244,29 +232,34 @@ impl<M: Module + Forward> Course<'_, M> {
     }
 
     /// Measures the weights to keep, unless whoever interrupted would have to wait for it.
-    fn finish(self, mut report: TrainReport) -> Result<(State, TrainReport)> {
+    fn finish(self, mut report: TrainReport) -> Result<(Kept<M>, TrainReport)> {
         let unfinished = self.position.unfinished.as_ref().filter(|_| report.interrupted);
         let unfinished = unfinished.map(|unfinished| unfinished.tally.metrics());
         let kept = match self.best {
-            Some(best) => best.state,
-            None => self.to_keep(self.exact()?)?,
+            Some(best) if best.changes == self.changes => (self.step, best.changes, best.state),
+            Some(best) => (step_under(&self.base, &best.changes)?, best.changes, best.state),
+            None => {
+                let state = self.to_keep(self.exact()?)?;
+                (self.step, self.changes, state)
+            }
         };
+        let (step, changes, state) = kept;
         report.train = match unfinished {
             Some(unfinished) => unfinished,
             None => {
                 let part = self.loader.part();
                 let data = (part.dataset().features(), part.dataset().targets());
-                measure(self.step, &kept, self.objective, data, part.indices(), self.batch_size)?
+                measure(&*step, &state, self.objective, data, part.indices(), self.batch_size)?
             }
         };
         report.gap = report.valid.and_then(|valid| report.train.gap_to(&valid));
         report.doctor = self.callback.diagnosis().map(Diagnosis::without_vitals);
         self.callback.on_end(&report)?;
-        Ok((kept, report))
+        Ok((Kept { step, changes, state }, report))
     }
 
     /// What one callback has found is told to all.
-    fn tell_findings(&mut self) -> Result<()> {
+    pub(super) fn tell_findings(&mut self) -> Result<()> {
         let findings = self.callback.findings();
         findings.iter().try_for_each(|finding| self.callback.on_finding(finding))
     }
@@ -299,8 +292,6 @@ impl<M: Module + Forward> Course<'_, M> {
         let done = self.position.epochs;
         let steps_per_epoch = self.loader.batches_per_epoch();
         let total = (self.epochs * steps_per_epoch) as u64;
-        let base = self.step.optimizer().lr();
-        let erased = self.step.erased();
         let mut feed = Feed::new(self.objective);
         let objective = self.objective;
         let begun = self.position.unfinished.as_ref().map_or((0, 0), |begun| (begun.batches, begun.rows));
@@ -313,6 +304,13 @@ impl<M: Module + Forward> Course<'_, M> {
                 return Ok(Ended::OutOfTime);
             }
             let gathered = gathered?;
+            // The epoch has begun, so that what the best epoch was stays told apart from what it is mended to.
+            self.position.unfinished.get_or_insert_with(|| Unfinished::new(objective));
+            if self.callback.wants_to_mend() {
+                self.mend()?;
+            }
+            let (stepper, changes) = (Arc::clone(&self.step), &self.changes);
+            let base = stepper.optimizer().lr();
             let epoch = self.position.unfinished.get_or_insert_with(|| Unfinished::new(objective));
             let step = done * steps_per_epoch + epoch.batches;
             let lr_of: &dyn Fn(usize) -> f64 = &|step| {
@@ -322,17 +320,17 @@ impl<M: Module + Forward> Course<'_, M> {
                     steps_per_epoch: steps_per_epoch as u64,
                     losses: &self.position.valid_losses,
                 };
-                self.schedule.lr(base, &moment)
+                changes.lr(self.schedule.lr(base, &moment), step)
             };
             epoch.lr = lr_of(step);
             let batch = feed.fill(&gathered);
             let began = Instant::now();
             let (output, record) = match self.callback.watches(step + 1) {
                 true => {
-                    let (output, record) = self.step.run_watched(&mut self.state, batch, epoch.lr)?;
+                    let (output, record) = stepper.run_watched(&mut self.state, batch, epoch.lr)?;
                     (output, Some(record))
                 }
-                false => (self.step.run(&mut self.state, batch, epoch.lr)?, None),
+                false => (stepper.run(&mut self.state, batch, epoch.lr)?, None),
             };
             // A shorter batch would seem cheap.
             if gathered.len() >= self.batch_size {
@@ -348,9 +346,9 @@ impl<M: Module + Forward> Course<'_, M> {
                 epoch.skipped_in_a_row += 1;
                 if epoch.skipped_in_a_row >= MOST_BAD_STEPS {
                     // Shown with the few digits of an f32.
-                    let (lr, smaller) = (epoch.lr as f32, (base / 10.0) as f32);
+                    let (lr, smaller) = (epoch.lr as f32, (changes.lr_factor * base / 10.0) as f32);
                     let (steps, step) = (epoch.skipped_in_a_row, step + 1);
-                    let found = self.step.locate(&self.state, batch)?.map(Box::new);
+                    let found = stepper.locate(&self.state, batch)?.map(Box::new);
                     return Err(Error::NotFinite { steps, epoch: done + 1, step, lr, smaller, found });
                 }
             }
@@ -371,6 +369,7 @@ impl<M: Module + Forward> Course<'_, M> {
             if record.is_some() || !output.applied {
                 let next = Next { epoch: done, batches: epoch.batches, loader: &self.loader, objective };
                 let ahead = |steps: usize| next.steps(steps, lr_of);
+                let erased = stepper.erased();
                 let look = Look { step: &erased, state: &self.state, batch, ahead: &ahead };
                 let told = Told { step: step + 1, epoch: done + 1, lr: epoch.lr, output: &output, look };
                 flow = flow.and(told.to(
@@ -381,6 +380,7 @@ impl<M: Module + Forward> Course<'_, M> {
                 )?);
             }
             self.tell_findings()?;
+            self.keep_state();
             if let Flow::Stop(reason) = flow {
                 return Ok(Ended::Stopped(reason));
             }
@@ -400,7 +400,7 @@ impl<M: Module + Forward> Course<'_, M> {
         let exact = self.exact()?;
         match (&self.best, self.validate(exact.as_ref())?) {
             (None, Some(valid)) => {
-                self.best = Some(Best::new(0, valid, self.to_keep(exact)?));
+                self.best = Some(Best::new(0, valid, self.to_keep(exact)?, self.changes.clone()));
             }
             (Some(_), _) => {}
             (None, None) => self.write_best_without_valid()?,
@@ -424,7 +424,7 @@ impl<M: Module + Forward> Course<'_, M> {
         if let Some(valid) = valid.filter(|_| is_best) {
             // The old copy goes before the new one comes, so that there are never two.
             self.best = None;
-            self.best = Some(Best::new(epoch, valid, self.to_keep(exact)?));
+            self.best = Some(Best::new(epoch, valid, self.to_keep(exact)?, self.changes.clone()));
             (self.position.best_epoch, self.position.best_valid) = (epoch, Some(valid));
         }
         match valid {
@@ -463,7 +463,7 @@ impl<M: Module + Forward> Course<'_, M> {
         let data = (self.valid.dataset().features(), self.valid.dataset().targets());
         let batch_size = self.batch_size.min(rows.len());
         let kept = exact.map_or_else(|| averaged(&self.state), |exact| Ok(Cow::Borrowed(exact)))?;
-        measure(self.step, &kept, self.objective, data, rows, batch_size).map(Some)
+        measure(&*self.step, &kept, self.objective, data, rows, batch_size).map(Some)
     }
 
     /// The weights that are validated and kept, with exact statistics; none where that is not asked for.
@@ -500,9 +500,11 @@ impl<M: Module + Forward> Course<'_, M> {
     fn write_checkpoints(&mut self) -> Result<()> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         self.position.callbacks = self.callback.memory();
+        self.position.earlier = self.earlier.iter().map(|earlier| earlier.taken).collect();
         match &mut self.best {
             Some(best) if !best.is_written => {
-                keeper.write(Which::Best, &best.state, &Position::of_best(best.epoch, best.valid))?;
+                let position = Position::of_best(best.epoch, best.valid);
+                keeper.write(Which::Best, &best.state, &position, &best.changes, &[])?;
                 best.is_written = true;
             }
             Some(_) => {}
@@ -512,7 +514,9 @@ impl<M: Module + Forward> Course<'_, M> {
             None => {}
         }
         match &mut self.keeper {
-            Some(keeper) => keeper.write(Which::Last, &self.state, &self.position),
+            Some(keeper) => {
+                keeper.write(Which::Last, &self.state, &self.position, &self.changes, &self.earlier)
+            }
             None => Ok(()),
         }
     }
@@ -524,7 +528,7 @@ impl<M: Module + Forward> Course<'_, M> {
         }
         let best = self.to_keep(self.exact()?)?;
         match &mut self.keeper {
-            Some(keeper) => keeper.write(Which::Best, &best, &self.position),
+            Some(keeper) => keeper.write(Which::Best, &best, &self.position, &self.changes, &[]),
             None => Ok(()),
         }
     }
