@@ -45,9 +45,13 @@ const KEEP_EVERY: usize = 25;
 /// A symptom that held so often before the trouble began may be its cause.
 const OFTEN: usize = 3;
 
+/// A loss above this part of that of knowing nothing is one of a run that has learned nothing.
+const NOTHING_LEARNED: f64 = 0.9;
+
 /// Watches a run and says what is wrong; see the [crate](crate).
 pub struct Doctor {
     acknowledged: Vec<String>,
+    abandons: bool,
     rules: Vec<(About, Box<dyn Rule>)>,
     every: WatchEvery,
     data: Option<integrity::Report>,
@@ -104,6 +108,7 @@ impl Doctor {
         let rules = all().into_iter().map(|rule| (rule.about(), rule)).collect();
         Doctor {
             acknowledged: Vec::new(),
+            abandons: false,
             rules,
             every: WatchEvery::steps(EVERY),
             data: None,
@@ -146,13 +151,18 @@ impl Doctor {
 
     /// As a recipe says; none where it is off.
     pub fn of(recipe: &recipe::Doctor) -> Option<Doctor> {
-        match recipe.mode {
-            DoctorMode::Off => None,
-            DoctorMode::Advise => Some(Doctor::advise().acknowledging(&recipe.acknowledge)),
-            DoctorMode::Repair => {
-                Some(Doctor::repair().budget(recipe.budget).acknowledging(&recipe.acknowledge))
-            }
-        }
+        let doctor = match recipe.mode {
+            DoctorMode::Off => return None,
+            DoctorMode::Advise => Doctor::advise(),
+            DoctorMode::Repair => Doctor::repair().budget(recipe.budget),
+        };
+        Some(Doctor { abandons: recipe.abandon, ..doctor.acknowledging(&recipe.acknowledge) })
+    }
+
+    /// Ends runs that cannot end well: at the end of an epoch the run is in trouble, knows no more than how frequent each answer
+    /// is, and an error stands that is not one of the data. In a search for hyper-parameters the hopeless values are given up early so. [HPO-09]
+    pub fn abandoning(self) -> Doctor {
+        Doctor { abandons: true, ..self }
     }
 
     /// Rules, by number or name, whose findings are known and meant.
@@ -294,6 +304,23 @@ impl Doctor {
         let symptoms: Vec<Finding> = costly.iter().filter(|finding| is_new(finding)).cloned().collect();
         standing.extend(symptoms);
         standing
+    }
+
+    /// Why the run is given up, if that is wished and it cannot end well.
+    fn reason_to_abandon(&self) -> Option<String> {
+        if !self.abandons || !self.is_in_trouble() {
+            return None;
+        }
+        let history = &self.notes.history;
+        let (loss, of_knowing_nothing) = (history.smooth_loss()?, history.loss_scale()?);
+        if loss < NOTHING_LEARNED * of_knowing_nothing {
+            return None;
+        }
+        let is_of_run =
+            |finding: &Finding| self.about(&finding.rule).is_some_and(|about| about.kind != Kind::Data);
+        let mut errors = self.standing().into_iter().filter(|finding| finding.level == Level::Error);
+        let error = errors.find(is_of_run)?;
+        Some(format!("the doctor gives it up: {} {}: {}", error.rule, error.name, error.message))
     }
 
     /// Begins to look anew, now that the run is mended by a candidate of `rule`: what was found of its steps was found under
@@ -473,7 +500,7 @@ impl Callback for Doctor {
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
         self.notes.history.add_evaluation(evaluation_of(event.record));
         self.ask(&[Kind::Static, Kind::Evaluation])?;
-        Ok(Flow::Continue)
+        Ok(self.reason_to_abandon().map_or(Flow::Continue, Flow::Stop))
     }
 
     fn on_end(&mut self, _: &TrainReport) -> Result<()> {

@@ -176,3 +176,26 @@ fn a_resumed_run_is_told_the_same() {
     assert_eq!(of("cut", "doctor.json"), of("whole", "doctor.json"));
     assert!(of("whole", "findings.jsonl").lines().count() > 0);
 }
+
+/// HPO-09
+#[test]
+fn hpo_09_hopeless_rates_are_given_up_early_and_the_best_result_is_the_same() {
+    const EPOCHS: usize = 20;
+    let search = |doctor: fn() -> Doctor| {
+        let trials = [1e-3, 1e-2, 0.3, 10.0, 100.0].map(|lr| {
+            let trained = fit(mlp(), adamw(lr), EPOCHS, Some(doctor()));
+            let report = trained.report();
+            (report.epochs, trained.valid().unwrap().loss, report.stopped.clone())
+        });
+        let epochs: usize = trials.iter().map(|(epochs, ..)| epochs).sum();
+        let best = trials.iter().map(|(_, loss, _)| *loss).fold(f64::INFINITY, f64::min);
+        (epochs, best, trials)
+    };
+    let (whole, best, _) = search(Doctor::advise);
+    let (part, same, trials) = search(|| Doctor::advise().abandoning());
+    assert_eq!(whole, 5 * EPOCHS);
+    assert!(part < whole - EPOCHS / 2 && same == best, "{part} {same} {best} {trials:?}");
+    let told = trials.iter().filter_map(|(.., stopped)| stopped.as_ref());
+    assert!(told.clone().count() > 0 && told.clone().all(|reason| reason.contains("the doctor gives it up")));
+    assert!(trials[..3].iter().all(|(_, _, stopped)| stopped.is_none()), "{trials:?}");
+}

@@ -72,5 +72,8 @@ section! {
         /// The steps that all trials of repairs together may take, as a part of the run's planned steps. Beyond it the doctor
         /// advises.
         budget: f64 = Is(|_| 0.1), NOT_NEGATIVE;
+        /// End a run that cannot end well: at the end of an epoch it has learned nothing, and an error of the doctor stands
+        /// that is not one of the data.
+        abandon: bool = Is(|_| false);
     }
 }
