@@ -94,6 +94,8 @@ pub struct Inputs {
     pub shape: Vec<usize>,
     /// The largest absolute value but for the largest hundredth.
     pub most: f64,
+    /// The same of the numbers that are not 0.
+    pub most_of_nonzero: f64,
     /// The largest absolute value of all.
     pub max_abs: f64,
     /// How the numbers of each column, or channel, are spread.
@@ -206,6 +208,17 @@ impl Case {
             _ => None,
         }
         .filter(|loss| *loss > 0.0)
+    }
+
+    /// What the loss of the first step is of a network that says of every class that it is equally likely; of numbers that of
+    /// the mean.
+    pub fn first_loss(&self) -> Option<f64> {
+        let trivial = self.trivial_loss()?;
+        let equally = match &self.target {
+            Target::Classes(counts) => (counts.len().max(2) as f64).ln(),
+            _ => trivial,
+        };
+        Some(trivial.max(equally))
     }
 
     /// The accuracy of always saying the most frequent class.
@@ -344,11 +357,14 @@ impl Inputs {
     /// Of inputs of this shape, row after row: columns of tables, channels of images.
     pub fn of(shape: Vec<usize>, values: &[f32]) -> Inputs {
         let columns = shape.last().copied().unwrap_or(1).max(1);
-        let magnitudes = Spread::of(values.iter().map(|value| f64::from(value.abs())).collect());
+        let magnitudes: Vec<f64> = values.iter().map(|value| f64::from(value.abs())).collect();
+        let nonzero = Spread::of(magnitudes.iter().copied().filter(|value| *value > 0.0).collect());
+        let magnitudes = Spread::of(magnitudes);
         let column =
             |at: usize| Spread::of(values.iter().skip(at).step_by(columns).copied().map(f64::from).collect());
         let max_abs = values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
-        Inputs { shape, most: magnitudes.high, max_abs, columns: (0..columns).map(column).collect() }
+        let columns = (0..columns).map(column).collect();
+        Inputs { shape, most: magnitudes.high, most_of_nonzero: nonzero.high, max_abs, columns }
     }
 }
 

@@ -27,14 +27,19 @@ use crate::ranking::rank;
 use crate::rules::{About, Found, Kind, Rule, all};
 use crate::vitals::vitals;
 
-/// After the first steps every so-manieth is looked at from inside; of steps so short that this would show, fewer. It follows
-/// from the work of a step, not from the time it takes, so that a run is seen the same on every machine.
+/// After the first steps every so-manieth is looked at from inside; of steps so short that this would show, fewer, unless
+/// there are few steps in all. It follows from the work of a step, not from the time it takes, so that a run is seen the
+/// same on every machine.
 const EVERY: usize = 20;
 const EVERY_OF_SHORT: usize = 100;
+/// A run of short steps is looked at so often at least, as far as [`EVERY`] allows.
+const LOOKS: usize = 40;
 /// A step is short if parameters times rows are fewer than this.
 const SHORT: usize = 1 << 21;
-/// While the run is in trouble, costly looks are this many steps apart.
+/// While the run is in trouble, costly looks are this many steps apart, and fewer in a run that would see few of them.
 const PROBE_EVERY: usize = 100;
+const PROBE_EVERY_OF_SHORT: usize = 20;
+const PROBES: usize = 20;
 /// A symptom that held so often before the trouble began may be its cause.
 const OFTEN: usize = 3;
 
@@ -290,7 +295,8 @@ impl Doctor {
             self.ask(&[Kind::FirstStep])?;
         }
         self.ask(&[Kind::Trouble])?;
-        self.ask(&[Kind::Step, Kind::Symptom])
+        // A step that was not taken shows nothing of the weights: what was found before it stands.
+        if scalars.applied { self.ask(&[Kind::Step, Kind::Symptom]) } else { Ok(()) }
     }
 }
 
@@ -336,7 +342,11 @@ impl Callback for Doctor {
     fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
         let case = Case::of(subject, self.planned)?;
         let is_short = subject.inventory.trainable().saturating_mul(subject.batch_size) < SHORT;
-        self.every = WatchEvery::steps(if is_short { EVERY_OF_SHORT } else { EVERY });
+        let steps = self.planned.epochs * self.planned.steps_per_epoch;
+        self.every = WatchEvery::steps(match is_short {
+            true => (steps / LOOKS).clamp(EVERY, EVERY_OF_SHORT),
+            false => EVERY,
+        });
         self.notes.history = History::of(case, self.data.clone());
         // A resumed run goes on with what it remembers, if it does.
         if self.is_resumed { Ok(()) } else { self.begin() }
@@ -359,7 +369,9 @@ impl Callback for Doctor {
         let rows = event.look().batch().x.shape().first().copied().unwrap_or(0);
         let Watched { step, loss, gradient_norm, lr, applied, record, .. } = *event;
         self.check((step, rows), StepScalars { loss, gradient_norm, lr, applied }, record)?;
-        if applied && self.is_in_trouble() && step >= self.notes.probed + PROBE_EVERY {
+        let steps = self.planned.epochs * self.planned.steps_per_epoch;
+        let apart = (steps / PROBES).clamp(PROBE_EVERY_OF_SHORT, PROBE_EVERY);
+        if applied && self.is_in_trouble() && step >= self.notes.probed + apart {
             self.notes.probed = step;
             let optimizer = &self.notes.history.case.optimizer.name;
             let with_sharpness = matches!(optimizer.as_str(), "sgd" | "momentum" | "nesterov");

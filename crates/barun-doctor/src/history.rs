@@ -139,6 +139,8 @@ pub struct Probe {
     pub eval_loss: Option<f64>,
     /// The same with the inputs of the rows exchanged among them.
     pub exchanged_loss: Option<f64>,
+    /// By how much the answers to the rows change, as a part of their spread, when the rows come in another order.
+    pub order_matters: Option<f64>,
     /// The simple noise scale in rows, tr(S) / |G|^2; see the rule `NOISE_SCALE`.
     pub noise_rows: Option<f64>,
     /// The cosine between the gradients of two halves of the batch.
@@ -287,6 +289,7 @@ impl History {
             train_loss: self::bounded(probe.train_loss),
             eval_loss: bounded(probe.eval_loss),
             exchanged_loss: bounded(probe.exchanged_loss),
+            order_matters: bounded(probe.order_matters),
             noise_rows: bounded(probe.noise_rows),
             half_cosine: bounded(probe.half_cosine),
             sharpness: bounded(probe.sharpness),
@@ -361,7 +364,7 @@ impl History {
 fn are_alike(unit_max_abs: &[f32]) -> bool {
     const LEAST: usize = 4;
     let first = unit_max_abs.first().copied().unwrap_or(0.0);
-    unit_max_abs.len() >= LEAST && first != 0.0 && unit_max_abs.iter().all(|unit| *unit == first)
+    unit_max_abs.len() >= LEAST && first != 0.0 && first.is_finite() && unit_max_abs.iter().all(|unit| *unit == first)
 }
 
 impl Units {

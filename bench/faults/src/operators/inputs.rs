@@ -25,8 +25,13 @@ fn standardize(plan: &mut crate::plan::Plan) {
 
 pub(super) const ALL: &[Operator] = &[
     Operator {
-        fits: |base| base.is_image() || matches!(base.source.name(), "wine" | "iris"),
+        fits: |base| {
+            is_plain(base)
+                && !base.is_convolution()
+                && (base.is_image() || matches!(base.source.name(), "wine" | "iris"))
+        },
         apply: |plan, _, _| {
+            as_columns(plan);
             plan.scaling = Scaling::NONE;
             Ok(())
         },

@@ -3,8 +3,8 @@
 //! - A dropout layer silences more than two thirds of what it gets (measured from its zeros), and the validation part, which is
 //!   met without dropout, does better than the training part by more than a fifth of the trivial loss, or the run stands
 //!   still: WARN.
-//! - While the run stands still, the weights have shrunk by more than a fifth over the last checks, all of at least half of
-//!   them: WARN.
+//! - Something costs large weights, at least half of them are below a tenth of what they were in the first step, and the loss is
+//!   above half of the trivial one, or the run stands still: WARN.
 //!
 //! Threshold: ours; TheDeepChecker compares the gradients of the penalty and of the loss, 1 to 1.
 //!
@@ -13,14 +13,15 @@
 use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Plateau, Rule, percent, short};
-use crate::history::History;
+use crate::history::{Check, History};
 
 /// See the [module](self).
 pub struct OverRegularized;
 
 const DROPPED: f64 = 0.67;
 const VALID_BETTER: f64 = 0.2;
-const SHRUNK: f64 = 0.8;
+const SHRUNK: f64 = 0.1;
+const HARMFUL: f64 = 0.5;
 const CHECKS: usize = 20;
 
 impl Rule for OverRegularized {
@@ -31,7 +32,7 @@ impl Rule for OverRegularized {
             summary: "Dropout or weight decay keep the network from learning at all.",
             kind: Kind::Step,
             persist: (3, 5),
-            explains: &["R07", "R16", "R17"],
+            explains: &["R03", "R07", "R09", "R16", "R17"],
         }
     }
 
@@ -75,22 +76,21 @@ fn dropout(history: &History) -> Option<Found> {
 }
 
 fn shrinking(history: &History) -> Option<Found> {
-    let checks = history.last_checks(CHECKS)?;
-    if !history.case.decays {
+    let (first, last) = (history.first_check.as_ref()?, history.checks.back()?);
+    if !history.case.decays || history.checked < CHECKS {
         return None;
     }
-    Plateau.judge(history)?;
+    let loss = history.smooth_loss()?;
+    if loss < HARMFUL * history.loss_scale()? && Plateau.judge(history).is_none() {
+        return None;
+    }
     let weights = history.weight_indices();
-    let shrunk = |at: &usize| {
-        let of = |check: &crate::history::Check| check.parameters.get(*at).map_or(0.0, |parameter| parameter.weight);
-        let always = checks.windows(2).all(|pair| of(pair[1]) <= of(pair[0]));
-        always && of(checks[CHECKS - 1]) < SHRUNK * of(checks[0])
-    };
-    let count = weights.iter().filter(|at| shrunk(at)).count();
+    let of = |check: &Check, at: usize| check.parameters.get(at).map_or(0.0, |parameter| parameter.weight);
+    let count = weights.iter().filter(|at| of(last, **at) < SHRUNK * of(first, **at)).count();
     if count == 0 || 2 * count < weights.len() {
         return None;
     }
-    let message = format!("{count} of {} weights only shrink, and nothing is learned", weights.len());
+    let message = format!("{count} of {} weights have shrunk to less than a tenth, and the loss is {}", weights.len(), short(loss));
     let why = "The decay pulls harder than the loss";
     let found = Found::new(Level::Warn, (count as f64, weights.len() as f64 / 2.0), message, why);
     Some(found.cure("Decay the weights less", &["train.optimizer.weight_decay=0".to_string(), "train.l2=0".to_string()]))
@@ -135,7 +135,7 @@ mod tests {
             }
             OverRegularized.judge(&history)
         };
-        assert!(judge(0.9).is_some());
-        assert_eq!(judge(0.999), None);
+        assert!(judge(0.8).is_some());
+        assert_eq!(judge(0.99), None);
     }
 }

@@ -1,7 +1,8 @@
 //! The loss stands still where it began.
 //!
 //! Over the last epoch, or 300 steps if that is more, the loss has improved by less than 1 % and is still above 0.9 of the
-//! trivial loss, that of knowing nothing of the inputs: nothing is being learned.
+//! trivial loss, that of knowing nothing of the inputs: nothing is being learned. Or two thirds of the run are over and it is
+//! still above the trivial loss, however it got there.
 //!
 //! Threshold: WARN; the 1 % is SageMaker Debugger's and AutoTrainer's, the 0.9 leaves a tenth of the headroom. In runs
 //! shorter than 600 steps half of the run is looked at, 60 steps at least. While the learning rate still rises from a
@@ -46,7 +47,12 @@ impl Rule for Plateau {
         let parts = stretches(history.losses.last(window), 4);
         let (&before, &now) = (parts.first()?, parts.last()?);
         let improvement = (before - now) / before.abs().max(f64::MIN_POSITIVE);
-        if parts.len() < 4 || improvement >= IMPROVEMENT || now <= NO_PROGRESS * scale {
+        let stands_still = improvement < IMPROVEMENT && now > NO_PROGRESS * scale;
+        let total = history.case.total_steps();
+        let is_late = total > 0 && 3 * history.steps > 2 * total;
+        // That of the first steps, where nothing better is known, is no measure of knowing nothing.
+        let is_worse = history.case.trivial_loss().is_some_and(|trivial| now > trivial);
+        if parts.len() < 4 || !(stands_still || is_late && is_worse) {
             return None;
         }
         let message = format!(
