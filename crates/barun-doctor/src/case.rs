@@ -94,7 +94,7 @@ pub struct Inputs {
     pub shape: Vec<usize>,
     /// The largest absolute value but for the largest hundredth.
     pub most: f64,
-    /// The same of the numbers that are not 0.
+    /// Of the numbers that are not 0, the largest absolute value but for the largest twentieth.
     pub most_of_nonzero: f64,
     /// The largest absolute value of all.
     pub max_abs: f64,
@@ -358,13 +358,16 @@ impl Inputs {
     pub fn of(shape: Vec<usize>, values: &[f32]) -> Inputs {
         let columns = shape.last().copied().unwrap_or(1).max(1);
         let magnitudes: Vec<f64> = values.iter().map(|value| f64::from(value.abs())).collect();
-        let nonzero = Spread::of(magnitudes.iter().copied().filter(|value| *value > 0.0).collect());
+        let mut nonzero: Vec<f64> =
+            magnitudes.iter().copied().filter(|value| *value > 0.0 && value.is_finite()).collect();
+        nonzero.sort_by(f64::total_cmp);
+        let most_of_nonzero = nonzero.get(nonzero.len() * 19 / 20).copied().unwrap_or(0.0);
         let magnitudes = Spread::of(magnitudes);
         let column =
             |at: usize| Spread::of(values.iter().skip(at).step_by(columns).copied().map(f64::from).collect());
         let max_abs = values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
         let columns = (0..columns).map(column).collect();
-        Inputs { shape, most: magnitudes.high, most_of_nonzero: nonzero.high, max_abs, columns }
+        Inputs { shape, most: magnitudes.high, most_of_nonzero, max_abs, columns }
     }
 }
 

@@ -174,9 +174,15 @@ impl Doctor {
         !key.starts_with("model.") || keys.any(|known| known.only_for.is_none_or(|model| model == self.model))
     }
 
-    /// Whether the run is in trouble now.
+    /// Whether the run is in trouble now: its loss says so, or a part of the network has died.
     fn is_in_trouble(&self) -> bool {
+        let has_died = |id: &str| {
+            let entry = self.notes.entries.get(id);
+            entry.is_some_and(|entry| entry.holds && entry.full == Level::Error && entry.is_certain)
+        };
         self.notes.looks.is_in_trouble(self.rules.iter().map(|(about, _)| about))
+            || has_died("R11")
+            || has_died("R14")
     }
 
     fn about(&self, id: &str) -> Option<&About> {

@@ -19,6 +19,8 @@ const PROBES: usize = 16;
 /// A unit is dead only if it gave nothing in so many checks with so many rows.
 const UNIT_CHECKS: usize = 10;
 const UNIT_ROWS: usize = 1000;
+/// A layer is dead without counting if it gave nothing at all in so many checks.
+const SILENT_CHECKS: usize = 5;
 /// A loss is smoothed over so many steps.
 const SMOOTHING: f64 = 20.0;
 
@@ -321,6 +323,13 @@ impl History {
         self.smooth.2
     }
 
+    /// Whether the loss is still high after half of the run: above 0.3 of what knowing nothing costs.
+    pub fn is_poor(&self) -> bool {
+        let is_late = 2 * self.steps > self.case.total_steps();
+        let loss = self.smooth_loss().zip(self.loss_scale());
+        is_late && loss.is_some_and(|(loss, scale)| loss > 0.3 * scale)
+    }
+
     /// The loss of the first step.
     pub fn first_loss(&self) -> Option<f64> {
         self.first_losses.first().copied()
@@ -336,6 +345,12 @@ impl History {
     /// cannot die.
     pub fn dead_units(&self, index: usize) -> Option<(usize, usize)> {
         let units = self.units.get(index)?;
+        let gives_nothing = |checks: Vec<&Check>| {
+            checks.iter().all(|check| check.activations.get(index).is_some_and(|layer| layer.zeros == 1.0))
+        };
+        if !units.is_alive.is_empty() && self.last_checks(SILENT_CHECKS).is_some_and(gives_nothing) {
+            return Some((units.is_alive.len(), units.is_alive.len()));
+        }
         Some((units.dead?, units.is_alive.len()))
     }
 

@@ -23,6 +23,8 @@ use crate::history::{Check, History, ParameterCheck};
 pub struct FrozenParam;
 
 const CHECKS: usize = 5;
+/// What moves by less than this part of itself hardly moves.
+const LEAST: f64 = 1e-6;
 
 impl Rule for FrozenParam {
     fn about(&self) -> About {
@@ -59,6 +61,7 @@ fn without_gradient(history: &History, checks: &[&Check]) -> Option<Found> {
     let message = format!("its gradient is exactly 0 in {CHECKS} checks in a row{more}");
     let why = "It does not take part in learning: the loss does not depend on it, or all units behind it are dead";
     let found = Found::new(level, (0.0, 0.0), message, why).at(history.parameters[at].clone());
+    let found = if is_weight(&at) { found.certain() } else { found };
     Some(found.cure("Look whether its layer is used in `forward`, and whether something behind it gives only zeros", &[]))
 }
 
@@ -72,7 +75,7 @@ fn without_update(history: &History, checks: &[&Check]) -> Option<Found> {
     let all: Vec<usize> = (0..history.parameters.len()).filter(still).collect();
     let at = *all.first()?;
     let lr = checks.last()?.lr;
-    let moves = |at: usize| checks.iter().any(|check| check.parameters.get(at).is_some_and(|own| own.update > 0.0));
+    let moves = |at: usize| checks.iter().any(|check| check.parameters.get(at).is_some_and(|own| own.update > LEAST * own.weight));
     if lr > 0.0 && !history.weight_indices().into_iter().any(moves) {
         return None;
     }

@@ -13,7 +13,7 @@
 //!
 //! A whole network without anything that bends its values is a linear model, however many layers it has: INFO, and WARN
 //! once the loss stands still above a third of the trivial one (over the last third of the steps so far, at least 100, it has
-//! improved by less than 2 %).
+//! improved by less than 5 %).
 //!
 //! Threshold: none, these are facts; the 1 % is ours. NeuraLint (Nikanjam et al., 2021) and UMLAUT (Schoop et al., 2021) have
 //! most of them. Mean squared error on one-hot labels and deep linear networks are legitimate, and are not condemned.
@@ -145,7 +145,7 @@ fn of_numbers(kind: &str, case: &Case) -> Option<Found> {
     Some(Found::new(Level::Error, (beyond, 0.0), message, why).cure(format!("Take the {kind} at the end away"), &[]))
 }
 
-const STILL: f64 = 0.02;
+const STILL: f64 = 0.05;
 const HIGH: f64 = 1.0 / 3.0;
 const LEAST_STEPS: usize = 100;
 

@@ -6,7 +6,7 @@
 //! Of the first 512 training rows, as the network gets them:
 //! - all but the largest hundredth of the numbers reach beyond 10: WARN; beyond 100: ERROR;
 //! - one column is 100 times as wide as another, and wider than 10: WARN;
-//! - all but the largest hundredth of the numbers that are not 0 are below 0.05: WARN; below 0.005: ERROR (scaled twice:
+//! - all but the largest twentieth of the numbers that are not 0 are below 0.05: WARN; below 0.005: ERROR (scaled twice:
 //!   pixels over 255 over 255; scaled by a far value that squashes all others);
 //! - a target of numbers whose deviation is beyond 100, or below 0.001: WARN.
 //!

@@ -2,9 +2,10 @@
 //!
 //! - What the checks of the data have found: one input with different labels (WARN; INFO where equal rows are common).
 //! - Nothing of what is learned holds for other rows: the validation loss has never been below 0.98 of the trivial one (less by
-//!   a tenth over the root of the rows), and over the last half of the evaluations classes are told no better than by always
+//!   0.3 over the root of the rows), and over the last half of the evaluations classes are told no better than by always
 //!   saying the most frequent one (by more than 0.02 and two standard errors). And either the training rows are learned by
-//!   heart - their loss is below 0.7 of the trivial one, or below 0.9 and ever further below the validation loss - or the run
+//!   heart - their loss is below 0.7 of the trivial one, or, after three fifths of the run, below it and below the validation loss by
+//!   more than 0.05 of it - or the run
 //!   stands still where it began though steps are of a usual size, the halves of batches do not agree on a direction, and no
 //!   other rule finds anything. Labels that are shuffled or belong to other rows look so: WARN.
 //!
@@ -28,14 +29,16 @@ pub struct LabelErrors;
 
 const EVALUATIONS: usize = 3;
 const LEARNED: f64 = 0.7;
-const HALF_LEARNED: f64 = 0.9;
+const APART: f64 = 0.05;
 const NOTHING: f64 = 0.98;
-const CHANCE: f64 = 0.1;
+const CHANCE: f64 = 0.3;
 /// Fewer training rows than this are learned by heart whatever their labels.
 const FEW: usize = 60;
 /// So many looks tell whether the halves of batches agree, which do where the cosine of their gradients is above this.
 const LOOKS: usize = 3;
 const AGREEMENT: f64 = 0.3;
+/// A loss beyond this many times the trivial one is worse than learning nothing.
+const NEAR: f64 = 1.2;
 const ACCURACY_MARGIN: f64 = 0.02;
 
 impl Rule for LabelErrors {
@@ -66,10 +69,11 @@ fn unrelated(history: &History) -> Option<Found> {
     if has_few || !best.is_finite() || best < nothing * trivial || tells_classes(history, rows) {
         return None;
     }
+    let is_late = 5 * history.steps > 3 * history.case.total_steps();
     let is_learned = |evaluation: &Evaluation| {
         let train = evaluation.train.loss;
         let apart = evaluation.valid.map_or(0.0, |valid| valid.loss - train);
-        train < LEARNED * trivial || train < HALF_LEARNED * trivial && apart > (1.0 - LEARNED) * trivial
+        train < LEARNED * trivial || is_late && train < trivial && apart > APART * trivial
     };
     let train = history.evaluations.back()?.train.loss;
     let (message, why) = if history.evaluations.iter().skip(skip).all(is_learned) {
@@ -118,7 +122,10 @@ fn is_aimless(history: &History) -> bool {
         &OverRegularized,
         &HeadLossMismatch,
     ];
-    Plateau.judge(history).is_some()
+    let (loss, trivial) = (history.smooth_loss(), history.case.trivial_loss());
+    let is_near_trivial = loss.zip(trivial).is_some_and(|(loss, trivial)| loss < NEAR * trivial);
+    is_near_trivial
+        && Plateau.judge(history).is_some()
         && cosines.len() >= LOOKS
         && median(&cosines) < AGREEMENT
         && mixed_rows(history).is_none()

@@ -3,7 +3,7 @@
 //! - A dropout layer silences more than two thirds of what it gets (measured from its zeros), and the validation part, which is
 //!   met without dropout, does better than the training part by more than a fifth of the trivial loss, or the run stands
 //!   still: WARN.
-//! - Something costs large weights, at least half of them are below a tenth of what they were in the first step, and the loss is
+//! - Something costs large weights, at least half of them are below 0.3 of what they were in the first step, and the loss is
 //!   above half of the trivial one, or the run stands still: WARN.
 //!
 //! Threshold: ours; TheDeepChecker compares the gradients of the penalty and of the loss, 1 to 1.
@@ -20,7 +20,7 @@ pub struct OverRegularized;
 
 const DROPPED: f64 = 0.67;
 const VALID_BETTER: f64 = 0.2;
-const SHRUNK: f64 = 0.1;
+const SHRUNK: f64 = 0.3;
 const HARMFUL: f64 = 0.5;
 const CHECKS: usize = 20;
 
@@ -32,7 +32,7 @@ impl Rule for OverRegularized {
             summary: "Dropout or weight decay keep the network from learning at all.",
             kind: Kind::Step,
             persist: (3, 5),
-            explains: &["R03", "R07", "R09", "R16", "R17"],
+            explains: &["R03", "R07", "R09", "R10", "R11", "R13", "R14", "R16", "R17"],
         }
     }
 
@@ -90,7 +90,7 @@ fn shrinking(history: &History) -> Option<Found> {
     if count == 0 || 2 * count < weights.len() {
         return None;
     }
-    let message = format!("{count} of {} weights have shrunk to less than a tenth, and the loss is {}", weights.len(), short(loss));
+    let message = format!("{count} of {} weights have shrunk to less than a third, and the loss is {}", weights.len(), short(loss));
     let why = "The decay pulls harder than the loss";
     let found = Found::new(Level::Warn, (count as f64, weights.len() as f64 / 2.0), message, why);
     Some(found.cure("Decay the weights less", &["train.optimizer.weight_decay=0".to_string(), "train.l2=0".to_string()]))

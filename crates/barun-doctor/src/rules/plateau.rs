@@ -33,8 +33,8 @@ impl Rule for Plateau {
             name: "PLATEAU",
             summary: "The loss stands still where it began: nothing is being learned.",
             kind: Kind::Trouble,
-            persist: (3, 3),
-            explains: &["R07", "R21"],
+            persist: (3, 5),
+            explains: &["R21"],
         }
     }
 
