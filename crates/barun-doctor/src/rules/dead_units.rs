@@ -77,7 +77,7 @@ mod tests {
         let found = judge(|_, unit| unit < 5).unwrap();
         assert_eq!((found.layer.as_deref(), found.level, found.value), (Some("1"), Level::Error, 0.75));
         assert!(judge(|_, _| false).unwrap().is_certain);
-        assert_eq!(judge(|_, unit| unit < 14).unwrap().level, Level::Warn);
+        assert_eq!(judge(|_, unit| unit < 14).unwrap().level, Level::Info);
     }
 
     #[test]

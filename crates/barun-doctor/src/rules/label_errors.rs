@@ -30,6 +30,8 @@ pub struct LabelErrors;
 const EVALUATIONS: usize = 3;
 const LEARNED: f64 = 0.7;
 const APART: f64 = 0.05;
+/// In fewer steps than this nothing has been learned by heart.
+const SETTLED: usize = 100;
 const NOTHING: f64 = 0.98;
 const CHANCE: f64 = 0.3;
 /// Fewer training rows than this are learned by heart whatever their labels.
@@ -69,7 +71,7 @@ fn unrelated(history: &History) -> Option<Found> {
     if has_few || !best.is_finite() || best < nothing * trivial || tells_classes(history, rows) {
         return None;
     }
-    let is_late = 5 * history.steps > 3 * history.case.total_steps();
+    let is_late = history.steps >= SETTLED && 5 * history.steps > 3 * history.case.total_steps();
     let is_learned = |evaluation: &Evaluation| {
         let train = evaluation.train.loss;
         let apart = evaluation.valid.map_or(0.0, |valid| valid.loss - train);
