@@ -61,6 +61,8 @@ pub enum Architecture {
     DropMlp,
     /// A linear layer and two residual blocks with layer normalisation.
     ResidualMlp,
+    /// Three hidden layers with layer normalisation.
+    LayerNormMlp,
     /// Two convolutions with batch normalisation and a mean over the image.
     NormedCnn,
     /// Three convolutions with a hidden layer behind.
@@ -82,6 +84,7 @@ impl Architecture {
             Architecture::DeepMlp => "deep-mlp",
             Architecture::DropMlp => "dropout-mlp",
             Architecture::ResidualMlp => "residual-mlp",
+            Architecture::LayerNormMlp => "layer-norm-mlp",
             Architecture::NormedCnn => "batch-norm-cnn",
             Architecture::DeepCnn => "deep-cnn",
             Architecture::Lstm => "lstm",
@@ -125,6 +128,9 @@ impl Architecture {
             Architecture::ResidualMlp => {
                 let inside = vec![Stage::LayerNorm, Stage::linear(units), relu(), Stage::linear(units)];
                 vec![Stage::linear(units), relu(), Stage::Residual(inside.clone()), Stage::Residual(inside)]
+            }
+            Architecture::LayerNormMlp => {
+                (0..3).flat_map(|_| [Stage::linear(units), Stage::LayerNorm, relu()]).collect()
             }
             Architecture::NormedCnn => {
                 let block = |channels| [Stage::conv(channels), Stage::BatchNorm(0.1), relu()];
@@ -252,7 +258,13 @@ impl Base {
     pub fn is_numbers(&self) -> bool {
         matches!(
             self.source,
-            Source::Sine | Source::Friedman | Source::Wine | Source::Bikes | Source::Housing
+            Source::Sine
+                | Source::Friedman
+                | Source::Wine
+                | Source::Bikes
+                | Source::Impedance
+                | Source::Ripples
+                | Source::Housing
         )
     }
 
@@ -290,21 +302,22 @@ pub const BASES: &[Base] = &[
     Base::new(Tuning, S::Colours, A::Cnn, (32, 3e-3), 20),
     Base::new(Tuning, S::Waves, A::Gru, (24, 1e-2), 20),
     Base::new(Tuning, S::Waves, A::Rnn, (24, 5e-3), 25),
+    Base::new(Tuning, S::Friedman, A::ResidualMlp, (32, 3e-3), 30).annealed(),
+    Base::new(Tuning, S::Bikes, A::ResidualMlp, (32, 3e-3), 30),
     Base::new(Scored, S::Rings, A::DeepMlp, (32, 3e-3), 25),
-    Base::new(Scored, S::Rings, A::ResidualMlp, (24, 3e-3), 25).annealed(),
+    Base::new(Scored, S::Rings, A::LayerNormMlp, (24, 3e-3), 25).annealed(),
     Base::new(Scored, S::Penguins, A::DeepMlp, (24, 3e-3), 50),
     Base::new(Scored, S::Penguins, A::DropMlp, (32, 3e-3), 50),
     Base::new(Scored, S::Titanic, A::DropMlp, (24, 2e-3), 15).binary(),
-    Base::new(Scored, S::Titanic, A::ResidualMlp, (16, 2e-3), 15),
-    Base::new(Scored, S::Friedman, A::DeepMlp, (32, 3e-3), 30),
-    Base::new(Scored, S::Friedman, A::ResidualMlp, (32, 3e-3), 30).annealed(),
+    Base::new(Scored, S::Titanic, A::LayerNormMlp, (16, 2e-3), 15),
+    Base::new(Scored, S::Impedance, A::DeepMlp, (32, 3e-3), 30),
+    Base::new(Scored, S::Ripples, A::LayerNormMlp, (32, 5e-3), 40).annealed(),
     Base::new(Scored, S::Housing, A::DropMlp, (32, 2e-3), 12),
-    Base::new(Scored, S::Bikes, A::ResidualMlp, (32, 3e-3), 30),
     Base::new(Scored, S::Mnist, A::DropMlp, (48, 2e-3), 12),
     Base::new(Scored, S::Mnist, A::NormedCnn, (32, 5e-3), 8),
     Base::new(Scored, S::Fashion, A::DeepCnn, (32, 2e-3), 12),
     Base::new(Scored, S::Fashion, A::NormedCnn, (32, 5e-3), 8).annealed(),
-    Base::new(Scored, S::Memory, A::Lstm, (16, 1e-2), 20),
+    Base::new(Scored, S::Bumps, A::Lstm, (16, 1e-2), 20),
 ];
 
 /// The base called `name`.

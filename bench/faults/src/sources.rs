@@ -29,8 +29,12 @@ pub enum Source {
     Friedman,
     /// Noisy waves of one of three frequencies, 24 numbers each.
     Waves,
-    /// Sixteen numbers, of which the first tells the class and the others nothing.
-    Memory,
+    /// Noise with a bump in the first, second or last third of 21 numbers.
+    Bumps,
+    /// The impedance of a circuit, of four columns in units of their own: Friedman, 1991.
+    Impedance,
+    /// Ripples over a plane.
+    Ripples,
     /// Coloured squares on a coloured ground, three classes.
     Colours,
     /// Digits drawn by the library.
@@ -63,7 +67,9 @@ impl Source {
             Source::Sine => "sine",
             Source::Friedman => "friedman",
             Source::Waves => "waves",
-            Source::Memory => "memory",
+            Source::Bumps => "bumps",
+            Source::Impedance => "impedance",
+            Source::Ripples => "ripples",
             Source::Colours => "colours",
             Source::Digits => "digits",
             Source::Iris => "iris",
@@ -147,7 +153,9 @@ impl Library {
             Source::Sine => drawn(toy::sine(rows, 0.1, 0)),
             Source::Friedman => Ok(friedman(rows)),
             Source::Waves => Ok(waves(rows)),
-            Source::Memory => Ok(memory(rows)),
+            Source::Bumps => Ok(bumps(rows)),
+            Source::Impedance => Ok(impedance(rows)),
+            Source::Ripples => Ok(ripples(rows)),
             Source::Colours => Ok(colours(rows)),
             Source::Digits => {
                 let options = OpenOptions { samples: Some(MOST_ROWS), ..OpenOptions::default() };
@@ -283,17 +291,48 @@ fn waves(count: usize) -> Rows {
     Rows { form: Form::Columns, width, values, answers: Answers::Classes { labels, classes: 3 } }
 }
 
-/// The first of sixteen numbers is near -1 or 1, the others are noise.
-fn memory(count: usize) -> Rows {
-    let mut random = Stream::new(0, "memory");
-    let width = 16;
-    let labels: Vec<usize> = (0..count).map(|at| at % 2).collect();
-    let mut values = Vec::with_capacity(count * width);
+/// Noise with a bump of five numbers in one of three thirds, seven numbers each.
+fn bumps(count: usize) -> Rows {
+    let mut random = Stream::new(0, "bumps");
+    let (third, bump) = (7, 5);
+    let labels: Vec<usize> = (0..count).map(|at| at % 3).collect();
+    let mut values = Vec::with_capacity(count * 3 * third);
     for label in &labels {
-        values.push((2.0 * *label as f64 - 1.0 + 0.3 * random.normal()) as f32);
-        values.extend((1..width).map(|_| (0.7 * random.normal()) as f32));
+        let begin = label * third + random.below((third - bump) as u64 + 1) as usize;
+        values.extend((0..3 * third).map(|at| {
+            let height = if (begin..begin + bump).contains(&at) { 1.5 } else { 0.0 };
+            (height + 0.5 * random.normal()) as f32
+        }));
     }
-    Rows { form: Form::Columns, width, values, answers: Answers::Classes { labels, classes: 2 } }
+    Rows { form: Form::Columns, width: 3 * third, values, answers: Answers::Classes { labels, classes: 3 } }
+}
+
+/// `sqrt(r^2 + (w l - 1 / (w c))^2) + noise`: resistance, frequency, inductance, capacity.
+fn impedance(count: usize) -> Rows {
+    let mut random = Stream::new(0, "impedance");
+    let mut values = Vec::with_capacity(4 * count);
+    let mut numbers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (r, w) = (random.between(0.0, 100.0), random.between(40.0 * TAU / 2.0, 560.0 * TAU / 2.0));
+        let (l, c) = (random.between(0.0, 1.0), random.between(1.0, 11.0));
+        values.extend([r, w, l, c].map(|value| value as f32));
+        let impedance = (r * r + (w * l - 1.0 / (w * c)).powi(2)).sqrt();
+        numbers.push((impedance + 50.0 * random.normal()) as f32);
+    }
+    Rows { form: Form::Columns, width: 4, values, answers: Answers::Numbers(numbers) }
+}
+
+/// `sin(3 x) cos(2 y) + noise` for x and y from -1.5 to 1.5.
+fn ripples(count: usize) -> Rows {
+    let mut random = Stream::new(0, "ripples");
+    let mut values = Vec::with_capacity(2 * count);
+    let mut numbers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (x, y) = (random.between(-1.5, 1.5), random.between(-1.5, 1.5));
+        values.extend([x as f32, y as f32]);
+        numbers.push(((3.0 * x).sin() * (2.0 * y).cos() + 0.1 * random.normal()) as f32);
+    }
+    Rows { form: Form::Columns, width: 2, values, answers: Answers::Numbers(numbers) }
 }
 
 /// A square of one of three colours somewhere on a ground of another colour, 10 by 10.

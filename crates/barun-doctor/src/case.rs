@@ -25,6 +25,10 @@ pub struct Case {
     pub accumulate: usize,
     /// Whether large weights cost something, in the loss or in the optimiser.
     pub decays: bool,
+    /// Whether what large weights cost is part of the loss.
+    pub is_penalised: bool,
+    /// The deviation of the noise that is added to the weights in each step.
+    pub weight_noise: f64,
     /// Steps of an epoch.
     pub steps_per_epoch: usize,
     /// Epochs of the whole run.
@@ -74,6 +78,8 @@ pub struct Loss {
     pub is_weighted: bool,
     /// Whether the network is to give the logarithms of probabilities.
     pub of_logarithms: bool,
+    /// The part of each label that is given to all classes alike.
+    pub label_smoothing: f64,
 }
 
 /// How a gradient becomes a step.
@@ -183,6 +189,8 @@ impl Case {
             batch_size: subject.batch_size,
             accumulate: subject.options.accumulate,
             decays: weight_decay > 0.0 || !subject.options.penalty.is_none(),
+            is_penalised: !subject.options.penalty.is_none(),
+            weight_noise: subject.options.weight_noise,
             steps_per_epoch,
             epochs,
             rows: subject.train.len(),
@@ -322,6 +330,10 @@ impl Loss {
             task: Some(loss.task()),
             is_weighted: settings.iter().any(|known| is_list(&known.value)),
             of_logarithms: is("of", "log_probabilities"),
+            label_smoothing: settings
+                .iter()
+                .find(|known| known.name == "label_smoothing")
+                .map_or(0.0, |known| if let Value::Number(number) = known.value { number } else { 0.0 }),
         }
     }
 }

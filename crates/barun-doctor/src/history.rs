@@ -379,7 +379,10 @@ impl History {
 fn are_alike(unit_max_abs: &[f32]) -> bool {
     const LEAST: usize = 4;
     let first = unit_max_abs.first().copied().unwrap_or(0.0);
-    unit_max_abs.len() >= LEAST && first != 0.0 && first.is_finite() && unit_max_abs.iter().all(|unit| *unit == first)
+    unit_max_abs.len() >= LEAST
+        && first != 0.0
+        && first.is_finite()
+        && unit_max_abs.iter().all(|unit| *unit == first)
 }
 
 impl Units {

@@ -23,7 +23,8 @@ fn deepen(plan: &mut Plan, layers: usize, activation: &'static str) {
 }
 
 fn is_bare(base: &super::Base) -> bool {
-    is_plain(base) && !base.has_batch_norm() && !base.is_convolution()
+    let is_residual = base.architecture == crate::bases::Architecture::ResidualMlp;
+    is_plain(base) && !base.has_batch_norm() && !base.is_convolution() && !is_residual
 }
 
 pub(super) const ALL: &[Operator] = &[
@@ -50,7 +51,7 @@ pub(super) const ALL: &[Operator] = &[
     },
     Operator {
         strengths: &[12.0],
-        fits: |base| is_bare(base) && base.architecture != crate::bases::Architecture::ResidualMlp,
+        fits: |base| is_bare(base) && base.architecture != crate::bases::Architecture::LayerNormMlp,
         apply: |plan, layers, _| {
             deepen(plan, layers as usize, "softsign");
             let firsts = plan.network.firsts();

@@ -1,13 +1,13 @@
 //! First weights that keep what passes through from keeping its size, or units from differing.
 //!
 //! In the first step:
-//! - a hidden layer gives the very same for every row and unit (deviation 0), or all its units reach the same largest value:
+//! - a hidden layer of weights 0 gives the very same for every row and unit (deviation 0), or all its units reach the same largest value:
 //!   ERROR, since units that are equal get equal gradients and stay equal;
 //! - what the weighted layers give differs by more than 100 times from layer to layer (without normalisation): WARN, more than
 //!   10,000 times: ERROR;
 //! - for at least half of the weighted layers, and at least two, the variance of the weights times their inputs is below
 //!   1/32 or above 16: WARN. He's rule has 2, LeCun's and Glorot's about 1, PyTorch's layers 1/3;
-//! - the variance of recurrent weights times the units is above 8: WARN.
+//! - the variance of recurrent weights times the units is below 1/32 or above 8: WARN.
 //!
 //! The last layer may start at 0: that is a known trick.
 //!
@@ -26,7 +26,7 @@ use crate::history::{Check, History};
 pub struct BadInit;
 
 const SPREAD: (f64, f64) = (100.0, 1e4);
-const RECURRENT_GAIN: f64 = 8.0;
+const RECURRENT_GAIN: (f64, f64) = (1.0 / 32.0, 8.0);
 const GAIN: (f64, f64) = (1.0 / 32.0, 16.0);
 
 impl Rule for BadInit {
@@ -62,7 +62,10 @@ fn constant(history: &History, first: &Check) -> Option<Found> {
     let hidden = first.activations.len().saturating_sub(1);
     let is_constant = |at: &usize| {
         let layer = &first.activations[*at];
-        is_weighted(&history.activations[*at].1) && layer.std <= 1e-9 * layer.max_abs.max(f64::MIN_POSITIVE)
+        // What gives the same because it is given the same has no weights to blame.
+        let weight = format!("{}.weight", history.activations[*at].0);
+        let own = history.parameters.iter().position(|path| *path == weight).and_then(|at| first.parameters.get(at));
+        is_weighted(&history.activations[*at].1) && own.is_none_or(|own| own.weight == 0.0) && layer.std <= 1e-9 * layer.max_abs.max(f64::MIN_POSITIVE)
     };
     let last_weighted = (0..first.activations.len()).rev().find(|at| is_weighted(&history.activations[*at].1))?;
     let constant = (0..hidden).find(|at| *at != last_weighted && is_constant(at));
@@ -107,10 +110,13 @@ fn recurrent(history: &History, first: &Check) -> Option<Found> {
         let weight = history.weight(at).filter(|weight| weight.path.ends_with("recurrent_weight"))?;
         Some((at, first.parameters.get(at)?.weight.powi(2) * weight.fan_in as f64))
     };
-    let (at, gain) = (0..history.parameters.len()).filter_map(gain_of).find(|(_, gain)| *gain > RECURRENT_GAIN)?;
-    let message = format!("the first recurrent weights are too large: variance times units is {}, and should be 1", short(gain));
-    let why = "What is remembered grows with each turn, and the gradients on their way back too";
-    let found = Found::new(Level::Warn, (gain, RECURRENT_GAIN), message, why).at(history.parameters[at].clone());
+    let is_outside = |gain: f64| !(RECURRENT_GAIN.0..=RECURRENT_GAIN.1).contains(&gain);
+    let (at, gain) = (0..history.parameters.len()).filter_map(gain_of).find(|(_, gain)| is_outside(*gain))?;
+    let (size, threshold) = if gain > 1.0 { ("large", RECURRENT_GAIN.1) } else { ("small", RECURRENT_GAIN.0) };
+    let message =
+        format!("the first recurrent weights are too {size}: variance times units is {}, and should be 1", short(gain));
+    let why = "What is remembered grows or fades with each turn, and the gradients on their way back too";
+    let found = Found::new(Level::Warn, (gain, threshold), message, why).at(history.parameters[at].clone());
     Some(found.cure("Draw recurrent weights orthogonal, with gain 1", &[]))
 }
 

@@ -9,7 +9,8 @@
 //!   stands still where it began though steps are of a usual size, the halves of batches do not agree on a direction, and no
 //!   other rule finds anything. Labels that are shuffled or belong to other rows look so: WARN.
 //!
-//! Threshold: ours. Of fewer than 60 training rows nothing is said: they are learned by heart whatever their labels.
+//! Threshold: ours. Of fewer than 60 training rows, or than twice as many as there are columns, nothing is said: they are learned
+//! by heart whatever their labels (Cover, 1965, "Geometrical and statistical properties of systems of linear inequalities").
 //!
 //! Cannot see: a few wrong labels among right ones; confident learning (Northcutt et al., 2021) needs predictions for all rows.
 
@@ -67,7 +68,9 @@ fn unrelated(history: &History) -> Option<Found> {
     let valid = || history.evaluations.iter().filter_map(|evaluation| evaluation.valid);
     let best = valid().map(|valid| valid.loss).fold(f64::INFINITY, f64::min);
     let nothing = NOTHING - CHANCE / rows.sqrt();
-    let has_few = history.case.rows < FEW;
+    // With half as many columns as rows even a linear model learns any labels by heart: Cover, 1965.
+    let columns = if history.case.inputs.shape.len() == 1 { history.case.inputs.shape[0] } else { 0 };
+    let has_few = history.case.rows < FEW.max(2 * columns);
     if has_few || !best.is_finite() || best < nothing * trivial || tells_classes(history, rows) {
         return None;
     }

@@ -6,9 +6,12 @@
 //! - Something costs large weights, at least half of them are below 0.3 of what they were in the first step, and the loss is
 //!   above half of the trivial one, or the run stands still: WARN.
 //!
+//! - More than 0.7 of each label is given to all classes alike, or the noise on the weights is larger than at least half of them
+//!   are, and the loss is above half of the trivial one: WARN.
+//!
 //! Threshold: ours; TheDeepChecker compares the gradients of the penalty and of the loss, 1 to 1.
 //!
-//! Cannot see: augmentation that is too strong, or label smoothing.
+//! Cannot see: augmentation that is too strong.
 
 use barun_train::diagnosis::Level;
 
@@ -22,6 +25,7 @@ const DROPPED: f64 = 0.67;
 const VALID_BETTER: f64 = 0.2;
 const SHRUNK: f64 = 0.3;
 const HARMFUL: f64 = 0.5;
+const SMOOTHED: f64 = 0.7;
 const CHECKS: usize = 20;
 
 impl Rule for OverRegularized {
@@ -37,7 +41,7 @@ impl Rule for OverRegularized {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        dropout(history).or_else(|| shrinking(history))
+        dropout(history).or_else(|| shrinking(history)).or_else(|| smoothing(history)).or_else(|| weight_noise(history))
     }
 }
 
@@ -75,13 +79,41 @@ fn dropout(history: &History) -> Option<Found> {
     Some(found.cure("Drop less", &["model.dropout=0.2".to_string()]))
 }
 
+fn smoothing(history: &History) -> Option<Found> {
+    let smoothing = history.case.loss.label_smoothing;
+    let message = format!("{} of each label is given to all classes alike", percent(smoothing));
+    let why = "What is left of the labels is too little to learn from";
+    let found = Found::new(Level::Warn, (smoothing, SMOOTHED), message, why);
+    let found = found.cure("Smooth less", &["train.label_smoothing=0.1".to_string()]);
+    (smoothing > SMOOTHED && is_high(history)).then_some(found)
+}
+
+fn weight_noise(history: &History) -> Option<Found> {
+    let (noise, check) = (history.case.weight_noise, history.checks.back()?);
+    let weights = history.weight_indices();
+    let drowned = weights.iter().filter(|at| check.parameters.get(**at).is_some_and(|own| own.weight < noise)).count();
+    if noise == 0.0 || 2 * drowned < weights.len() || !is_high(history) {
+        return None;
+    }
+    let message = format!("the noise on the weights is larger than {drowned} of {} weights are", weights.len());
+    let why = "What the weights say is lost in it";
+    let found = Found::new(Level::Warn, (drowned as f64, weights.len() as f64 / 2.0), message, why);
+    Some(found.cure("Use less noise", &["train.weight_noise=0".to_string()]))
+}
+
+/// Whether the loss is above half of the trivial one.
+fn is_high(history: &History) -> bool {
+    let loss = history.smooth_loss().zip(history.loss_scale());
+    loss.is_some_and(|(loss, scale)| loss > HARMFUL * scale)
+}
+
 fn shrinking(history: &History) -> Option<Found> {
     let (first, last) = (history.first_check.as_ref()?, history.checks.back()?);
     if !history.case.decays || history.checked < CHECKS {
         return None;
     }
     let loss = history.smooth_loss()?;
-    if loss < HARMFUL * history.loss_scale()? && Plateau.judge(history).is_none() {
+    if !is_high(history) && Plateau.judge(history).is_none() {
         return None;
     }
     let weights = history.weight_indices();

@@ -5,7 +5,7 @@
 //!
 //! Threshold: while the run is in trouble, for at least half of the weights: above 1/10 in 3 of 5 checks (or all, where a run
 //! ends before there are as many), or weights 30 times as large as in the first step: the learning rate is too large: ERROR.
-//! Below 1e-5, or 1e-4 while the loss stands still where it began: too small: WARN. TheDeepChecker has 1/10 and 1e-4,
+//! Below 1e-5, also where the loss is above 0.3 of the trivial one after half of the run, or 1e-4 while the loss stands still where it began: too small: WARN. TheDeepChecker has 1/10 and 1e-4,
 //! Karpathy's rule of thumb is 1/1000.
 //!
 //! A step that is too small for the precision of the weights, so that it adds nothing, is too small. In the last tenth of a
@@ -141,7 +141,8 @@ fn too_slow(history: &History, pace: &Pace) -> Option<Found> {
     let why = "At this pace the weights stay what they were drawn as";
     let found = Found::new(Level::Warn, (usual, limit), message, why);
     let found = found.cure("Raise the learning rate", &lr_times(history, (HEALTHY / usual).clamp(1.0, MOST_CHANGE)));
-    Some(found.cure("Then search it: `barun check RECIPE --lr-find`", &[]))
+    let found = found.cure("Then search it: `barun check RECIPE --lr-find`", &[]);
+    Some(if usual < TOO_SLOW && history.is_poor() { found.certain() } else { found })
 }
 
 /// Whether a schedule has brought the rate down for the end of the run.
