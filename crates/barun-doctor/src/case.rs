@@ -25,6 +25,10 @@ pub struct Case {
     pub accumulate: usize,
     /// Whether large weights cost something, in the loss or in the optimiser.
     pub decays: bool,
+    /// Whether what large weights cost is part of the loss.
+    pub is_penalised: bool,
+    /// The deviation of the noise that is added to the weights in each step.
+    pub weight_noise: f64,
     /// Steps of an epoch.
     pub steps_per_epoch: usize,
     /// Epochs of the whole run.
@@ -74,6 +78,8 @@ pub struct Loss {
     pub is_weighted: bool,
     /// Whether the network is to give the logarithms of probabilities.
     pub of_logarithms: bool,
+    /// The part of each label that is given to all classes alike.
+    pub label_smoothing: f64,
 }
 
 /// How a gradient becomes a step.
@@ -94,6 +100,8 @@ pub struct Inputs {
     pub shape: Vec<usize>,
     /// The largest absolute value but for the largest hundredth.
     pub most: f64,
+    /// Of the numbers that are not 0, the largest absolute value but for the largest twentieth.
+    pub most_of_nonzero: f64,
     /// The largest absolute value of all.
     pub max_abs: f64,
     /// How the numbers of each column, or channel, are spread.
@@ -182,6 +190,8 @@ impl Case {
             batch_size: subject.batch_size,
             accumulate: subject.options.accumulate,
             decays: weight_decay > 0.0 || !subject.options.penalty.is_none(),
+            is_penalised: !subject.options.penalty.is_none(),
+            weight_noise: subject.options.weight_noise,
             steps_per_epoch,
             epochs,
             rows: subject.train.len(),
@@ -207,6 +217,17 @@ impl Case {
             _ => None,
         }
         .filter(|loss| *loss > 0.0)
+    }
+
+    /// What the loss of the first step is of a network that says of every class that it is equally likely; of numbers that of
+    /// the mean.
+    pub fn first_loss(&self) -> Option<f64> {
+        let trivial = self.trivial_loss()?;
+        let equally = match &self.target {
+            Target::Classes(counts) => (counts.len().max(2) as f64).ln(),
+            _ => trivial,
+        };
+        Some(trivial.max(equally))
     }
 
     /// The accuracy of always saying the most frequent class.
@@ -310,6 +331,10 @@ impl Loss {
             task: Some(loss.task()),
             is_weighted: settings.iter().any(|known| is_list(&known.value)),
             of_logarithms: is("of", "log_probabilities"),
+            label_smoothing: settings
+                .iter()
+                .find(|known| known.name == "label_smoothing")
+                .map_or(0.0, |known| if let Value::Number(number) = known.value { number } else { 0.0 }),
         }
     }
 }
@@ -345,11 +370,17 @@ impl Inputs {
     /// Of inputs of this shape, row after row: columns of tables, channels of images.
     pub fn of(shape: Vec<usize>, values: &[f32]) -> Inputs {
         let columns = shape.last().copied().unwrap_or(1).max(1);
-        let magnitudes = Spread::of(values.iter().map(|value| f64::from(value.abs())).collect());
+        let magnitudes: Vec<f64> = values.iter().map(|value| f64::from(value.abs())).collect();
+        let mut nonzero: Vec<f64> =
+            magnitudes.iter().copied().filter(|value| *value > 0.0 && value.is_finite()).collect();
+        nonzero.sort_by(f64::total_cmp);
+        let most_of_nonzero = nonzero.get(nonzero.len() * 19 / 20).copied().unwrap_or(0.0);
+        let magnitudes = Spread::of(magnitudes);
         let column =
             |at: usize| Spread::of(values.iter().skip(at).step_by(columns).copied().map(f64::from).collect());
         let max_abs = values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
-        Inputs { shape, most: magnitudes.high, max_abs, columns: (0..columns).map(column).collect() }
+        let columns = (0..columns).map(column).collect();
+        Inputs { shape, most: magnitudes.high, most_of_nonzero, max_abs, columns }
     }
 }
 

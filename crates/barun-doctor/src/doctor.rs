@@ -34,12 +34,14 @@ use crate::vitals::vitals;
 /// part of the run each time, up to this many steps apart. It follows from the work of the run, not from the time it takes, so
 /// that a run is seen the same on every machine.
 const EVERY: usize = 20;
-const LOOKS_OF_SHORT: usize = 50;
+const LOOKS_OF_SHORT: usize = 40;
 const MOST_APART: usize = 200;
 /// A step is short if parameters times rows are fewer than this.
 const SHORT: usize = 1 << 21;
-/// While the run is in trouble, costly looks are this many steps apart.
+/// While the run is in trouble, costly looks are this many steps apart, and fewer in a run that would see few of them.
 const PROBE_EVERY: usize = 100;
+const PROBE_EVERY_OF_SHORT: usize = 20;
+const PROBES: usize = 20;
 /// A doctor that repairs keeps states to go back to a quarter of an epoch apart, and so many steps at least.
 const KEEP_EVERY: usize = 25;
 /// A symptom that held so often before the trouble began may be its cause.
@@ -224,9 +226,15 @@ impl Doctor {
         !key.starts_with("model.") || self.model_keys.iter().any(|known| known == key)
     }
 
-    /// Whether the run is in trouble now.
+    /// Whether the run is in trouble now: its loss says so, or a part of the network has died.
     fn is_in_trouble(&self) -> bool {
+        let has_died = |id: &str| {
+            let entry = self.notes.entries.get(id);
+            entry.is_some_and(|entry| entry.holds && entry.full == Level::Error && entry.is_certain)
+        };
         self.notes.looks.is_in_trouble(self.rules.iter().map(|(about, _)| about))
+            || has_died("R11")
+            || has_died("R14")
     }
 
     fn about(&self, id: &str) -> Option<&About> {
@@ -401,7 +409,8 @@ impl Doctor {
             self.ask(&[Kind::FirstStep])?;
         }
         self.ask(&[Kind::Trouble])?;
-        self.ask(&[Kind::Step, Kind::Symptom])
+        // A step that was not taken shows nothing of the weights: what was found before it stands.
+        if scalars.applied { self.ask(&[Kind::Step, Kind::Symptom]) } else { Ok(()) }
     }
 }
 
@@ -474,7 +483,9 @@ impl Callback for Doctor {
         let rows = event.look().batch().x.shape().first().copied().unwrap_or(0);
         let Watched { step, loss, gradient_norm, lr, applied, record, .. } = *event;
         self.check((step, rows), StepScalars { loss, gradient_norm, lr, applied }, record)?;
-        if applied && self.is_in_trouble() && step >= self.notes.probed + PROBE_EVERY {
+        let steps = self.planned.epochs * self.planned.steps_per_epoch;
+        let apart = (steps / PROBES).clamp(PROBE_EVERY_OF_SHORT, PROBE_EVERY);
+        if applied && self.is_in_trouble() && step >= self.notes.probed + apart {
             self.notes.probed = step;
             let optimizer = &self.notes.history.case.optimizer.name;
             let with_sharpness = matches!(optimizer.as_str(), "sgd" | "momentum" | "nesterov");

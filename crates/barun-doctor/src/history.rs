@@ -19,6 +19,8 @@ const PROBES: usize = 16;
 /// A unit is dead only if it gave nothing in so many checks with so many rows.
 const UNIT_CHECKS: usize = 10;
 const UNIT_ROWS: usize = 1000;
+/// A layer is dead without counting if it gave nothing at all in so many checks.
+const SILENT_CHECKS: usize = 5;
 /// A loss is smoothed over so many steps, and is no measure of anything before it knows as many: before the weights of what
 /// it knows add up to 20 (1 - 0.95^20).
 const SMOOTHING: f64 = 20.0;
@@ -141,6 +143,8 @@ pub struct Probe {
     pub eval_loss: Option<f64>,
     /// The same with the inputs of the rows exchanged among them.
     pub exchanged_loss: Option<f64>,
+    /// By how much the answers to the rows change, as a part of their spread, when the rows come in another order.
+    pub order_matters: Option<f64>,
     /// The simple noise scale in rows, tr(S) / |G|^2; see the rule `NOISE_SCALE`.
     pub noise_rows: Option<f64>,
     /// The cosine between the gradients of two halves of the batch.
@@ -302,6 +306,7 @@ impl History {
             train_loss: self::bounded(probe.train_loss),
             eval_loss: bounded(probe.eval_loss),
             exchanged_loss: bounded(probe.exchanged_loss),
+            order_matters: bounded(probe.order_matters),
             noise_rows: bounded(probe.noise_rows),
             half_cosine: bounded(probe.half_cosine),
             sharpness: bounded(probe.sharpness),
@@ -333,6 +338,13 @@ impl History {
         self.smooth.2
     }
 
+    /// Whether the loss is still high after half of the run: above 0.3 of what knowing nothing costs.
+    pub fn is_poor(&self) -> bool {
+        let is_late = 2 * self.steps > self.case.total_steps();
+        let loss = self.smooth_loss().zip(self.loss_scale());
+        is_late && loss.is_some_and(|(loss, scale)| loss > 0.3 * scale)
+    }
+
     /// The loss of the first step.
     pub fn first_loss(&self) -> Option<f64> {
         self.first_losses.first().copied()
@@ -348,6 +360,12 @@ impl History {
     /// cannot die.
     pub fn dead_units(&self, index: usize) -> Option<(usize, usize)> {
         let units = self.units.get(index)?;
+        let gives_nothing = |checks: Vec<&Check>| {
+            checks.iter().all(|check| check.activations.get(index).is_some_and(|layer| layer.zeros == 1.0))
+        };
+        if !units.is_alive.is_empty() && self.last_checks(SILENT_CHECKS).is_some_and(gives_nothing) {
+            return Some((units.is_alive.len(), units.is_alive.len()));
+        }
         Some((units.dead?, units.is_alive.len()))
     }
 
@@ -376,7 +394,10 @@ impl History {
 fn are_alike(unit_max_abs: &[f32]) -> bool {
     const LEAST: usize = 4;
     let first = unit_max_abs.first().copied().unwrap_or(0.0);
-    unit_max_abs.len() >= LEAST && first != 0.0 && unit_max_abs.iter().all(|unit| *unit == first)
+    unit_max_abs.len() >= LEAST
+        && first != 0.0
+        && first.is_finite()
+        && unit_max_abs.iter().all(|unit| *unit == first)
 }
 
 impl Units {

@@ -4,6 +4,7 @@ use barun_nn::{Batch, Buffer, DType, Model, State, Step};
 use barun_train::Result;
 use barun_train::watching::Watched;
 
+use crate::curve::deviation;
 use crate::history::Probe;
 
 /// So many times the direction is turned towards the one in which the loss bends most.
@@ -26,6 +27,8 @@ pub fn probe(event: &Watched<'_>, with_sharpness: bool) -> Result<Probe> {
     if rows > 1 {
         let exchanged = Batch { x: rolled(&batch.x), y: batch.y.clone() };
         probe.exchanged_loss = Some(step.evaluate(state, &exchanged)?.loss);
+        let answers = rolled(&step.predict(state, &batch.x)?);
+        probe.order_matters = difference(&answers.to_f64(), &step.predict(state, &exchanged.x)?.to_f64());
     }
     if rows >= 4 {
         let (noise, cosine) = noise(step, state, batch)?;
@@ -39,6 +42,13 @@ pub fn probe(event: &Watched<'_>, with_sharpness: bool) -> Result<Probe> {
 
 fn rows_of(batch: &Batch) -> usize {
     batch.x.shape().first().copied().unwrap_or(0)
+}
+
+/// The root mean square of the differences over the deviation of `a`; none where all of `a` is the same.
+fn difference(a: &[f64], b: &[f64]) -> Option<f64> {
+    let spread = deviation(a);
+    let apart: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+    (spread > 0.0).then(|| (apart / a.len().max(1) as f64).sqrt() / spread)
 }
 
 /// The inputs of other rows: each row has those of the next.

@@ -10,6 +10,8 @@
 //!    the beginning can cause one that is further on, and rarely the other way round;
 //! 3. what is only worth knowing comes last.
 
+use std::collections::BTreeSet;
+
 use barun_train::diagnosis::{Finding, Level};
 
 use crate::rules::About;
@@ -44,7 +46,7 @@ pub fn rank(mut findings: Vec<Finding>, rules: &[About]) -> Vec<Finding> {
     let count = findings.len();
     let parents: Vec<Vec<usize>> =
         (0..count).map(|symptom| (0..count).filter(|cause| is_cause(*cause, symptom)).collect()).collect();
-    let roots: Vec<usize> = (0..count).map(|at| root_of(at, &parents)).collect();
+    let roots = roots_of(&parents, &findings);
     let explained =
         |root: usize| (0..count).filter(|at| *at != root && roots[*at] == root).collect::<Vec<_>>();
     let mut ranked: Vec<(bool, bool, usize, Finding)> = Vec::new();
@@ -58,13 +60,26 @@ pub fn rank(mut findings: Vec<Finding>, rules: &[About]) -> Vec<Finding> {
     ranked.into_iter().map(|(_, _, _, finding)| finding).collect()
 }
 
-/// Up through the first cause of each, as far as it goes; circles end where they began to repeat.
-fn root_of(at: usize, parents: &[Vec<usize>]) -> usize {
-    let mut seen = vec![at];
-    while let Some(&up) = parents[seen[seen.len() - 1]].iter().find(|up| !seen.contains(up)) {
-        seen.push(up);
+/// The root cause of each finding, itself where it has none. Of causes that nothing else causes the nearest to the beginning;
+/// of findings that cause each other in a circle the earliest.
+fn roots_of(parents: &[Vec<usize>], findings: &[Finding]) -> Vec<usize> {
+    let causes: Vec<BTreeSet<usize>> = (0..parents.len()).map(|at| causes_of(at, parents)).collect();
+    let is_root = |at: &usize| {
+        let circle = causes[*at].iter().filter(|cause| causes[**cause].contains(at));
+        let first = circle.clone().min_by_key(|cause| (findings[**cause].step, **cause));
+        circle.count() == causes[*at].len() && first == Some(at)
+    };
+    causes.iter().enumerate().map(|(at, causes)| causes.iter().copied().find(is_root).unwrap_or(at)).collect()
+}
+
+/// The finding and all that causes it, directly or through others.
+fn causes_of(at: usize, parents: &[Vec<usize>]) -> BTreeSet<usize> {
+    let mut causes = BTreeSet::from([at]);
+    let mut due = vec![at];
+    while let Some(next) = due.pop() {
+        due.extend(parents[next].iter().filter(|up| causes.insert(**up)));
     }
-    seen[seen.len() - 1]
+    causes
 }
 
 fn sentence(symptom: &Finding) -> String {
@@ -117,5 +132,15 @@ mod tests {
         use Level::Error;
         assert_eq!(ranked(&[("R08", Error, 10), ("R15", Error, 30)]), [("R08".to_string(), 1)]);
         assert_eq!(ranked(&[("R08", Error, 30), ("R15", Error, 10)]), [("R15".to_string(), 1)]);
+    }
+
+    #[test]
+    fn of_a_circle_of_causes_the_earliest_is_left() {
+        use Level::Error;
+        // R20 explains R09, R09 explains R07, R07 explains R20.
+        let circle = [("R20", Error, 10), ("R09", Error, 30), ("R07", Error, 40)];
+        assert_eq!(ranked(&circle), [("R20".to_string(), 2)]);
+        let with_cause = [&circle[..], &[("R01", Error, 50)]].concat();
+        assert_eq!(ranked(&with_cause), [("R01".to_string(), 3)]);
     }
 }

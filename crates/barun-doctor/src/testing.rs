@@ -54,6 +54,7 @@ pub fn ten_classes() -> Case {
         target: Target::Classes(vec![100; 10]),
         loss: Loss { name: "cross_entropy".into(), ..Loss::default() },
         batch_size: 10,
+        rows: 1000,
         valid_rows: 500,
         steps_per_epoch: 100,
         epochs: 20,

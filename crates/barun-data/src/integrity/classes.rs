@@ -6,6 +6,8 @@ use crate::split::SplitData;
 
 /// So many times as frequent, and accuracy says little of the rarer class.
 const IMBALANCE: usize = 10;
+/// From fewer rows than this the rarer class is hardly learned either.
+const FEW: usize = 20;
 
 pub(super) fn find(split: &SplitData) -> Vec<Finding> {
     let Targets::Classes { labels, classes, .. } = split.dataset().targets() else { return Vec::new() };
@@ -55,6 +57,7 @@ fn imbalance(train: &[usize], classes: &[String]) -> Option<Finding> {
         classes[most], train[most], classes[least], train[least]
     );
     let advice = "Look at balanced accuracy and F1 beside the accuracy, or weigh the classes";
-    let finding = Finding::new(Kind::ClassImbalance, Severity::Note, (rare.len(), classes.len()));
+    let severity = if train[least] < FEW { Severity::Warning } else { Severity::Note };
+    let finding = Finding::new(Kind::ClassImbalance, severity, (rare.len(), classes.len()));
     Some(finding.says(message, advice))
 }

@@ -1,12 +1,13 @@
 //! First weights that keep what passes through from keeping its size, or units from differing.
 //!
 //! In the first step:
-//! - a hidden layer gives the very same for every row and unit (deviation 0), or all its units reach the same largest value:
+//! - a hidden layer of weights 0 gives the very same for every row and unit (deviation 0), or all its units reach the same largest value:
 //!   ERROR, since units that are equal get equal gradients and stay equal;
 //! - what the weighted layers give differs by more than 100 times from layer to layer (without normalisation): WARN, more than
 //!   10,000 times: ERROR;
 //! - for at least half of the weighted layers, and at least two, the variance of the weights times their inputs is below
-//!   1/32 or above 16: WARN. He's rule has 2, LeCun's and Glorot's about 1, PyTorch's layers 1/3.
+//!   1/32 or above 16: WARN. He's rule has 2, LeCun's and Glorot's about 1, PyTorch's layers 1/3;
+//! - the variance of recurrent weights times the units is below 1/32 or above 8: WARN.
 //!
 //! The last layer may start at 0: that is a known trick.
 //!
@@ -25,6 +26,7 @@ use crate::history::{Check, History};
 pub struct BadInit;
 
 const SPREAD: (f64, f64) = (100.0, 1e4);
+const RECURRENT_GAIN: (f64, f64) = (1.0 / 32.0, 8.0);
 const GAIN: (f64, f64) = (1.0 / 32.0, 16.0);
 
 impl Rule for BadInit {
@@ -40,8 +42,12 @@ impl Rule for BadInit {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        let first = history.first_check.as_ref()?;
-        constant(history, first).or_else(|| gains(history, first)).or_else(|| spread(history, first))
+        // A step that was not taken has numbers that are none.
+        let first = history.first_check.as_ref().filter(|first| first.applied)?;
+        constant(history, first)
+            .or_else(|| recurrent(history, first))
+            .or_else(|| gains(history, first))
+            .or_else(|| spread(history, first))
     }
 }
 
@@ -56,7 +62,10 @@ fn constant(history: &History, first: &Check) -> Option<Found> {
     let hidden = first.activations.len().saturating_sub(1);
     let is_constant = |at: &usize| {
         let layer = &first.activations[*at];
-        is_weighted(&history.activations[*at].1) && layer.std <= 1e-9 * layer.max_abs.max(f64::MIN_POSITIVE)
+        // What gives the same because it is given the same has no weights to blame.
+        let weight = format!("{}.weight", history.activations[*at].0);
+        let own = history.parameters.iter().position(|path| *path == weight).and_then(|at| first.parameters.get(at));
+        is_weighted(&history.activations[*at].1) && own.is_none_or(|own| own.weight == 0.0) && layer.std <= 1e-9 * layer.max_abs.max(f64::MIN_POSITIVE)
     };
     let last_weighted = (0..first.activations.len()).rev().find(|at| is_weighted(&history.activations[*at].1))?;
     let constant = (0..hidden).find(|at| *at != last_weighted && is_constant(at));
@@ -93,6 +102,22 @@ fn gains(history: &History, first: &Check) -> Option<Found> {
     let why = "What passes through a layer grows or shrinks by the root of it, and the gradients on their way back too";
     let found = Found::new(Level::Warn, (gain, threshold), message, why);
     Some(cure(found.at(history.parameters[at].clone())))
+}
+
+/// What is remembered is multiplied by recurrent weights at each turn: their gain counts as often as the sequence is long.
+fn recurrent(history: &History, first: &Check) -> Option<Found> {
+    let gain_of = |at: usize| {
+        let weight = history.weight(at).filter(|weight| weight.path.ends_with("recurrent_weight"))?;
+        Some((at, first.parameters.get(at)?.weight.powi(2) * weight.fan_in as f64))
+    };
+    let is_outside = |gain: f64| !(RECURRENT_GAIN.0..=RECURRENT_GAIN.1).contains(&gain);
+    let (at, gain) = (0..history.parameters.len()).filter_map(gain_of).find(|(_, gain)| is_outside(*gain))?;
+    let (size, threshold) = if gain > 1.0 { ("large", RECURRENT_GAIN.1) } else { ("small", RECURRENT_GAIN.0) };
+    let message =
+        format!("the first recurrent weights are too {size}: variance times units is {}, and should be 1", short(gain));
+    let why = "What is remembered grows or fades with each turn, and the gradients on their way back too";
+    let found = Found::new(Level::Warn, (gain, threshold), message, why).at(history.parameters[at].clone());
+    Some(found.cure("Draw recurrent weights orthogonal, with gain 1", &[]))
 }
 
 fn spread(history: &History, first: &Check) -> Option<Found> {
@@ -158,6 +183,28 @@ mod tests {
         let zero = judge(&[0.14, 0.0, 0.14], &[1.0, 0.0, 0.0]).unwrap();
         assert_eq!((zero.level, zero.layer.as_deref()), (Level::Error, Some("1")));
         assert!(judge(&[0.14; 3], &[300.0, 1.0, 1.0]).unwrap().message.contains("differs"));
+    }
+
+    #[test]
+    fn recurrent_weights_that_multiply_what_is_remembered_are_told() {
+        let judge = |weight: f64| {
+            let path = "1.recurrent_weight";
+            let recurrent = Weight { path: path.into(), role: Role::Weight, count: 100, fan_in: 10 };
+            let mut history = History::of(Case { weights: vec![recurrent], ..Case::default() }, None);
+            history.add_check((1, 32), step(1.0), &record(&[(path, weight, 0.1, 0.01)]));
+            BadInit.judge(&history).is_some()
+        };
+        let orthogonal = 0.1f64.sqrt();
+        assert!(judge(8.0 * orthogonal) && !judge(orthogonal));
+    }
+
+    #[test]
+    fn a_step_that_was_not_taken_says_nothing_of_first_weights() {
+        let mut history = History::default();
+        let layers = ["0", "1"].map(|path| layer(path, "Linear", 0.0)).to_vec();
+        let untaken = crate::history::StepScalars { applied: false, ..step(1.0) };
+        history.add_check((1, 32), untaken, &StepRecord { activations: layers, ..StepRecord::default() });
+        assert_eq!(BadInit.judge(&history), None);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Classes that are rare, or that a part does not have.
 //!
 //! What the checks of the data have found (`barun check`), under this number: a class ten times as frequent as another is
-//! INFO, since many data sets are so and learn well; a class that the training part does not have, and the others do, WARN.
+//! INFO, since many data sets are so and learn well, and WARN where the rarer one has fewer than 20 training rows; a class that
+//! the training part does not have, and the others do, WARN.
 //!
-//! Threshold: 10, as SageMaker Debugger has it; see `barun_data::integrity`.
+//! Threshold: 10, as SageMaker Debugger has it; the 20 is ours; see `barun_data::integrity`.
 //!
 //! Cannot see: whether the rare class is the one that matters.
 
@@ -22,7 +23,7 @@ impl Rule for ClassImbalance {
             summary: "Classes are rare, or missing from a part.",
             kind: Kind::Data,
             persist: (1, 1),
-            explains: &[],
+            explains: &["R18"],
         }
     }
 

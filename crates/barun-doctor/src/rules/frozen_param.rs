@@ -2,8 +2,9 @@
 //!
 //! - Its gradient is exactly 0 in 5 checks in a row: it is not connected to the loss, or everything behind it is dead: ERROR
 //!   for weights, INFO for biases (what follows a bias may make it useless).
-//! - It has a gradient, and 5 steps in a row add nothing to it: a learning rate of 0, a group of its own with rate 0, or
-//!   steps too small for its precision: WARN.
+//! - It has a gradient, and 5 steps in a row add nothing to it while others move, or the learning rate is 0: it has a group of
+//!   its own with rate 0, or nobody has it: WARN. Where nothing moves at a rate above 0, steps are too small for the precision
+//!   of the weights, and `UPDATE_RATIO` tells of it.
 //!
 //! Parameters that are frozen on purpose are not looked at.
 //!
@@ -22,6 +23,8 @@ use crate::history::{Check, History, ParameterCheck};
 pub struct FrozenParam;
 
 const CHECKS: usize = 5;
+/// What moves by less than this part of itself hardly moves.
+const LEAST: f64 = 1e-6;
 
 impl Rule for FrozenParam {
     fn about(&self) -> About {
@@ -58,6 +61,7 @@ fn without_gradient(history: &History, checks: &[&Check]) -> Option<Found> {
     let message = format!("its gradient is exactly 0 in {CHECKS} checks in a row{more}");
     let why = "It does not take part in learning: the loss does not depend on it, or all units behind it are dead";
     let found = Found::new(level, (0.0, 0.0), message, why).at(history.parameters[at].clone());
+    let found = if is_weight(&at) { found.certain() } else { found };
     Some(found.cure("Look whether its layer is used in `forward`, and whether something behind it gives only zeros", &[]))
 }
 
@@ -71,6 +75,10 @@ fn without_update(history: &History, checks: &[&Check]) -> Option<Found> {
     let all: Vec<usize> = (0..history.parameters.len()).filter(still).collect();
     let at = *all.first()?;
     let lr = checks.last()?.lr;
+    let moves = |at: usize| checks.iter().any(|check| check.parameters.get(at).is_some_and(|own| own.update > LEAST * own.weight));
+    if lr > 0.0 && !history.weight_indices().into_iter().any(moves) {
+        return None;
+    }
     let (message, advice) = match lr {
         0.0 => (format!("the learning rate is 0 in {CHECKS} checks in a row"), "Look at the schedule and its first and last rates"),
         _ => (
@@ -110,5 +118,15 @@ mod tests {
         assert_eq!((detached.level, detached.layer.as_deref()), (Level::Error, Some("1.weight")));
         assert!(judge(0.01, 0.0).unwrap().message.contains("add nothing"));
         assert_eq!(judge(1e-9, 1e-9), None);
+    }
+
+    #[test]
+    fn where_no_weight_moves_at_all_it_is_the_rate_that_is_to_blame() {
+        let mut history = crate::testing::history_of_updates(&[0.0, 0.0]);
+        for number in 2..=5 {
+            let parameters = [("0.weight", 0.1, 0.01, 0.0), ("1.weight", 0.1, 0.01, 0.0)];
+            history.add_check((number, 32), step(1.0), &record(&parameters));
+        }
+        assert_eq!(FrozenParam.judge(&history), None);
     }
 }

@@ -4,7 +4,8 @@
 //! norms, since those grow with the width of a layer.
 //!
 //! Threshold: the first weighted layer's gradient is below 1/1000 of the last one's, or the mean absolute gradient of at
-//! least half of the layers is below 1e-7; in 3 of 5 checks while the run is in trouble: WARN. AutoTrainer (Zhang et al.,
+//! least half of the layers is below 1e-7; in 3 of 5 checks while the run is in trouble, or, of the former, while the loss is
+//! above 0.3 of the trivial one after half of the run: WARN. AutoTrainer (Zhang et al.,
 //! 2021) has 1/1000, TheDeepChecker 1e-6.
 //!
 //! Cannot see: gradients that vanish within a recurrent layer, from step to step of a sequence.
@@ -59,6 +60,7 @@ impl Rule for GradVanish {
         let why = "The layers near the input stay as they were drawn, and what they lose the others cannot get back";
         let found = Found::new(Level::Warn, (value, threshold), message, why).at(history.parameters[first].clone());
         let found = found.cure("Use relu or another activation with slope 1", &["model.activation=relu".to_string()]);
+        let found = if ratio < RATIO && history.is_poor() { found.certain() } else { found };
         Some(found.cure("Put batch normalisation after each weighted layer, or add each stage's input to its output", &["model.batch_norm=true".to_string()]))
     }
 }

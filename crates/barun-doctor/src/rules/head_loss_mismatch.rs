@@ -8,20 +8,25 @@
 //! | relu, tanh | takes scores, which must be able to be large in both directions | WARN |
 //! | relu, sigmoid, tanh, softmax | numbers, of which more than 1 % lie outside what it can give | ERROR |
 //!
+//! A last layer of one's own is known by what it gives: numbers from 0 to 1 whose mean is exactly one over their number, in 5
+//! checks in a row, are a softmax: ERROR where the loss takes scores.
+//!
 //! A whole network without anything that bends its values is a linear model, however many layers it has: INFO, and WARN
-//! once the run stands still.
+//! once the loss stands still above a third of the trivial one (over the last third of the steps so far, at least 100, it has
+//! improved by less than 5 %).
 //!
 //! Threshold: none, these are facts; the 1 % is ours. NeuraLint (Nikanjam et al., 2021) and UMLAUT (Schoop et al., 2021) have
 //! most of them. Mean squared error on one-hot labels and deep linear networks are legitimate, and are not condemned.
 //!
-//! Cannot see: a softmax written as a formula inside a layer of one's own.
+//! Cannot see: a sigmoid written as a formula inside a layer of one's own.
 
 use barun_nn::losses::{Outputs, Task};
 use barun_train::diagnosis::Level;
 
-use super::{About, Found, Kind, Plateau, Rule, percent};
-use crate::case::{Case, Target, is_nonlinear};
-use crate::history::History;
+use super::{About, Found, Kind, Rule, percent};
+use crate::case::{Case, Target, is_nonlinear, is_weighted};
+use crate::curve::stretches;
+use crate::history::{Check, History};
 
 /// See the [module](self).
 pub struct HeadLossMismatch;
@@ -53,9 +58,13 @@ impl Rule for HeadLossMismatch {
             Task::Numbers => of_numbers(kind, case),
             Task::Similarity => None,
         };
+        let found = found.or_else(|| own_softmax(history, (task, kind, loss), width));
         found.map(|found| found.at(last.path.clone())).or_else(|| linear(history))
     }
 }
+
+const TWICE: &str = "Of scores between 0 and 1 a second one makes nearly equal probabilities: learning is slow, and the loss \
+                     cannot come near 0";
 
 fn one_output(loss: &str) -> Found {
     let message = format!("the network has a single output and {loss} takes a softmax over it, which is always 1");
@@ -68,9 +77,7 @@ fn of_classes(kind: &str, loss: &str, outputs: Outputs, case: &Case) -> Option<F
     match outputs {
         Outputs::Scores if squashes => {
             let message = format!("the network ends with {kind} and {loss} applies its own on top");
-            let why = "Of scores between 0 and 1 a second one makes nearly equal probabilities: learning is slow, and \
-                       the loss cannot come near 0";
-            let found = Found::new(Level::Error, (1.0, 0.0), message, why);
+            let found = Found::new(Level::Error, (1.0, 0.0), message, TWICE);
             Some(found.cure(format!("Take the {kind} away; predictions apply it by themselves"), &[]))
         }
         Outputs::Scores if matches!(kind, "Relu" | "Tanh" | "HardTanh") => {
@@ -96,6 +103,28 @@ fn of_classes(kind: &str, loss: &str, outputs: Outputs, case: &Case) -> Option<F
     }
 }
 
+/// So many checks in a row tell what a last layer of one's own gives.
+const CHECKS: usize = 5;
+
+fn own_softmax(history: &History, (task, kind, loss): (Task, &str, &str), width: usize) -> Option<Found> {
+    let takes_scores = matches!(task, Task::Classes(Outputs::Scores));
+    if !takes_scores || width < 2 || is_weighted(kind) {
+        return None;
+    }
+    let checks = history.last_checks(CHECKS)?;
+    // The mean of shares is one over their number, but for rounding; that of scores is so by no accident.
+    let gives_shares = |check: &&Check| {
+        check.activations.last().is_some_and(|last| {
+            (last.mean * width as f64 - 1.0).abs() < 1e-5 && last.std > 0.0 && last.max_abs <= 1.0 + 1e-6
+        })
+    };
+    checks.iter().all(gives_shares).then(|| {
+        let message = format!("what {kind} gives sums to 1 in each row, and {loss} applies its own softmax on top");
+        let found = Found::new(Level::Error, (1.0, 0.0), message, TWICE);
+        found.cure(format!("Take the {kind} away; predictions apply a softmax by themselves"), &[])
+    })
+}
+
 fn of_numbers(kind: &str, case: &Case) -> Option<Found> {
     let Target::Numbers { spread, .. } = &case.target else { return None };
     let (low, high) = match kind {
@@ -116,13 +145,26 @@ fn of_numbers(kind: &str, case: &Case) -> Option<Found> {
     Some(Found::new(Level::Error, (beyond, 0.0), message, why).cure(format!("Take the {kind} at the end away"), &[]))
 }
 
+const STILL: f64 = 0.05;
+const HIGH: f64 = 1.0 / 3.0;
+const LEAST_STEPS: usize = 100;
+
+/// Whether the loss has come to where it stays, and that is high.
+fn stands_still(history: &History) -> bool {
+    let steps = history.steps / 3;
+    let Some(scale) = history.loss_scale().filter(|_| steps >= LEAST_STEPS) else { return false };
+    let halves = stretches(history.losses.last(steps), 2);
+    let [before, now] = halves[..] else { return false };
+    before - now < STILL * before && now > HIGH * scale
+}
+
 fn linear(history: &History) -> Option<Found> {
     let case = &history.case;
     let weighted = case.weighted_calls().count();
     if weighted < 2 || case.calls.iter().any(|call| is_nonlinear(&call.kind)) {
         return None;
     }
-    let level = if Plateau.judge(history).is_some() { Level::Warn } else { Level::Info };
+    let level = if stands_still(history) { Level::Warn } else { Level::Info };
     let message = format!("nothing in the {weighted} layers bends what it gets, so all together are one linear layer");
     let why = "A linear model cannot learn what is not linear, however deep it is";
     let found = Found::new(level, (weighted as f64, 1.0), message, why);
@@ -133,7 +175,8 @@ fn linear(history: &History) -> Option<Found> {
 mod tests {
     use super::*;
     use crate::case::Loss;
-    use crate::testing::calls;
+    use crate::testing::{calls, layer, step};
+    use barun_nn::{ActivationRecord, StepRecord};
 
     fn judge(kinds: &[&str], width: usize, loss: &str, task: Task, target: Target) -> Option<Found> {
         let loss = Loss { name: loss.into(), task: Some(task), ..Loss::default() };
@@ -169,6 +212,34 @@ mod tests {
         let both_signs = Target::of_numbers((0..100).map(|at| f64::from(at) / 25.0 - 2.0).collect());
         let found = judge(&["Linear", "Relu", "Linear", "Tanh"], 1, "mse", Task::Numbers, both_signs).unwrap();
         assert!(found.message.contains("-1 to 1"), "{}", found.message);
+    }
+
+    #[test]
+    fn a_softmax_of_ones_own_is_known_by_what_it_gives() {
+        let judge = |mean: f64, max_abs: f64| {
+            let loss = Loss { name: "cross_entropy".into(), task: Some(SCORES), ..Loss::default() };
+            let calls = calls(&["Linear", "Relu", "Linear", "Shares"], 4);
+            let case = Case { calls, loss, target: Target::Classes(vec![5; 4]), ..Case::default() };
+            let mut history = History::of(case, None);
+            let last = ActivationRecord { mean, max_abs, ..layer("3", "Shares", 0.2) };
+            let record = StepRecord { activations: vec![last], ..StepRecord::default() };
+            (1..=5).for_each(|number| history.add_check((number, 32), step(1.0), &record));
+            HeadLossMismatch.judge(&history)
+        };
+        assert_eq!(judge(0.25, 0.9).unwrap().level, Level::Error);
+        assert_eq!(judge(0.21, 0.9), None, "a sigmoid, or scores that happen to be small");
+        assert_eq!(judge(0.25, 3.0), None);
+    }
+
+    #[test]
+    fn a_linear_network_that_stands_still_far_from_the_answer_is_told() {
+        let judge = |loss: f64| {
+            let mut history = crate::testing::course(600, |_| loss);
+            history.case.calls = calls(&["Linear", "Linear"], 10);
+            history.case.loss.task = Some(SCORES);
+            HeadLossMismatch.judge(&history).unwrap().level
+        };
+        assert_eq!((judge(1.5), judge(0.3)), (Level::Warn, Level::Info));
     }
 
     #[test]

@@ -1,10 +1,14 @@
-//! The network says the same whatever it is given.
+//! The network says the same whatever it is given, or answers a row by what another is.
 //!
 //! A look taken while the run is in trouble measures the loss of a batch once as it is and once with the inputs exchanged
 //! among its rows. Where both are equal, the answers do not depend on the inputs.
 //!
-//! Threshold: the two differ by less than 1 % and the loss is above 0.9 of the trivial one, in 2 of 3 looks: WARN. After
-//! Karpathy's recipe (train on zeroed inputs) and TheDeepChecker.
+//! The answers to the rows in another order must be the same answers in that order. Where they are not, a layer mixes the rows
+//! of a batch - a transposition, a reshape, a mean over the wrong axis - in eval mode too: ERROR.
+//!
+//! Threshold: the losses differ by less than 1 % and are above 0.9 of the trivial one, in 2 of 3 looks: WARN; the answers differ
+//! by more than a tenth of their own deviation: ERROR. After Karpathy's recipe (train on zeroed inputs; see on which rows an
+//! answer depends) and TheDeepChecker.
 //!
 //! Cannot see: a network that uses a few inputs and ignores the others.
 
@@ -24,15 +28,18 @@ impl Rule for InputIgnored {
         About {
             id: "R07",
             name: "INPUT_IGNORED",
-            summary: "The network says the same whatever it is given.",
+            summary: "The network says the same whatever it is given, or answers a row by what another is.",
             kind: Kind::Symptom,
             persist: (2, 3),
-            explains: &["R16"],
+            explains: &["R16", "R20", "R23"],
         }
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
         let probe = history.probes.back()?;
+        if let Some(found) = mixed_rows(history) {
+            return Some(found);
+        }
         let (own, exchanged) = (probe.eval_loss?, probe.exchanged_loss?);
         let trivial = history.case.trivial_loss()?;
         let difference = (exchanged - own).abs() / own.abs().max(f64::MIN_POSITIVE);
@@ -44,6 +51,18 @@ impl Rule for InputIgnored {
         let found = Found::new(Level::Warn, (difference, SAME), message, why);
         Some(found.cure("Look at the first layers: units that are dead, saturated, or whose gradients vanish", &[]))
     }
+}
+
+const MIXED: f64 = 0.1;
+
+/// Where the answer to a row depends on the rows beside it.
+pub(super) fn mixed_rows(history: &History) -> Option<Found> {
+    let apart = history.probes.back()?.order_matters.filter(|apart| *apart > MIXED)?;
+    let message = "the answers to the rows of a batch change when the rows come in another order".to_string();
+    let why = "A layer mixes the rows, so that each is answered by what others are";
+    let found = Found::new(Level::Error, (apart, MIXED), message, why);
+    let advice = "Look at the axes of reshapes, transpositions, sums and products in layers of your own: the first is the batch's";
+    Some(found.cure(advice, &[]))
 }
 
 #[cfg(test)]
@@ -61,5 +80,16 @@ mod tests {
         };
         assert!(judge(2.3, 2.3));
         assert!(!judge(2.3, 2.9) && !judge(0.5, 0.5));
+    }
+
+    #[test]
+    fn answers_that_depend_on_the_order_of_rows_are_an_error() {
+        let judge = |apart: f64| {
+            let mut history = History::of(ten_classes(), None);
+            history.add_probe(Probe { order_matters: Some(apart), ..Probe::default() });
+            InputIgnored.judge(&history)
+        };
+        assert_eq!(judge(1.4).unwrap().level, Level::Error);
+        assert_eq!(judge(1e-6), None, "rounding");
     }
 }

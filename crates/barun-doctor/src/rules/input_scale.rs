@@ -6,7 +6,8 @@
 //! Of the first 512 training rows, as the network gets them:
 //! - all but the largest hundredth of the numbers reach beyond 10: WARN; beyond 100: ERROR;
 //! - one column is 100 times as wide as another, and wider than 10: WARN;
-//! - even the largest number is below 0.05: WARN; below 0.005: ERROR (scaled twice: pixels over 255 over 255);
+//! - all but the largest twentieth of the numbers that are not 0 are below 0.05: WARN; below 0.005: ERROR (scaled twice:
+//!   pixels over 255 over 255; scaled by a far value that squashes all others);
 //! - a target of numbers whose deviation is beyond 100, or below 0.001: WARN.
 //!
 //! Threshold: ours, on quantiles and never on the maximum, which calls every feature-wise standardised image and every
@@ -39,7 +40,7 @@ impl Rule for InputScale {
             summary: "Inputs, or the numbers to predict, are far larger, smaller or more uneven than networks expect.",
             kind: Kind::Data,
             persist: (1, 1),
-            explains: &["R03", "R04", "R07", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R21", "R22"],
+            explains: &["R03", "R04", "R07", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18", "R20", "R21", "R22", "R23", "R26"],
         }
     }
 
@@ -64,10 +65,18 @@ fn inputs(history: &History) -> Option<Found> {
         let message = format!("a hundredth of the inputs is beyond {} in size", short(inputs.most));
         return found(level, inputs.most, FAR, message);
     }
-    if inputs.max_abs < TINY {
-        let level = if inputs.max_abs < VERY_TINY { Level::Error } else { Level::Warn };
-        let message = format!("no input is larger than {}, as if they had been scaled twice", short(inputs.max_abs));
-        return found(level, inputs.max_abs, TINY, message);
+    let usual = inputs.most_of_nonzero;
+    if usual < TINY {
+        let level = if usual < VERY_TINY { Level::Error } else { Level::Warn };
+        let message = match inputs.max_abs < TINY {
+            true => format!("no input is larger than {}, as if they had been scaled twice", short(inputs.max_abs)),
+            false => format!(
+                "nearly all inputs are below {}, and the largest is {}: they seem to be scaled by a few far values",
+                short(usual),
+                short(inputs.max_abs)
+            ),
+        };
+        return found(level, usual, TINY, message);
     }
     let widths = || inputs.columns.iter().map(Spread::width).filter(|width| *width > 0.0);
     let (widest, narrowest) = (widths().fold(0.0, f64::max), widths().fold(f64::INFINITY, f64::min));
@@ -121,6 +130,17 @@ mod tests {
         values[17] = 245.0;
         values[1234] = -74.0;
         assert_eq!(judge(values, 10), None);
+    }
+
+    #[test]
+    fn inputs_that_a_far_value_squashes_are_told() {
+        let mut values: Vec<f32> = (0..5000).map(|at| 1e-5 * (wave(at) + 1.0)).collect();
+        values[17] = 1.0;
+        let found = judge(values, 10).unwrap();
+        assert!(found.message.contains("a few far values"), "{}", found.message);
+        // Yes and no, mostly no.
+        let sparse = (0..5000).map(|at| if at % 300 == 0 { 1.0 } else { 0.0 }).collect();
+        assert_eq!(judge(sparse, 10), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A deep network without normalisation or residual connections, whose gradients show it.
 //!
 //! Threshold: ten weighted layers or more, and `BAD_INIT`, `GRAD_VANISH`, `GRAD_EXPLODE`, or layers that learn at speeds which
-//! differ by more than two decades: WARN while the run is in trouble. The depth alone is no fault. After AutoTrainer and the
+//! differ by more than two decades: WARN while the run is in trouble, or `GRAD_VANISH` finds it poor. The depth alone is no fault. After AutoTrainer and the
 //! tuning playbook.
 //!
 //! Cannot see: shallower networks, which rarely need it.
@@ -42,6 +42,8 @@ impl Rule for MissingNorm {
         let message = format!("{depth} weighted layers follow each other without normalisation or residual connections");
         let why = "What passes through many layers fades or grows, and so do the gradients on their way back";
         let found = Found::new(Level::Warn, (depth as f64, DEEP as f64), message, why).evidence(sign);
+        let fades = GradVanish.judge(history).is_some_and(|sign| sign.is_certain);
+        let found = if fades { found.certain() } else { found };
         let found = found.cure("Put batch normalisation after each weighted layer", &["model.batch_norm=true".to_string()]);
         Some(found.cure("Add each stage's input to its output: x + f(norm(x))", &[]))
     }

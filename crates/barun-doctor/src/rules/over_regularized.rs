@@ -3,24 +3,29 @@
 //! - A dropout layer silences more than two thirds of what it gets (measured from its zeros), and the validation part, which is
 //!   met without dropout, does better than the training part by more than a fifth of the trivial loss, or the run stands
 //!   still: WARN.
-//! - While the run stands still, the weights have shrunk by more than a fifth over the last checks, all of at least half of
-//!   them: WARN.
+//! - Something costs large weights, at least half of them are below 0.3 of what they were in the first step, and the loss is
+//!   above half of the trivial one, or the run stands still: WARN.
+//!
+//! - More than 0.7 of each label is given to all classes alike, or the noise on the weights is larger than at least half of them
+//!   are, and the loss is above half of the trivial one: WARN.
 //!
 //! Threshold: ours; TheDeepChecker compares the gradients of the penalty and of the loss, 1 to 1.
 //!
-//! Cannot see: augmentation that is too strong, or label smoothing.
+//! Cannot see: augmentation that is too strong.
 
 use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Plateau, Rule, percent, short};
-use crate::history::History;
+use crate::history::{Check, History};
 
 /// See the [module](self).
 pub struct OverRegularized;
 
 const DROPPED: f64 = 0.67;
 const VALID_BETTER: f64 = 0.2;
-const SHRUNK: f64 = 0.8;
+const SHRUNK: f64 = 0.3;
+const HARMFUL: f64 = 0.5;
+const SMOOTHED: f64 = 0.7;
 const CHECKS: usize = 20;
 
 impl Rule for OverRegularized {
@@ -31,12 +36,12 @@ impl Rule for OverRegularized {
             summary: "Dropout or weight decay keep the network from learning at all.",
             kind: Kind::Step,
             persist: (3, 5),
-            explains: &["R07", "R16", "R17"],
+            explains: &["R03", "R07", "R09", "R10", "R11", "R13", "R14", "R16", "R17"],
         }
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        dropout(history).or_else(|| shrinking(history))
+        dropout(history).or_else(|| shrinking(history)).or_else(|| smoothing(history)).or_else(|| weight_noise(history))
     }
 }
 
@@ -74,23 +79,50 @@ fn dropout(history: &History) -> Option<Found> {
     Some(found.cure("Drop less", &["model.dropout=0.2".to_string()]))
 }
 
-fn shrinking(history: &History) -> Option<Found> {
-    let checks = history.last_checks(CHECKS)?;
-    if !history.case.decays {
+fn smoothing(history: &History) -> Option<Found> {
+    let smoothing = history.case.loss.label_smoothing;
+    let message = format!("{} of each label is given to all classes alike", percent(smoothing));
+    let why = "What is left of the labels is too little to learn from";
+    let found = Found::new(Level::Warn, (smoothing, SMOOTHED), message, why);
+    let found = found.cure("Smooth less", &["train.label_smoothing=0.1".to_string()]);
+    (smoothing > SMOOTHED && is_high(history)).then_some(found)
+}
+
+fn weight_noise(history: &History) -> Option<Found> {
+    let (noise, check) = (history.case.weight_noise, history.checks.back()?);
+    let weights = history.weight_indices();
+    let drowned = weights.iter().filter(|at| check.parameters.get(**at).is_some_and(|own| own.weight < noise)).count();
+    if noise == 0.0 || 2 * drowned < weights.len() || !is_high(history) {
         return None;
     }
-    Plateau.judge(history)?;
+    let message = format!("the noise on the weights is larger than {drowned} of {} weights are", weights.len());
+    let why = "What the weights say is lost in it";
+    let found = Found::new(Level::Warn, (drowned as f64, weights.len() as f64 / 2.0), message, why);
+    Some(found.cure("Use less noise", &["train.weight_noise=0".to_string()]))
+}
+
+/// Whether the loss is above half of the trivial one.
+fn is_high(history: &History) -> bool {
+    let loss = history.smooth_loss().zip(history.loss_scale());
+    loss.is_some_and(|(loss, scale)| loss > HARMFUL * scale)
+}
+
+fn shrinking(history: &History) -> Option<Found> {
+    let (first, last) = (history.first_check.as_ref()?, history.checks.back()?);
+    if !history.case.decays || history.checked < CHECKS {
+        return None;
+    }
+    let loss = history.smooth_loss()?;
+    if !is_high(history) && Plateau.judge(history).is_none() {
+        return None;
+    }
     let weights = history.weight_indices();
-    let shrunk = |at: &usize| {
-        let of = |check: &crate::history::Check| check.parameters.get(*at).map_or(0.0, |parameter| parameter.weight);
-        let always = checks.windows(2).all(|pair| of(pair[1]) <= of(pair[0]));
-        always && of(checks[CHECKS - 1]) < SHRUNK * of(checks[0])
-    };
-    let count = weights.iter().filter(|at| shrunk(at)).count();
+    let of = |check: &Check, at: usize| check.parameters.get(at).map_or(0.0, |parameter| parameter.weight);
+    let count = weights.iter().filter(|at| of(last, **at) < SHRUNK * of(first, **at)).count();
     if count == 0 || 2 * count < weights.len() {
         return None;
     }
-    let message = format!("{count} of {} weights only shrink, and nothing is learned", weights.len());
+    let message = format!("{count} of {} weights have shrunk to less than a third, and the loss is {}", weights.len(), short(loss));
     let why = "The decay pulls harder than the loss";
     let found = Found::new(Level::Warn, (count as f64, weights.len() as f64 / 2.0), message, why);
     Some(found.cure("Decay the weights less", &["train.optimizer.weight_decay=0".to_string(), "train.l2=0".to_string()]))
@@ -135,7 +167,7 @@ mod tests {
             }
             OverRegularized.judge(&history)
         };
-        assert!(judge(0.9).is_some());
-        assert_eq!(judge(0.999), None);
+        assert!(judge(0.8).is_some());
+        assert_eq!(judge(0.99), None);
     }
 }

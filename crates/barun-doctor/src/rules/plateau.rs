@@ -1,7 +1,9 @@
 //! The loss stands still where it began.
 //!
 //! Over the last epoch, or 300 steps if that is more, the loss has improved by less than 1 % and is still above 0.9 of the
-//! trivial loss, that of knowing nothing of the inputs: nothing is being learned.
+//! trivial loss, that of knowing nothing of the inputs: nothing is being learned. Or it has been within 3 % of what it was in the
+//! first steps all the while, above half of the trivial one. Or two thirds of the run are over and it is still above the trivial
+//! loss, however it got there.
 //!
 //! Threshold: WARN; the 1 % is SageMaker Debugger's and AutoTrainer's, the 0.9 leaves a tenth of the headroom. In runs
 //! shorter than 600 steps half of the run is looked at, 60 steps at least. While the learning rate still rises from a
@@ -24,6 +26,8 @@ const LEAST_WINDOW: usize = 60;
 const IMPROVEMENT: f64 = 0.01;
 const NO_PROGRESS: f64 = 0.9;
 const WARMING: f64 = 0.1;
+const AS_IT_BEGAN: f64 = 0.97;
+const HIGH: f64 = 0.5;
 
 impl Rule for Plateau {
     fn about(&self) -> About {
@@ -32,8 +36,8 @@ impl Rule for Plateau {
             name: "PLATEAU",
             summary: "The loss stands still where it began: nothing is being learned.",
             kind: Kind::Trouble,
-            persist: (3, 3),
-            explains: &["R07", "R21"],
+            persist: (3, 5),
+            explains: &["R21"],
         }
     }
 
@@ -46,7 +50,14 @@ impl Rule for Plateau {
         let parts = stretches(history.losses.last(window), 4);
         let (&before, &now) = (parts.first()?, parts.last()?);
         let improvement = (before - now) / before.abs().max(f64::MIN_POSITIVE);
-        if parts.len() < 4 || improvement >= IMPROVEMENT || now <= NO_PROGRESS * scale {
+        let stands_still = improvement < IMPROVEMENT && now > NO_PROGRESS * scale;
+        let total = history.case.total_steps();
+        let is_late = total > 0 && 3 * history.steps > 2 * total;
+        let began = crate::curve::median(&history.first_losses);
+        let is_as_it_began = now > AS_IT_BEGAN * began && before > AS_IT_BEGAN * began && now > HIGH * scale;
+        // That of the first steps, where nothing better is known, is no measure of knowing nothing.
+        let is_worse = history.case.trivial_loss().is_some_and(|trivial| now > trivial);
+        if parts.len() < 4 || !(stands_still || is_as_it_began || is_late && is_worse) {
             return None;
         }
         let message = format!(

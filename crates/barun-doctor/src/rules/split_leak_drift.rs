@@ -23,7 +23,8 @@ impl Rule for SplitLeakDrift {
             summary: "The part to judge by has been seen, is given away, or is not like the part to learn from.",
             kind: Kind::Data,
             persist: (1, 1),
-            explains: &[],
+            // All that is told by the part to judge by.
+            explains: &["R18", "R20", "R26"],
         }
     }
 

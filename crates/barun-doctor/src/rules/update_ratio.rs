@@ -3,22 +3,36 @@
 //! The ratio of the root mean squares of a step's update and the weights it changes is about 1/1000 in runs that go well.
 //! Only weights are compared; biases and normalisations start at 0 or 1 and mean nothing here.
 //!
-//! Threshold: while the run is in trouble, in 5 checks in a row, for at least half of the weights: above 1/10 the learning rate
-//! is too large: ERROR; below 1e-5 too small: WARN. TheDeepChecker has 1/10 and 1e-4, Karpathy's rule of thumb is 1/1000.
+//! Threshold: while the run is in trouble, for at least half of the weights: above 1/10 in 3 of 5 checks (or all, where a run
+//! ends before there are as many), or weights 30 times as large as in the first step: the learning rate is too large: ERROR.
+//! Below 1e-5, also where the loss is above 0.3 of the trivial one after half of the run, or 1e-4 while the loss stands still where it began: too small: WARN. TheDeepChecker has 1/10 and 1e-4,
+//! Karpathy's rule of thumb is 1/1000.
+//!
+//! A step that is too small for the precision of the weights, so that it adds nothing, is too small. In the last tenth of a
+//! run small steps are what a schedule comes down to, if its rate is a tenth of what it was: nothing is said.
 //!
 //! Cannot see: a rate that is too large for a narrow valley and yet moves the weights by little; `SHARPNESS` measures that.
 
 use barun_train::diagnosis::Level;
 
-use super::{About, Found, Kind, Rule, lr_times, short};
+use super::{About, Found, Kind, Plateau, Rule, lr_times, short};
 use crate::curve::median;
-use crate::history::History;
+use crate::history::{Check, History};
 
 /// See the [module](self).
 pub struct UpdateRatio;
 
 const TOO_FAST: f64 = 0.1;
 const TOO_SLOW: f64 = 1e-5;
+const TOO_SLOW_AT_START: f64 = 1e-4;
+/// So many of the last checks must show it, or all where there are fewer.
+const OFTEN: usize = 3;
+const LAST: usize = 5;
+/// Weights that were smaller than this say nothing by growing.
+const SIZEABLE: f64 = 1e-2;
+const BLOWN_UP: f64 = 30.0;
+/// What has grown so much has not stayed what it was.
+const GROWN: f64 = 3.0;
 /// Where most runs go well.
 const HEALTHY: f64 = 3e-3;
 /// The rate is never changed by more than this at once.
@@ -31,52 +45,110 @@ impl Rule for UpdateRatio {
             name: "UPDATE_RATIO",
             summary: "Steps are far too large, or far too small, for the weights they change.",
             kind: Kind::Symptom,
-            persist: (5, 5),
-            explains: &["R07", "R08", "R09", "R10", "R11", "R12", "R14", "R15", "R16", "R17", "R20", "R21"],
+            persist: (1, 1),
+            explains: &["R07", "R08", "R09", "R10", "R11", "R12", "R14", "R15", "R16", "R17", "R18", "R20", "R21", "R23"],
         }
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        let check = history.checks.back()?;
-        let ratios: Vec<f64> = history
+        let pace = Pace::of(history, history.checks.back()?)?;
+        too_fast(history, &pace).or_else(|| too_slow(history, &pace))
+    }
+}
+
+/// How fast the weights change in a check.
+struct Pace {
+    /// The size of the update over that of the weights, for each of them.
+    ratios: Vec<f64>,
+    /// How many times as large they are as in the first check, in the middle.
+    growth: f64,
+}
+
+impl Pace {
+    fn of(history: &History, check: &Check) -> Option<Pace> {
+        let weights: Vec<usize> = history
             .weight_indices()
             .into_iter()
-            .filter_map(|at| check.parameters.get(at))
-            .filter(|parameter| parameter.weight > 0.0 && parameter.update > 0.0)
-            .map(|parameter| parameter.update / parameter.weight)
+            .filter(|at| {
+                check.parameters.get(*at).is_some_and(|own| own.weight > 0.0 && (own.update > 0.0 || own.gradient > 0.0))
+            })
             .collect();
-        if ratios.is_empty() || !check.applied {
+        let ratios: Vec<f64> =
+            weights.iter().map(|at| check.parameters[*at].update / check.parameters[*at].weight).collect();
+        // Of several batches that make one update only the last one moves anything.
+        let moves = history.case.accumulate <= 1 || ratios.iter().any(|ratio| *ratio > 0.0);
+        if ratios.is_empty() || !check.applied || !moves {
             return None;
         }
-        let usual = median(&ratios);
-        let beyond = |is: &dyn Fn(f64) -> bool| ratios.iter().filter(|ratio| is(**ratio)).count();
-        let (fast, slow) = (beyond(&|ratio| ratio > TOO_FAST), beyond(&|ratio| ratio < TOO_SLOW));
-        let factor = (HEALTHY / usual).clamp(1.0 / MOST_CHANGE, MOST_CHANGE);
-        if 2 * fast >= ratios.len() {
-            let message = format!(
-                "a step changes the weights of {fast} of {} layers by more than a tenth (typically by {} of their size)",
-                ratios.len(),
-                short(usual)
-            );
-            let why = "Such steps jump over every valley, and undo what the last ones have learned";
-            let found = Found::new(Level::Error, (usual, TOO_FAST), message, why);
-            let found = found.cure("Lower the learning rate", &lr_times(history, factor));
-            return Some(found.cure("Then search it: `barun check RECIPE --lr-find`", &[]));
-        }
-        if 2 * slow >= ratios.len() {
-            let message = format!(
-                "a step changes the weights of {slow} of {} layers by less than a hundred-thousandth (typically by {} of \
-                 their size)",
-                ratios.len(),
-                short(usual)
-            );
-            let why = "At this pace the weights stay what they were drawn as";
-            let found = Found::new(Level::Warn, (usual, TOO_SLOW), message, why);
-            let found = found.cure("Raise the learning rate", &lr_times(history, factor));
-            return Some(found.cure("Then search it: `barun check RECIPE --lr-find`", &[]));
-        }
-        None
+        let first = history.first_check.as_ref()?;
+        let growths: Vec<f64> = weights
+            .iter()
+            .filter_map(|at| Some((check.parameters[*at].weight, first.parameters.get(*at)?.weight)))
+            .filter(|(_, first)| *first > SIZEABLE)
+            .map(|(now, first)| now / first)
+            .collect();
+        Some(Pace { ratios, growth: if growths.is_empty() { 1.0 } else { median(&growths) } })
     }
+
+    /// How many weights change by more than a tenth of themselves.
+    fn fast(&self) -> usize {
+        self.ratios.iter().filter(|ratio| **ratio > TOO_FAST).count()
+    }
+
+    fn is_too_fast(&self) -> bool {
+        2 * self.fast() >= self.ratios.len() || self.growth > BLOWN_UP
+    }
+}
+
+fn too_fast(history: &History, pace: &Pace) -> Option<Found> {
+    if !pace.is_too_fast() {
+        return None;
+    }
+    // A run that comes to an end within a few steps has shown no more.
+    let last = history.checks.iter().rev().take(LAST);
+    let paces: Vec<Pace> = last.filter_map(|check| Pace::of(history, check)).collect();
+    if paces.iter().filter(|pace| pace.is_too_fast()).count() < OFTEN.min(paces.len()) {
+        return None;
+    }
+    let (fast, usual) = (pace.fast(), median(&pace.ratios));
+    let message = match 2 * fast >= pace.ratios.len() {
+        true => format!(
+            "a step changes the weights of {fast} of {} layers by more than a tenth (typically by {} of their size)",
+            pace.ratios.len(),
+            short(usual)
+        ),
+        false => format!("the weights are typically {} times as large as before the first step", short(pace.growth)),
+    };
+    let why = "Such steps jump over every valley, and undo what the last ones have learned";
+    let found = Found::new(Level::Error, (usual, TOO_FAST), message, why);
+    let factor = if usual > TOO_FAST { (HEALTHY / usual).max(1.0 / MOST_CHANGE) } else { 1.0 / MOST_CHANGE };
+    let found = found.cure("Lower the learning rate", &lr_times(history, factor));
+    Some(found.cure("Then search it: `barun check RECIPE --lr-find`", &[]))
+}
+
+fn too_slow(history: &History, pace: &Pace) -> Option<Found> {
+    let limit = if Plateau.judge(history).is_some() { TOO_SLOW_AT_START } else { TOO_SLOW };
+    let (slow, all) = (pace.ratios.iter().filter(|ratio| **ratio < limit).count(), pace.ratios.len());
+    let lr = history.checks.back()?.lr;
+    if 2 * slow < all || pace.growth > GROWN || is_coming_down(history, lr) {
+        return None;
+    }
+    let usual = median(&pace.ratios);
+    let message = format!(
+        "a step changes the weights of {slow} of {all} layers by less than {limit:e} of their size (typically by {})",
+        short(usual)
+    );
+    let why = "At this pace the weights stay what they were drawn as";
+    let found = Found::new(Level::Warn, (usual, limit), message, why);
+    let found = found.cure("Raise the learning rate", &lr_times(history, (HEALTHY / usual).clamp(1.0, MOST_CHANGE)));
+    let found = found.cure("Then search it: `barun check RECIPE --lr-find`", &[]);
+    Some(if usual < TOO_SLOW && history.is_poor() { found.certain() } else { found })
+}
+
+/// Whether a schedule has brought the rate down for the end of the run.
+fn is_coming_down(history: &History, lr: f64) -> bool {
+    let total = history.case.total_steps();
+    total > 0 && 10 * history.steps > 9 * total && lr < history.case.optimizer.lr / 10.0
 }
 
 #[cfg(test)]
@@ -91,5 +163,21 @@ mod tests {
         assert_eq!(fast.cure[0].set, ["train.lr=0.00033"]);
         assert_eq!(UpdateRatio.judge(&history_of_updates(&[1e-7, 1e-6, 1e-3])).unwrap().level, Level::Warn);
         assert_eq!(UpdateRatio.judge(&history_of_updates(&[1e-3, 3e-3, 1e-4])), None);
+    }
+
+    #[test]
+    fn steps_that_add_nothing_at_all_are_too_small() {
+        let still = UpdateRatio.judge(&history_of_updates(&[0.0, 0.0, 1e-9])).unwrap();
+        assert!(still.message.contains("3 of 3"), "{}", still.message);
+    }
+
+    #[test]
+    fn a_schedule_may_come_down_to_nothing_at_its_end() {
+        let mut history = history_of_updates(&[1e-7, 1e-6, 1e-6]);
+        assert!(UpdateRatio.judge(&history).is_some());
+        (history.case.optimizer.lr, history.steps) = (1.0, 1950);
+        assert_eq!(UpdateRatio.judge(&history), None);
+        history.steps = 1000;
+        assert!(UpdateRatio.judge(&history).is_some(), "in the middle of the run it is too small");
     }
 }

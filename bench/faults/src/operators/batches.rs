@@ -1,0 +1,74 @@
+//! Batches and what is normalised by them.
+
+use super::labels::keep_steps;
+use super::{Operator, is_plain};
+use crate::network::Stage;
+use crate::plan::Plan;
+
+/// Batch normalisation after every hidden linear layer and convolution, where there is none.
+fn normalize(plan: &mut Plan) {
+    if plan.network.has(|stage| matches!(stage, Stage::BatchNorm(_))) {
+        return;
+    }
+    let stages = std::mem::take(&mut plan.network.stages);
+    plan.network.stages = stages
+        .into_iter()
+        .flat_map(|own| match own {
+            Stage::Linear(Some(_), _) | Stage::Conv(..) => vec![own, Stage::BatchNorm(0.1)],
+            own => vec![own],
+        })
+        .collect();
+}
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        strengths: &[2.0, 3.0],
+        fits: |base| is_plain(base),
+        apply: |plan, rows, _| {
+            normalize(plan);
+            let steps = plan.epochs * plan.steps_per_epoch();
+            plan.batch_size = rows as usize;
+            keep_steps(plan, steps.max(400));
+            Ok(())
+        },
+        ..Operator::tuning("batch-norm-of-two", "batches of two or three, normalised by themselves", &["R20"])
+    },
+    Operator {
+        fits: |base| is_plain(base),
+        apply: |plan, _, _| {
+            plan.batch_size = plan.parts.train.len();
+            Ok(())
+        },
+        ..Operator::tuning("one-batch", "all rows in one batch, in as many epochs", &["R23"])
+    },
+    Operator {
+        strengths: &[1.0],
+        fits: |base| !base.has_batch_norm(),
+        apply: |plan, rows, _| {
+            let steps = plan.epochs * plan.steps_per_epoch();
+            plan.batch_size = rows as usize;
+            plan.set("lr", 10.0 * plan.lr())?;
+            keep_steps(plan, steps);
+            Ok(())
+        },
+        ..Operator::tuning("single-rows", "a step for each row, at ten times the rate", &["R23", "R13"])
+    },
+    Operator {
+        strengths: &[1e-4],
+        fits: |base| is_plain(base),
+        apply: |plan, momentum, _| {
+            normalize(plan);
+            plan.network.each(|stage| {
+                if let Stage::BatchNorm(own) = stage {
+                    *own = momentum;
+                }
+            });
+            // Statistics that differ from those it begins with.
+            if plan.parts.train.form == crate::rows::Form::Columns {
+                plan.before_all(Stage::linear(16));
+            }
+            Ok(())
+        },
+        ..Operator::scored("statistics-stay", "running statistics that hardly follow", &["R20"])
+    },
+];

@@ -1,0 +1,105 @@
+//! The last layer and the loss.
+
+use barun_nn::losses::{Bce, Nll};
+
+use super::{Operator, is_plain};
+use crate::network::Stage;
+use crate::own::{Ascent, Formula, Times, softmax};
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, _, _| {
+            plan.after_head(Stage::Activation("softmax"));
+            Ok(())
+        },
+        ..Operator::tuning("softmax-before-cross-entropy", "softmax twice, once in the loss", &["R02"])
+    },
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, _, _| {
+            plan.after_head(Stage::Own(Box::new(Formula::new("Shares", softmax))));
+            Ok(())
+        },
+        ..Operator::tuning("own-softmax", "a softmax written by hand before cross entropy", &["R02"])
+    },
+    Operator {
+        apply: |plan, _, _| {
+            plan.after_head(Stage::Activation("relu"));
+            Ok(())
+        },
+        ..Operator::tuning("relu-head", "relu after the last layer", &["R02"])
+    },
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, _, _| {
+            plan.loss = Box::new(Nll::default());
+            Ok(())
+        },
+        ..Operator::tuning("scores-to-nll", "scores where the loss takes probabilities", &["R02"])
+    },
+    Operator {
+        fits: |base| {
+            is_plain(base) && matches!(base.source.name(), "moons" | "xor" | "sine" | "digits" | "colours")
+        },
+        apply: |plan, _, _| {
+            plan.network.stages.retain(|stage| !matches!(stage, Stage::Activation(_)));
+            Ok(())
+        },
+        ..Operator::tuning("no-activation", "nothing bends between the layers", &["R02"])
+    },
+    Operator {
+        fits: |base| !base.is_numbers(),
+        apply: |plan, _, _| {
+            plan.after_head(Stage::Activation("sigmoid"));
+            Ok(())
+        },
+        ..Operator::scored("sigmoid-before-cross-entropy", "a sigmoid before a loss of scores", &["R02"])
+    },
+    Operator {
+        apply: |plan, _, _| {
+            plan.after_head(Stage::Activation("tanh"));
+            Ok(())
+        },
+        ..Operator::scored("tanh-head", "tanh after the last layer", &["R02"])
+    },
+    Operator {
+        fits: |base| base.is_binary,
+        apply: |plan, _, _| {
+            plan.loss = Box::new(Bce::default());
+            Ok(())
+        },
+        ..Operator::scored("scores-to-bce", "scores where the loss takes probabilities", &["R02"])
+    },
+    Operator {
+        fits: |base| base.is_numbers(),
+        apply: |plan, _, _| {
+            plan.after_head(Stage::Activation("sigmoid"));
+            Ok(())
+        },
+        ..Operator::scored("sigmoid-for-numbers", "numbers from 0 to 1 where the target has others", &["R02"])
+    },
+    Operator {
+        strengths: &[1.0, 10.0],
+        apply: |plan, factor, _| {
+            plan.optimizer = Ascent { lr: factor * plan.lr() }.into();
+            Ok(())
+        },
+        ..Operator::scored("ascent", "the gradient's sign the wrong way round", &["R15"])
+    },
+    Operator {
+        strengths: &[1.0, 30.0],
+        fits: |base| !base.has_batch_norm(),
+        apply: |plan, factor, _| {
+            let rows = plan.batch_size as f64;
+            plan.loss = Box::new(Times { of: plan.loss.clone(), factor: factor * rows });
+            plan.optimizer = barun_nn::optimizers::Sgd { lr: 0.1, ..Default::default() }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "loss-summed",
+            "the loss summed and not averaged, with plain descent",
+            &["R03", "R13", "R21"],
+        )
+    },
+];

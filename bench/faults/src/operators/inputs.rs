@@ -1,0 +1,178 @@
+//! What the network is given.
+
+use barun_data::{MinMax, Scaling};
+
+use super::{Harms, Operator, is_plain};
+use crate::network::Stage;
+use crate::rows::Form;
+
+/// Images become rows of numbers, which can be any.
+fn as_columns(plan: &mut crate::plan::Plan) {
+    if plan.parts.train.form != Form::Columns {
+        plan.parts.all_mut().into_iter().for_each(|rows| rows.form = Form::Columns);
+        plan.network.stages.retain(|stage| !matches!(stage, Stage::Flatten));
+    }
+}
+
+/// Inputs with mean 0 and deviation 1 by what the training part is like, before something is done to them.
+fn standardize(plan: &mut crate::plan::Plan) {
+    let moments = plan.parts.train.moments();
+    for rows in plan.parts.all_mut() {
+        rows.map(|column, value| (value - moments[column].0) / moments[column].1);
+    }
+    plan.scaling = Scaling::NONE;
+}
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        fits: |base| {
+            is_plain(base)
+                && !base.is_convolution()
+                && (base.is_image() || matches!(base.source.name(), "wine" | "iris"))
+        },
+        apply: |plan, _, _| {
+            as_columns(plan);
+            plan.scaling = Scaling::NONE;
+            Ok(())
+        },
+        ..Operator::tuning("raw-inputs", "pixels from 0 to 255, columns in their own units", &["R01"])
+    },
+    Operator {
+        strengths: &[100.0, 3e4],
+        fits: |base| is_plain(base) && !base.has_batch_norm() && !base.is_convolution(),
+        apply: |plan, factor, _| {
+            as_columns(plan);
+            standardize(plan);
+            plan.parts.all_mut().into_iter().for_each(|rows| rows.map(|_, value| value / factor as f32));
+            Ok(())
+        },
+        ..Operator::tuning("scaled-twice", "standardised inputs divided once more", &["R01"])
+    },
+    Operator {
+        strengths: &[1e5],
+        fits: |base| !base.is_image() && is_plain(base),
+        apply: |plan, far, _| {
+            let width = plan.parts.train.width;
+            plan.parts.train.values[..width].iter_mut().for_each(|value| *value += far as f32);
+            plan.scaling = MinMax::per_feature().into();
+            Ok(())
+        },
+        ..Operator::tuning(
+            "squashed-by-far-values",
+            "one far value in each column, scaled to 0..1 by it",
+            &["R01"],
+        )
+    },
+    Operator {
+        fits: |base| base.is_numbers(),
+        strengths: &[1e3],
+        apply: |plan, factor, _| {
+            plan.scales_target = false;
+            times_target(plan, factor as f32);
+            Ok(())
+        },
+        ..Operator::tuning("target-unscaled", "numbers to predict in the thousands", &["R01"])
+    },
+    Operator {
+        fits: |base| base.source.name() == "colours",
+        apply: |plan, _, _| {
+            channels_first(plan);
+            Ok(())
+        },
+        ..Operator::tuning(
+            "channels-first",
+            "images [3, 10, 10] taken for [height, width, channels]",
+            &["R05"],
+        )
+    },
+    Operator {
+        strengths: &[1e3, 1e5],
+        fits: |base| !base.is_image() && is_plain(base),
+        apply: |plan, factor, _| {
+            standardize(plan);
+            let times = |column, value: f32| if column == 0 { value * factor as f32 } else { value };
+            plan.parts.all_mut().into_iter().for_each(|rows| rows.map(times));
+            Ok(())
+        },
+        ..Operator::scored("exploding-column", "one column in units a thousand times as small", &["R01"])
+    },
+    Operator {
+        strengths: &[30.0, 1e3],
+        fits: |base| !base.is_image() && is_plain(base),
+        apply: |plan, offset, _| {
+            standardize(plan);
+            plan.parts.all_mut().into_iter().for_each(|rows| rows.map(|_, value| value + offset as f32));
+            Ok(())
+        },
+        ..Operator::scored("far-offset", "every column far from 0, with deviation 1", &["R01"])
+    },
+    Operator {
+        strengths: &[1e-4],
+        fits: |base| base.is_numbers(),
+        apply: |plan, factor, _| {
+            standardize_target(plan);
+            plan.scales_target = false;
+            times_target(plan, factor as f32);
+            Ok(())
+        },
+        ..Operator::scored("tiny-target", "numbers to predict with a deviation of 0.0001", &["R01"])
+    },
+    Operator {
+        harms: Harms::Estimate,
+        strengths: &[1.0],
+        fits: |base| !base.is_recurrent(),
+        apply: |plan, _, _| {
+            let is_image = plan.parts.train.form != Form::Columns;
+            let moments = plan.parts.train.moments();
+            for rows in [&mut plan.parts.valid, &mut plan.parts.test] {
+                match is_image {
+                    true => rows.map(|_, value| value / 4.0),
+                    false => rows.map(|column, value| (value - moments[column].0) / moments[column].1 * 0.1),
+                }
+            }
+            Ok(())
+        },
+        ..Operator::scored("judged-otherwise-scaled", "validation and test part scaled otherwise", &["R25"])
+    },
+];
+
+fn times_target(plan: &mut crate::plan::Plan, factor: f32) {
+    for rows in plan.parts.all_mut() {
+        if let crate::rows::Answers::Numbers(values) = &mut rows.answers {
+            values.iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+}
+
+fn standardize_target(plan: &mut crate::plan::Plan) {
+    let crate::rows::Answers::Numbers(values) = &plan.parts.train.answers else { return };
+    let count = values.len().max(1) as f32;
+    let mean = values.iter().sum::<f32>() / count;
+    let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt();
+    for rows in plan.parts.all_mut() {
+        if let crate::rows::Answers::Numbers(values) = &mut rows.answers {
+            values.iter_mut().for_each(|value| *value = (*value - mean) / deviation);
+        }
+    }
+}
+
+/// The same numbers, channel after channel.
+fn channels_first(plan: &mut crate::plan::Plan) {
+    let Form::Image([height, width, channels]) = plan.parts.train.form else { return };
+    for rows in plan.parts.all_mut() {
+        let area = height * width;
+        let images = rows.values.chunks_exact(area * channels);
+        rows.values = images
+            .flat_map(|image| {
+                (0..channels).flat_map(move |channel| (0..area).map(move |at| image[at * channels + channel]))
+            })
+            .collect();
+        rows.form = Form::Image([channels, height, width]);
+    }
+    // A strip of three rows is halved once only.
+    let mut pools = 0;
+    plan.network.stages.retain(|stage| {
+        pools += usize::from(matches!(stage, Stage::Pool));
+        !matches!(stage, Stage::Pool) || pools < 2
+    });
+}

@@ -1,0 +1,107 @@
+//! What the network is told to answer.
+
+use barun_engine::random::Stream;
+
+use super::{Operator, is_plain};
+use crate::plan::Plan;
+use crate::rows::{Answers, Rows};
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        apply: |plan, _, random| {
+            for rows in plan.parts.known_mut() {
+                let mut order: Vec<usize> = (0..rows.len()).collect();
+                random.shuffle(&mut order);
+                rows.answers = rows.answers.only(&order);
+            }
+            Ok(())
+        },
+        ..Operator::tuning("labels-shuffled", "answers in another order than their rows", &["R26"])
+    },
+    Operator {
+        strengths: &[0.4],
+        fits: |base| !base.is_numbers(),
+        apply: |plan, share, random| {
+            for rows in plan.parts.known_mut() {
+                mislabel(rows, share, random);
+            }
+            Ok(())
+        },
+        ..Operator::tuning("labels-noisy", "a part of the labels replaced at random", &["R26"])
+    },
+    Operator {
+        strengths: &[0.5],
+        fits: |base| !base.is_numbers() && is_plain(base) && !base.is_image(),
+        apply: |plan, share, random| {
+            let mut copies = plan
+                .parts
+                .train
+                .only(&(0..(plan.parts.train.len() as f64 * share) as usize).collect::<Vec<_>>());
+            mislabel(&mut copies, 1.0, random);
+            plan.parts.train.extend(&copies);
+            Ok(())
+        },
+        ..Operator::tuning("labels-conflict", "half of the rows once more with another label", &["R26"])
+    },
+    Operator {
+        apply: |plan, _, _| {
+            for rows in plan.parts.known_mut() {
+                let count = rows.len();
+                let next: Vec<usize> = (0..count).map(|at| (at + 1) % count).collect();
+                rows.answers = rows.answers.only(&next);
+            }
+            Ok(())
+        },
+        ..Operator::scored("labels-misaligned", "each row has the answer of the next", &["R26"])
+    },
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        strengths: &[0.6],
+        apply: |plan, share, random| {
+            for rows in plan.parts.known_mut() {
+                let Some((labels, _)) = rows.labels_mut() else { continue };
+                let flipped = labels.iter_mut().filter(|label| **label == 0);
+                flipped.for_each(|label| *label = usize::from(random.uniform() < share));
+            }
+            Ok(())
+        },
+        ..Operator::scored("labels-confused", "most of one class called by the name of another", &["R26"])
+    },
+    Operator {
+        fits: |base| !base.is_numbers(),
+        apply: |plan, _, _| {
+            if let Some((labels, classes)) = plan.parts.train.labels_mut() {
+                labels.iter_mut().for_each(|label| *label = (*label + 1) % classes);
+            }
+            Ok(())
+        },
+        ..Operator::scored(
+            "labels-off-by-one",
+            "classes counted otherwise in the training part",
+            &["R25", "R26"],
+        )
+    },
+];
+
+/// Gives this share of rows another label.
+fn mislabel(rows: &mut Rows, share: f64, random: &mut Stream) {
+    let Some((labels, classes)) = rows.labels_mut() else { return };
+    for label in labels {
+        if random.uniform() < share {
+            *label = (*label + 1 + random.below(classes as u64 - 1) as usize) % classes;
+        }
+    }
+}
+
+/// Keeps of the rows of class `class` this share.
+pub(super) fn thin_out(rows: &Rows, class: usize, share: f64, random: &mut Stream) -> Rows {
+    let Answers::Classes { labels, .. } = &rows.answers else { return rows.clone() };
+    let kept: Vec<usize> =
+        (0..rows.len()).filter(|&at| labels[at] != class || random.uniform() < share).collect();
+    rows.only(&kept)
+}
+
+/// The same steps as before with fewer rows.
+pub(super) fn keep_steps(plan: &mut Plan, steps: usize) {
+    plan.epochs = steps.div_ceil(plan.steps_per_epoch().max(1)).max(1);
+}

@@ -1,0 +1,82 @@
+//! Layers of one's own, and parameters that are forgotten.
+
+use barun_nn::optimizers::Sgd;
+use barun_nn::{Group, Select};
+
+use super::{Operator, is_plain};
+use crate::network::Stage;
+use crate::own::{Formula, detached, logarithm, lost, over_deviation, rows_reversed};
+
+/// A layer of one's own.
+fn own(name: &'static str, of: fn(&barun_nn::Tensor) -> barun_nn::Tensor) -> Stage {
+    Stage::Own(Box::new(Formula::new(name, of)))
+}
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        apply: |plan, _, _| {
+            plan.before_all(own("Logarithm", logarithm));
+            Ok(())
+        },
+        fits: |base| is_plain(base),
+        ..Operator::tuning("logarithm", "the logarithm of inputs below 0", &["R08"])
+    },
+    Operator {
+        fits: |base| {
+            is_plain(base) && matches!(base.source.name(), "moons" | "xor" | "digits" | "sine" | "colours")
+        },
+        apply: |plan, _, _| {
+            let at = plan.network.head();
+            plan.network.stages.insert(at, own("Detached", detached));
+            Ok(())
+        },
+        ..Operator::tuning("detached", "no gradient passes to the hidden layers", &["R14"])
+    },
+    Operator {
+        apply: |plan, _, _| {
+            let at = plan.network.head();
+            plan.network.stages.insert(at, own("Reversed", rows_reversed));
+            Ok(())
+        },
+        ..Operator::tuning("rows-mixed", "each row is judged by the answer of another", &["R07"])
+    },
+    Operator {
+        fits: |base| is_plain(base) && !base.is_image(),
+        apply: |plan, _, random| {
+            // Some rows are the same in all columns: their deviation is 0.
+            let width = plan.parts.train.width;
+            for row in plan.parts.train.values.chunks_exact_mut(width) {
+                if random.uniform() < 0.2 {
+                    row.fill(0.0);
+                }
+            }
+            plan.scaling = barun_data::Scaling::NONE;
+            plan.before_all(own("OverDeviation", over_deviation));
+            Ok(())
+        },
+        ..Operator::scored("division-by-zero", "rows divided by their deviation, which may be 0", &["R08"])
+    },
+    Operator {
+        apply: |plan, _, _| {
+            let at =
+                usize::from(matches!(plan.network.stages.first(), Some(Stage::Flatten | Stage::ToSequence)));
+            plan.network.stages.insert(at, own("Lost", lost));
+            Ok(())
+        },
+        ..Operator::scored("inputs-lost", "the inputs are multiplied by 0 on their way", &["R07", "R14"])
+    },
+    Operator {
+        fits: |base| is_plain(base),
+        apply: |plan, _, _| {
+            let forgotten = plan.network.head();
+            let parameters = (0..forgotten).map(|at| Select::Path(at.to_string()));
+            let weighted = |at: &usize| plan.network.stages[*at].is_weighted();
+            let parameters: Vec<Select> =
+                parameters.enumerate().filter(|(at, _)| weighted(at)).map(|(_, select)| select).collect();
+            plan.options.groups =
+                vec![Group { parameters, optimizer: Sgd { lr: 0.0, ..Sgd::default() }.into() }];
+            Ok(())
+        },
+        ..Operator::scored("group-forgotten", "hidden layers in a group with rate 0", &["R14"])
+    },
+];

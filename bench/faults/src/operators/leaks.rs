@@ -1,0 +1,152 @@
+//! Parts that are not what they should be: copies, leaks, drift, missing classes.
+
+use barun_engine::random::Stream;
+
+use super::labels::thin_out;
+use super::{Harms, Operator, is_plain};
+use crate::plan::Plan;
+use crate::rows::{Answers, Rows};
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        harms: Harms::Estimate,
+        strengths: &[0.5],
+        fits: |base| is_plain(base) && matches!(base.source.name(), "wine" | "digits" | "colours" | "moons"),
+        apply: |plan, share, random| {
+            copy_into_judged(plan, share, 0.0, random);
+            Ok(())
+        },
+        ..Operator::tuning("test-copies", "half of the judged rows are training rows", &["R25"])
+    },
+    Operator {
+        fits: |base| is_plain(base) && !base.is_image(),
+        apply: |plan, _, random| {
+            let scales = answer_scale(&plan.parts.train);
+            for rows in plan.parts.known_mut() {
+                let answers = numbers(&rows.answers);
+                rows.add_column(|at| answers[at]);
+            }
+            // In use nobody has written the answer down.
+            plan.parts.fresh.add_column(|_| scales.0 + scales.1 * random.normal() as f32);
+            Ok(())
+        },
+        ..Operator::tuning("leaking-column", "a column that is the answer, and is not there in use", &["R25"])
+    },
+    Operator {
+        harms: Harms::Estimate,
+        strengths: &[2.0],
+        fits: |base| is_plain(base) && !base.is_image(),
+        apply: |plan, far, _| {
+            let moments = plan.parts.train.moments();
+            for rows in [&mut plan.parts.valid, &mut plan.parts.test] {
+                rows.map(|column, value| value + far as f32 * moments[column].1);
+            }
+            Ok(())
+        },
+        ..Operator::tuning("judged-drifted", "validation and test part moved by two deviations", &["R25"])
+    },
+    Operator {
+        strengths: &[0.04],
+        fits: |base| !base.is_numbers() && base.source.name() != "iris",
+        apply: |plan, share, random| {
+            for rows in plan.parts.known_mut() {
+                *rows = thin_out(rows, 0, share, random);
+            }
+            Ok(())
+        },
+        ..Operator::tuning("rare-class", "a class with a 25th of its rows", &["R24"])
+    },
+    Operator {
+        harms: Harms::Estimate,
+        strengths: &[1.0],
+        fits: |base| is_plain(base) && base.is_image(),
+        apply: |plan, noise, random| {
+            copy_into_judged(plan, 0.6, noise, random);
+            Ok(())
+        },
+        ..Operator::scored(
+            "near-copies",
+            "most judged images are training images with a little noise",
+            &["R25"],
+        )
+    },
+    Operator {
+        fits: |base| is_plain(base) && base.is_numbers(),
+        apply: |plan, _, random| {
+            let (mean, deviation) = answer_scale(&plan.parts.train);
+            let halves = |answer: f32, noise: f32| (0.5 * answer + noise, 0.5 * answer - noise);
+            for rows in plan.parts.known_mut() {
+                let parts: Vec<(f32, f32)> = numbers(&rows.answers)
+                    .into_iter()
+                    .map(|answer| halves(answer, 0.5 * deviation * random.normal() as f32))
+                    .collect();
+                rows.add_column(|at| parts[at].0);
+                rows.add_column(|at| parts[at].1);
+            }
+            for _ in 0..2 {
+                plan.parts.fresh.add_column(|_| 0.5 * mean + 0.5 * deviation * random.normal() as f32);
+            }
+            Ok(())
+        },
+        ..Operator::scored("leaking-sum", "two columns that add up to the answer, unknown in use", &["R25"])
+    },
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, _, random| {
+            // Sorted by class, then cut in order: the last class is in the test part alone.
+            let last = plan.outputs().saturating_sub(1);
+            let taken = thin_out(&plan.parts.train, last, 0.0, random);
+            plan.parts.train = taken;
+            Ok(())
+        },
+        ..Operator::scored("class-missing", "no training row of one class", &["R24", "R25"])
+    },
+    Operator {
+        strengths: &[0.2],
+        fits: |base| !base.is_numbers(),
+        apply: |plan, share, random| {
+            // The training part is of another time: its classes are distributed otherwise.
+            for class in 0..plan.parts.train.classes() / 2 {
+                plan.parts.train = thin_out(&plan.parts.train, class, share, random);
+            }
+            Ok(())
+        },
+        ..Operator::scored(
+            "shifted-classes",
+            "classes with other shares in the training part",
+            &["R24", "R25"],
+        )
+    },
+];
+
+/// Answers as numbers.
+fn numbers(answers: &Answers) -> Vec<f32> {
+    match answers {
+        Answers::Classes { labels, .. } => labels.iter().map(|label| *label as f32).collect(),
+        Answers::Numbers(values) => values.clone(),
+    }
+}
+
+/// Mean and deviation of the answers.
+fn answer_scale(rows: &Rows) -> (f32, f32) {
+    let answers = numbers(&rows.answers);
+    let count = answers.len().max(1) as f32;
+    let mean = answers.iter().sum::<f32>() / count;
+    (mean, (answers.iter().map(|answer| (answer - mean).powi(2)).sum::<f32>() / count).sqrt())
+}
+
+/// Few training rows, learned for long, and a share of the judged rows taken from them, with a little noise.
+fn copy_into_judged(plan: &mut Plan, share: f64, noise: f64, random: &mut Stream) {
+    let few: Vec<usize> = (0..plan.parts.train.len().min(100)).collect();
+    let train = plan.parts.train.only(&few);
+    plan.epochs *= 4;
+    for rows in [&mut plan.parts.valid, &mut plan.parts.test] {
+        let count = (rows.len() as f64 * share) as usize;
+        let copied: Vec<usize> = (0..count).map(|_| random.below(few.len() as u64) as usize).collect();
+        let mut copies = train.only(&copied);
+        copies.values.iter_mut().for_each(|value| *value += (noise * random.normal()) as f32);
+        *rows = rows.only(&(count..rows.len()).collect::<Vec<_>>());
+        rows.extend(&copies);
+    }
+    plan.parts.train = train;
+}

@@ -1,0 +1,91 @@
+//! The learning rate, its schedule, the optimiser.
+
+use barun_nn::optimizers::{AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
+use barun_nn::schedules::{Exponential, LinearDecay, Span};
+
+use super::Operator;
+
+const TOO_FAST: &[&str] = &["R13", "R21"];
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        strengths: &[100.0, 1000.0, 1e5],
+        apply: |plan, factor, _| plan.set("lr", factor * plan.lr()),
+        ..Operator::tuning("rate-huge", "Adam's learning rate far too large", TOO_FAST)
+    },
+    Operator {
+        strengths: &[3.0, 30.0],
+        fits: |base| !base.has_batch_norm(),
+        apply: |plan, lr, _| {
+            plan.optimizer = Sgd { lr, ..Sgd::default() }.into();
+            Ok(())
+        },
+        ..Operator::tuning("descent-too-fast", "plain descent with a rate far too large", TOO_FAST)
+    },
+    Operator {
+        strengths: &[1e-3, 1e-7],
+        apply: |plan, factor, _| plan.set("lr", factor * plan.lr()),
+        ..Operator::tuning("rate-tiny", "Adam's learning rate far too small", &["R13"])
+    },
+    Operator {
+        strengths: &[1e-5],
+        apply: |plan, limit, _| {
+            plan.optimizer = Sgd { lr: 0.05, ..Sgd::default() }.into();
+            plan.options.clip = Some(Clip::Norm(limit));
+            Ok(())
+        },
+        ..Operator::tuning(
+            "clipped-to-nothing",
+            "gradients limited to nearly 0, with plain descent",
+            &["R13"],
+        )
+    },
+    Operator {
+        strengths: &[0.999],
+        apply: |plan, momentum, _| {
+            plan.optimizer = Momentum { lr: 0.05, momentum, ..Momentum::default() }.into();
+            Ok(())
+        },
+        ..Operator::scored("momentum-near-one", "momentum .999", TOO_FAST)
+    },
+    Operator {
+        strengths: &[1.0, 100.0],
+        apply: |plan, eps, _| {
+            plan.set("lr", 1e-4)?;
+            plan.set("eps", eps)
+        },
+        ..Operator::scored("adam-eps", "Adam's eps so large that steps are nothing", &["R13"])
+    },
+    Operator {
+        strengths: &[0.5],
+        apply: |plan, gamma, _| {
+            plan.schedule = Box::new(Exponential { gamma, per: Span::Steps(3) });
+            Ok(())
+        },
+        ..Operator::scored("rate-dies", "the learning rate halves every three steps", &["R13"])
+    },
+    Operator {
+        strengths: &[3000.0],
+        apply: |plan, end, _| {
+            plan.schedule = Box::new(LinearDecay { start: 1.0, end, over: Span::RUN });
+            Ok(())
+        },
+        ..Operator::scored("rate-rises", "a schedule that goes up and not down", TOO_FAST)
+    },
+    Operator {
+        strengths: &[1.0],
+        apply: |plan, lr, _| {
+            plan.optimizer = AnyOptimizer::from(RmsProp { lr, ..RmsProp::default() });
+            Ok(())
+        },
+        ..Operator::scored("rmsprop-too-fast", "RMSProp with the rate of plain descent", TOO_FAST)
+    },
+    Operator {
+        strengths: &[1e-6],
+        apply: |plan, lr, _| {
+            plan.optimizer = Sgd { lr, ..Sgd::default() }.into();
+            Ok(())
+        },
+        ..Operator::scored("descent-too-slow", "plain descent with a rate far too small", &["R13"])
+    },
+];

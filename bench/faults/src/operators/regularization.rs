@@ -1,0 +1,104 @@
+//! What is to keep the network from learning by heart, too much of it or too little.
+
+use barun_nn::losses::CrossEntropy;
+use barun_nn::optimizers::AdamW;
+
+use super::labels::keep_steps;
+use super::{Operator, is_plain};
+use crate::network::Stage;
+use crate::plan::Plan;
+
+/// A stage after each activation but the last.
+fn after_activations(plan: &mut Plan, stage: &Stage) {
+    let stages = std::mem::take(&mut plan.network.stages);
+    plan.network.stages = stages
+        .into_iter()
+        .flat_map(|own| match own {
+            Stage::Activation(_) => vec![own, stage.clone()],
+            own => vec![own],
+        })
+        .collect();
+}
+
+pub(super) const ALL: &[Operator] = &[
+    Operator {
+        strengths: &[0.95],
+        fits: |base| is_plain(base),
+        apply: |plan, rate, _| {
+            after_activations(plan, &Stage::Dropout(rate));
+            Ok(())
+        },
+        ..Operator::tuning("dropout-huge", "dropout of 95 %", &["R19"])
+    },
+    Operator {
+        strengths: &[30.0],
+        apply: |plan, weight_decay, _| {
+            plan.optimizer = AdamW { lr: plan.lr(), weight_decay, ..AdamW::default() }.into();
+            Ok(())
+        },
+        ..Operator::tuning("decay-huge", "weights pulled to 0 faster than they learn", &["R19"])
+    },
+    Operator {
+        strengths: &[24.0],
+        fits: |base| is_plain(base) && (base.is_image() || base.source.name() == "wine"),
+        apply: |plan, rows, _| {
+            plan.parts.train = plan.parts.train.only(&(0..rows as usize).collect::<Vec<_>>());
+            plan.batch_size = 12;
+            keep_steps(plan, 400);
+            Ok(())
+        },
+        ..Operator::tuning("few-rows", "two dozen rows, learned for long", &["R18"])
+    },
+    Operator {
+        strengths: &[1.0],
+        apply: |plan, l1, _| {
+            plan.options.penalty.l1 = l1;
+            Ok(())
+        },
+        ..Operator::scored("l1-huge", "a penalty on weights larger than the loss", &["R19"])
+    },
+    Operator {
+        strengths: &[1.0],
+        apply: |plan, l2, _| {
+            plan.options.penalty.l2 = l2;
+            Ok(())
+        },
+        ..Operator::scored("l2-huge", "a penalty on squared weights larger than the loss", &["R19"])
+    },
+    Operator {
+        strengths: &[0.999],
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, label_smoothing, _| {
+            plan.loss = Box::new(CrossEntropy { label_smoothing, ..CrossEntropy::default() });
+            Ok(())
+        },
+        ..Operator::scored(
+            "labels-smoothed-away",
+            "label smoothing that leaves nothing of the labels",
+            &["R19"],
+        )
+    },
+    Operator {
+        strengths: &[3.0],
+        apply: |plan, noise, _| {
+            plan.options.weight_noise = noise;
+            Ok(())
+        },
+        ..Operator::scored("weights-noisy", "noise on the weights larger than they are", &["R19"])
+    },
+    Operator {
+        strengths: &[200.0],
+        fits: |base| is_plain(base) && !base.is_image(),
+        apply: |plan, columns, random| {
+            plan.parts.train =
+                plan.parts.train.only(&(0..plan.parts.train.len().min(60)).collect::<Vec<_>>());
+            for rows in plan.parts.all_mut() {
+                (0..columns as usize).for_each(|_| rows.add_column(|_| random.normal() as f32));
+            }
+            plan.batch_size = 15;
+            keep_steps(plan, 400);
+            Ok(())
+        },
+        ..Operator::scored("noise-columns", "few rows with hundreds of columns that mean nothing", &["R18"])
+    },
+];

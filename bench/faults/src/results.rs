@@ -1,0 +1,110 @@
+//! What runs have come to, in a file that only grows: a run that is in it is not carried out again.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use barun_train::files;
+use serde::{Deserialize, Serialize};
+
+use crate::case::Case;
+use crate::error::{Error, Result};
+use crate::run::Outcome;
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Line {
+    case: Case,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+/// The outcomes of all runs so far.
+pub struct Results {
+    path: PathBuf,
+    file: File,
+    outcomes: BTreeMap<Case, Outcome>,
+}
+
+const NAME: &str = "results.jsonl";
+
+impl Results {
+    /// Those of a folder, which is made where there is none; with `forgets_doctor` without what the doctor has watched, so
+    /// that it is asked again. A last line that was cut off is left out.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be read or written.
+    pub fn open(folder: &Path, forgets_doctor: bool) -> Result<Results> {
+        let path = folder.join(NAME);
+        let wrong =
+            |doing| move |path: &Path, source| Error::File { doing, path: path.to_path_buf(), source };
+        std::fs::create_dir_all(folder).map_err(|error| wrong("make the folder")(folder, error))?;
+        let text = if path.is_file() { files::read_text(&path)? } else { String::new() };
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        let outcomes: BTreeMap<Case, Outcome> = lines
+            .filter(|line| !(forgets_doctor && line.case.is_watched()))
+            .map(|line| (line.case, line.outcome))
+            .collect();
+        let mut kept = Vec::new();
+        for (case, outcome) in &outcomes {
+            kept.extend(line_of(case, outcome));
+        }
+        files::write_atomically(&path, &kept)?;
+        let file =
+            OpenOptions::new().append(true).open(&path).map_err(|error| wrong("open")(&path, error))?;
+        Ok(Results { path, file, outcomes })
+    }
+
+    /// Adds a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn add(&mut self, case: Case, outcome: Outcome) -> Result<()> {
+        let line = line_of(&case, &outcome);
+        let path = self.path.clone();
+        self.file.write_all(&line).map_err(|source| Error::File { doing: "write", path, source })?;
+        self.outcomes.insert(case, outcome);
+        Ok(())
+    }
+
+    /// What a run came to.
+    pub fn get(&self, case: &Case) -> Option<&Outcome> {
+        self.outcomes.get(case)
+    }
+}
+
+fn line_of(case: &Case, outcome: &Outcome) -> Vec<u8> {
+    let line = Line { case: case.clone(), outcome: outcome.clone() };
+    let mut text = serde_json::to_vec(&line).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Deed;
+
+    #[test]
+    fn what_was_written_is_there_again_and_a_torn_line_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let case =
+            |seed| Case { base: "moons/mlp".into(), deed: Deed::Fault("zeros".into(), "1".into()), seed };
+        let outcome = Outcome { score: 0.5, ..Outcome::default() };
+        let mut results = Results::open(folder.path(), false).unwrap();
+        (0..3).for_each(|seed| results.add(case(seed), outcome.clone()).unwrap());
+        drop(results);
+        let path = folder.path().join(NAME);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 9]).unwrap();
+        let results = Results::open(folder.path(), false).unwrap();
+        assert_eq!((results.get(&case(1)), results.get(&case(2))), (Some(&outcome), None));
+        let again = Results::open(folder.path(), true).unwrap();
+        assert_eq!(
+            (again.get(&case(0)), again.get(&case(1))),
+            (None, Some(&outcome)),
+            "seed 0 is the doctor's"
+        );
+    }
+}

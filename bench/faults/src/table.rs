@@ -1,0 +1,186 @@
+//! The table of a part, as text that reads well on a terminal and on a page.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::bases::{BASES, Part};
+use crate::case::SEEDS;
+use crate::operators::{self, Harms, Operator};
+use crate::score::{Judged, MARGIN, Score, WELL};
+use crate::statistics::interval;
+
+/// Everything there is to say of a part.
+pub fn of(score: &Score) -> String {
+    let mut text = format!("## The {} part\n\n", score.part.name());
+    text.push_str(&figures(score));
+    text.push_str(&by_operator(score));
+    text.push_str(&false_alarms(score));
+    text.push_str(&left_out(score));
+    text
+}
+
+/// The page `docs/faults.md`.
+pub fn page(scores: &[Score]) -> String {
+    let mut text = INTRODUCTION.to_string();
+    scores.iter().for_each(|score| text.push_str(&format!("\n{}", of(score))));
+    text.push_str(&division());
+    text
+}
+
+const INTRODUCTION: &str = "\
+# The fault bench
+
+How well the [doctor](doctor.md) tells what is wrong with a training, and how often it cries wolf.
+
+```
+cargo run --release -p barun-faults -- --part scored --data ../shared/data --page docs/faults.md
+```
+
+Operators break trainings that are well: one change each, with the rules that name its cause written down beforehand. A fault
+counts if it harms, over five seeds, in a paired test; the doctor is judged on the first of them. Healthy runs are the same
+trainings with usual changes: other optimisers, rates, schedules, batches, activations, first weights, seeds. The parts have no
+operator, no data set and no architecture in common: thresholds are tuned on the one and scored on the other. Intervals are those
+of Clopper and Pearson at 95 %. Runs that are in `--out` (`results.jsonl`) are not carried out again; with `--again` those that the
+doctor has watched are. The same seeds give the same runs.
+";
+
+fn share(count: usize, of: usize) -> String {
+    let (low, high) = interval(count, of);
+    let percent = 100.0 * count as f64 / of.max(1) as f64;
+    format!("{count} of {of} | {percent:.1} % | {:.1} to {:.1} %", 100.0 * low, 100.0 * high)
+}
+
+fn figures(score: &Score) -> String {
+    let (faults, well) = (score.harmful().count(), score.well().count());
+    let detected = score.harmful().filter(|fault| fault.is_detected()).count();
+    let right = score.harmful().filter(|fault| fault.is_right()).count();
+    let alarms = score.well().filter(|run| !run.said.is_empty()).count();
+    format!(
+        "| figure | runs | share | 95 % interval | must reach |\n|---|---|---|---|---|\n\
+         | faults detected | {} | 94 % |\n\
+         | right cause first | {} | 63 % |\n\
+         | healthy runs with a false alarm | {} | 5 % at the upper end |\n\n\
+         {} runs in {:.0} s of one thread.\n\n",
+        share(detected, faults),
+        share(right, faults),
+        share(alarms, well),
+        score.runs,
+        score.seconds
+    )
+}
+
+fn by_operator(score: &Score) -> String {
+    let mut of: BTreeMap<&str, Vec<&Judged>> = BTreeMap::new();
+    score.harmful().for_each(|fault| of.entry(fault.operator()).or_default().push(fault));
+    let mut text = "| operator | causes | faults | detected | right | missed | said instead |\n|---|---|---|---|---|---|---|\n".to_string();
+    for operator in operators::all().filter(|operator| operator.part == score.part) {
+        let Some(faults) = of.get(operator.name) else { continue };
+        let detected = faults.iter().filter(|fault| fault.is_detected()).count();
+        let right = faults.iter().filter(|fault| fault.is_right()).count();
+        let missed = faults.iter().filter(|fault| !fault.is_detected()).map(|fault| place(fault));
+        let wrong = faults.iter().filter(|fault| fault.is_detected() && !fault.is_right());
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {detected} | {right} | {} | {} |",
+            operator.name,
+            operator.causes.join(" "),
+            faults.len(),
+            missed.collect::<Vec<_>>().join(", "),
+            wrong
+                .map(|fault| format!("{} at {}", fault.said[0].rule, place(fault)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+    }
+    text
+}
+
+fn place(fault: &Judged) -> String {
+    match &fault.case.deed {
+        crate::case::Deed::Fault(name, strength)
+            if operators::by_name(name).is_some_and(|operator| operator.strengths.len() > 1) =>
+        {
+            format!("{} ({strength})", fault.case.base)
+        }
+        _ => fault.case.base.clone(),
+    }
+}
+
+fn false_alarms(score: &Score) -> String {
+    let mut text = "\nFalse alarms:".to_string();
+    for run in score.well().filter(|run| !run.said.is_empty()) {
+        let said: Vec<String> =
+            run.said.iter().map(|said| format!("{} {}", said.rule, said.message)).collect();
+        let _ = write!(text, "\n- {} (score {:.3}): {}", run.case, run.score, said.join("; "));
+    }
+    if text.ends_with(':') {
+        text.push_str(" none.");
+    }
+    text + "\n"
+}
+
+fn left_out(score: &Score) -> String {
+    let harmless = score.faults.iter().filter(|fault| !fault.is_harmful);
+    let harmless: Vec<String> = harmless
+        .map(|fault| {
+            let strength = match &fault.case.deed {
+                crate::case::Deed::Fault(_, strength) => strength.as_str(),
+                crate::case::Deed::Change(_) => "",
+            };
+            format!("{} {strength} at {} ({:+.3})", fault.operator(), fault.case.base, fault.harm)
+        })
+        .collect();
+    let unwell = score.healthy.iter().filter(|run| !run.is_well);
+    let unwell: Vec<String> = unwell.map(|run| format!("{} ({:.3})", run.case, run.score)).collect();
+    format!(
+        "\nFaults that are not counted, since they do not harm by more than {MARGIN} over {SEEDS} seeds ({}): {}.\n\n\
+         Changed runs that are not counted, since they did not learn {:.0} % of what their base does ({}): {}.\n",
+        harmless.len(),
+        harmless.join(", "),
+        100.0 * WELL,
+        unwell.len(),
+        unwell.join(", ")
+    )
+}
+
+/// Which part has what.
+pub fn division() -> String {
+    let mut text = "\n## The division\n\n| part | data | architectures |\n|---|---|---|\n".to_string();
+    for part in [Part::Tuning, Part::Scored] {
+        let unique = |name: &dyn Fn(&crate::bases::Base) -> &'static str| {
+            let mut names: Vec<&str> = Vec::new();
+            for base in BASES.iter().filter(|base| base.part == part) {
+                if !names.contains(&name(base)) {
+                    names.push(name(base));
+                }
+            }
+            names.join(", ")
+        };
+        let (data, networks) = (unique(&|base| base.source.name()), unique(&|base| base.architecture.name()));
+        let _ = writeln!(text, "| {} | {data} | {networks} |", part.name());
+    }
+    text.push_str("\n| part | operator | does | strengths | harms | causes |\n|---|---|---|---|---|---|\n");
+    for part in [Part::Tuning, Part::Scored] {
+        operators::all()
+            .filter(|operator| operator.part == part)
+            .for_each(|operator| line(&mut text, operator));
+    }
+    text
+}
+
+fn line(text: &mut String, operator: &Operator) {
+    let strengths: Vec<String> = operator.strengths.iter().map(f64::to_string).collect();
+    let harms = match operator.harms {
+        Harms::Run => "the run",
+        Harms::Estimate => "the estimate",
+    };
+    let _ = writeln!(
+        text,
+        "| {} | {} | {} | {} | {harms} | {} |",
+        operator.part.name(),
+        operator.name,
+        operator.about,
+        strengths.join(", "),
+        operator.causes.join(" ")
+    );
+}
