@@ -84,7 +84,7 @@ fn smoothing(history: &History) -> Option<Found> {
     let message = format!("{} of each label is given to all classes alike", percent(smoothing));
     let why = "What is left of the labels is too little to learn from";
     let found = Found::new(Level::Warn, (smoothing, SMOOTHED), message, why);
-    let found = found.cure("Smooth less", &["train.label_smoothing=0.1".to_string()]);
+    let found = found.cure("Smooth less: a tenth is usual", &[]);
     (smoothing > SMOOTHED && is_high(history)).then_some(found)
 }
 

@@ -66,7 +66,10 @@ impl Rule for Plateau {
             short(now),
             short(scale)
         );
-        let why = "The network knows no more than how frequent each answer is";
+        let why = match now > NO_PROGRESS * scale {
+            true => "The network knows no more than how frequent each answer is",
+            false => "Nothing has been learned since the first step",
+        };
         let found = Found::new(Level::Warn, (improvement, IMPROVEMENT), message, why)
             .evidence(format!("it has improved by {}", percent(improvement)))
             .cure("Search the learning rate: `barun check RECIPE --lr-find`", &[])
@@ -107,6 +110,17 @@ mod tests {
     #[test]
     fn what_falls_or_has_learned_something_is_well() {
         assert_eq!(Plateau.judge(&course(400, |at| 2.4 - 0.001 * at as f64)), None);
-        assert_eq!(Plateau.judge(&course(400, |_| 1.5)), None);
+        let learned_early = |at| if at < 50 { 2.3 - 0.016 * at as f64 } else { 1.5 };
+        assert_eq!(Plateau.judge(&course(400, learned_early)), None);
+    }
+
+    #[test]
+    fn what_is_as_it_began_or_late_worse_than_knowing_nothing_is_told() {
+        let still = Plateau.judge(&course(400, |_| 1.5)).unwrap();
+        assert!(still.why.contains("since the first step"), "{}", still.why);
+        assert_eq!(Plateau.judge(&course(400, |_| 0.9)), None, "it began well");
+        let falls = |at: usize| 40.0 - 0.02 * at as f64;
+        assert_eq!(Plateau.judge(&course(600, falls)), None);
+        assert!(Plateau.judge(&course(1500, falls)).is_some());
     }
 }
