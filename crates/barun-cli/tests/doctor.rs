@@ -113,7 +113,8 @@ fn rules_and_errors_are_explained() {
 }
 
 /// A rate at which nothing is learned, and a budget for a short run.
-const REPAIRED: [&str; 6] = ["--set", "train.optimizer=sgd", "--doctor", "repair", "--set", "doctor.budget=3"];
+const REPAIRED: [&str; 6] =
+    ["--set", "train.optimizer.name=sgd", "--doctor", "repair", "--set", "doctor.budget=3"];
 
 #[test]
 fn a_run_that_is_mended_says_how_keeps_what_was_before_and_can_be_begun_mended() {
@@ -123,8 +124,15 @@ fn a_run_that_is_mended_says_how_keeps_what_was_before_and_can_be_begun_mended()
     assert_eq!(ran.code, 0, "{}", ran.err);
     let json = ran.json();
     let repair = &json["doctor"]["repairs"][0];
-    assert_eq!((&json["doctor"]["mode"], &repair["outcome"]), (&"repair".into(), &"accepted".into()), "{json:#}");
-    assert!(repair["confirmed"]["gain"].as_f64().unwrap() > 2.0 * repair["confirmed"]["standard_error"].as_f64().unwrap());
+    assert_eq!(
+        (&json["doctor"]["mode"], &repair["outcome"]),
+        (&"repair".into(), &"accepted".into()),
+        "{json:#}"
+    );
+    assert!(
+        repair["confirmed"]["gain"].as_f64().unwrap()
+            > 2.0 * repair["confirmed"]["standard_error"].as_f64().unwrap()
+    );
     assert!(repair["set"][0].as_str().unwrap().starts_with("train.lr="), "{repair:#}");
     assert!(ran.err.contains("repair after step"), "{}", ran.err);
     let before = repair["before"].as_str().unwrap();
@@ -145,7 +153,10 @@ fn a_check_repairs_nothing() {
     let model =
         "model.layers=[{type=\"linear\",units=8},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
     let sick = scratch.run(&["check", "moons", "--set", model, "--doctor", "repair", "--json"]).json();
-    assert_eq!((&sick["doctor"]["mode"], &sick["doctor"]["findings"][0]["rule"]), (&"advise".into(), &"R02".into()));
+    assert_eq!(
+        (&sick["doctor"]["mode"], &sick["doctor"]["findings"][0]["rule"]),
+        (&"advise".into(), &"R02".into())
+    );
 }
 
 #[test]
