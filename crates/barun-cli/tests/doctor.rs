@@ -119,7 +119,7 @@ fn rules_and_errors_are_explained() {
 
 /// A rate at which nothing is learned, and a budget for a short run.
 const REPAIRED: [&str; 6] =
-    ["--set", "train.optimizer=sgd", "--doctor", "repair", "--set", "doctor.budget=3"];
+    ["--set", "train.optimizer.name=sgd", "--doctor", "repair", "--set", "doctor.budget=3"];
 
 #[test]
 fn a_run_that_is_mended_says_how_keeps_what_was_before_and_can_be_begun_mended() {

@@ -229,10 +229,10 @@ fn advised_rate(finding: &Finding, case: &Case) -> Option<f64> {
     (factor.is_finite() && factor > 0.0 && factor != 1.0).then_some(factor)
 }
 
-/// The factor of the present learning rate at which the steps would be of a healthy size, by one that was looked at; none where
-/// the rate is near it.
+/// The factor of the optimiser's rate at which steps would be of a healthy size, by one that was looked at; none where the rate is
+/// near it. The schedule makes of it what it makes of any.
 fn healthy_rate(history: &History, check: Option<&Check>) -> Option<f64> {
-    let (check, present) = (check?, history.recent.back()?.lr);
+    let (check, lr) = (check?, history.case.optimizer.lr);
     let weights: Vec<&ParameterCheck> =
         history.weight_indices().into_iter().filter_map(|at| check.parameters.get(at)).collect();
     let ratios = |update: &dyn Fn(&ParameterCheck) -> f64| -> Vec<f64> {
@@ -248,7 +248,7 @@ fn healthy_rate(history: &History, check: Option<&Check>) -> Option<f64> {
     if ratios_found.is_empty() {
         return None;
     }
-    let factor = HEALTHY_RATIO / median(&ratios_found) * check.lr / present;
+    let factor = HEALTHY_RATIO / median(&ratios_found) * check.lr / lr;
     let is_far = !(1.0 / NEAR_ENOUGH..=NEAR_ENOUGH).contains(&factor);
     (is_far && factor.is_finite() && factor > 0.0).then_some(factor)
 }

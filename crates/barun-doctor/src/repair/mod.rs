@@ -1,6 +1,6 @@
 //! Repair: what a finding's cures do to copies of the run, and whether the run itself is better off with one of them.
 //!
-//! When a finding above information stands, its cures become typed [candidates](edits): changes of the run's terms that keep
+//! When a finding above information stands, its cures become typed candidates: changes of the run's terms that keep
 //! what it has learned. The two or three best of them race beside the unchanged run, all
 //!
 //! * from copies of the state - the candidates from the [state worth going back to](barun_train::mending::Mending::earlier) whose
