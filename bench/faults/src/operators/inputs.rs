@@ -15,7 +15,7 @@ fn as_columns(plan: &mut crate::plan::Plan) {
 }
 
 /// Inputs with mean 0 and deviation 1 by what the training part is like, before something is done to them.
-fn standardize(plan: &mut crate::plan::Plan) {
+pub(super) fn standardize(plan: &mut crate::plan::Plan) {
     let moments = plan.parts.train.moments();
     for rows in plan.parts.all_mut() {
         rows.map(|column, value| (value - moments[column].0) / moments[column].1);

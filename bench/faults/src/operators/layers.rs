@@ -43,18 +43,18 @@ pub(super) const ALL: &[Operator] = &[
     Operator {
         fits: |base| is_plain(base) && !base.is_image(),
         apply: |plan, _, random| {
-            // Some rows are the same in all columns: their deviation is 0.
+            // A few rows are the same in all columns: their deviation is 0.
+            super::inputs::standardize(plan);
             let width = plan.parts.train.width;
             for row in plan.parts.train.values.chunks_exact_mut(width) {
-                if random.uniform() < 0.2 {
-                    row.fill(0.0);
+                if random.uniform() < 0.03 {
+                    row.fill(random.normal() as f32);
                 }
             }
-            plan.scaling = barun_data::Scaling::NONE;
             plan.before_all(own("OverDeviation", over_deviation));
             Ok(())
         },
-        ..Operator::scored("division-by-zero", "rows divided by their deviation, which may be 0", &["R08"])
+        ..Operator::tuning("division-by-zero", "rows divided by their deviation, which may be 0", &["R08"])
     },
     Operator {
         apply: |plan, _, _| {
@@ -63,7 +63,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.network.stages.insert(at, own("Lost", lost));
             Ok(())
         },
-        ..Operator::scored("inputs-lost", "the inputs are multiplied by 0 on their way", &["R07", "R14"])
+        ..Operator::tuning("inputs-lost", "the inputs are multiplied by 0 on their way", &["R07", "R14"])
     },
     Operator {
         fits: |base| is_plain(base),
@@ -77,6 +77,6 @@ pub(super) const ALL: &[Operator] = &[
                 vec![Group { parameters, optimizer: Sgd { lr: 0.0, ..Sgd::default() }.into() }];
             Ok(())
         },
-        ..Operator::scored("group-forgotten", "hidden layers in a group with rate 0", &["R14"])
+        ..Operator::tuning("group-forgotten", "hidden layers in a group with rate 0", &["R14"])
     },
 ];

@@ -54,7 +54,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.set("lr", 1e-4)?;
             plan.set("eps", eps)
         },
-        ..Operator::scored("adam-eps", "Adam's eps so large that steps are nothing", &["R13"])
+        ..Operator::tuning("adam-eps", "Adam's eps so large that steps are nothing", &["R13"])
     },
     Operator {
         strengths: &[0.5],
@@ -62,7 +62,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.schedule = Box::new(Exponential { gamma, per: Span::Steps(3) });
             Ok(())
         },
-        ..Operator::scored("rate-dies", "the learning rate halves every three steps", &["R13"])
+        ..Operator::tuning("rate-dies", "the learning rate halves every three steps", &["R13"])
     },
     Operator {
         strengths: &[3000.0],
@@ -86,6 +86,6 @@ pub(super) const ALL: &[Operator] = &[
             plan.optimizer = Sgd { lr, ..Sgd::default() }.into();
             Ok(())
         },
-        ..Operator::scored("descent-too-slow", "plain descent with a rate far too small", &["R13"])
+        ..Operator::tuning("descent-too-slow", "plain descent with a rate far too small", &["R13"])
     },
 ];

@@ -84,7 +84,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.options.weight_noise = noise;
             Ok(())
         },
-        ..Operator::scored("weights-noisy", "noise on the weights larger than they are", &["R19"])
+        ..Operator::tuning("weights-noisy", "noise on the weights larger than they are", &["R19"])
     },
     Operator {
         strengths: &[200.0],

@@ -4,7 +4,8 @@
 //! behind it gets a gradient through it. A unit is dead if it gave exactly 0 for every row of at least 10 checks with at
 //! least 1000 rows together. The share of zeros in a layer says nothing: a healthy ReLU gives them half of the time.
 //!
-//! A layer whose last 5 checks have nothing but zeros is dead without counting.
+//! A layer whose last 5 checks have nothing but zeros is dead without counting. Units that are given nothing but zeros have not
+//! died: `FROZEN_PARAM` tells of what is before them.
 //!
 //! Threshold: a quarter of a layer's units: INFO, half: ERROR while the run is in trouble; 95 % of a layer, whatever the
 //! loss does. SageMaker Debugger and TheDeepChecker have 50 %; DeepDiagnosis's 70 % zeros made 58 of 68 false alarms.
@@ -14,7 +15,7 @@
 use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Rule, lr_times, percent};
-use crate::history::History;
+use crate::history::{Check, History};
 
 /// See the [module](self).
 pub struct DeadUnits;
@@ -37,6 +38,11 @@ impl Rule for DeadUnits {
 
     fn judge(&self, history: &History) -> Option<Found> {
         let layers = (0..history.activations.len()).filter_map(|at| {
+            // Units that are given nothing have not died.
+            let is_given_nothing = |check: &Check| check.activations[at.saturating_sub(1)].max_abs == 0.0;
+            if at > 0 && history.checks.back().is_some_and(is_given_nothing) {
+                return None;
+            }
             let (dead, units) = history.dead_units(at)?;
             Some((at, dead, units, dead as f64 / units.max(1) as f64))
         });
@@ -59,7 +65,7 @@ impl Rule for DeadUnits {
 mod tests {
     use super::*;
     use crate::testing::{layer, step};
-    use barun_nn::StepRecord;
+    use barun_nn::{ActivationRecord, StepRecord};
 
     fn judge(alive: impl Fn(usize, usize) -> bool) -> Option<Found> {
         let mut history = History::default();
@@ -78,6 +84,20 @@ mod tests {
         assert_eq!((found.layer.as_deref(), found.level, found.value), (Some("1"), Level::Error, 0.75));
         assert!(judge(|_, _| false).unwrap().is_certain);
         assert_eq!(judge(|_, unit| unit < 14).unwrap().level, Level::Info);
+    }
+
+    #[test]
+    fn units_that_are_given_nothing_have_not_died() {
+        let judge = |given: f64| {
+            let mut history = History::default();
+            let before = ActivationRecord { max_abs: given, ..layer("0", "Linear", 0.0) };
+            let silent = ActivationRecord { unit_max_abs: vec![0.0; 20], zeros: 1.0, ..layer("1", "Relu", 0.0) };
+            let record = StepRecord { activations: vec![before, silent], ..StepRecord::default() };
+            (1..=5).for_each(|number| history.add_check((number, 32), step(1.0), &record));
+            DeadUnits.judge(&history)
+        };
+        assert!(judge(10.0).unwrap().is_certain, "a layer that is silent though it is given something");
+        assert_eq!(judge(0.0), None);
     }
 
     #[test]

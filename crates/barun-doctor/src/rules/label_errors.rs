@@ -4,10 +4,10 @@
 //! - Nothing of what is learned holds for other rows: the validation loss has never been below 0.98 of the trivial one (less by
 //!   0.3 over the root of the rows), and over the last half of the evaluations classes are told no better than by always
 //!   saying the most frequent one (by more than 0.02 and two standard errors). And either the training rows are learned by
-//!   heart - their loss is below 0.7 of the trivial one, or, after three fifths of the run, below it and below the validation loss by
-//!   more than 0.05 of it - or the run
-//!   stands still where it began though steps are of a usual size, the halves of batches do not agree on a direction, and no
-//!   other rule finds anything. Labels that are shuffled or belong to other rows look so: WARN.
+//!   heart - their loss has come down, at steps of a usual size, to below 0.7 of the trivial one, or, after three fifths of the
+//!   run, to below it and below the validation loss by more than 0.05 of it - or the run stands still where it began though steps
+//!   are of a usual size, the halves of batches do not agree on a direction, and no other rule finds anything. Labels that are
+//!   shuffled or belong to other rows look so: WARN.
 //!
 //! Threshold: ours. Of fewer than 60 training rows, or than twice as many as there are columns, nothing is said: they are learned
 //! by heart whatever their labels (Cover, 1965, "Geometrical and statistical properties of systems of linear inequalities").
@@ -31,6 +31,8 @@ pub struct LabelErrors;
 const EVALUATIONS: usize = 3;
 const LEARNED: f64 = 0.7;
 const APART: f64 = 0.05;
+/// What has been learned has brought the loss down by a fiftieth at least.
+const COME_DOWN: f64 = 0.98;
 /// In fewer steps than this nothing has been learned by heart.
 const SETTLED: usize = 100;
 const NOTHING: f64 = 0.98;
@@ -81,7 +83,9 @@ fn unrelated(history: &History) -> Option<Found> {
         train < LEARNED * trivial || is_late && train < trivial && apart > APART * trivial
     };
     let train = history.evaluations.back()?.train.loss;
-    let (message, why) = if history.evaluations.iter().skip(skip).all(is_learned) {
+    let has_come_down = train < COME_DOWN * history.evaluations.front()?.train.loss || train < LEARNED * trivial;
+    let is_by_heart = has_come_down && UpdateRatio.judge(history).is_none();
+    let (message, why) = if is_by_heart && history.evaluations.iter().skip(skip).all(is_learned) {
         let message = format!(
             "the training rows are learned (loss {}), and of other rows nothing is known (at best {}, where knowing nothing costs {})",
             short(train),

@@ -36,7 +36,7 @@ impl Rule for OverRegularized {
             summary: "Dropout or weight decay keep the network from learning at all.",
             kind: Kind::Step,
             persist: (3, 5),
-            explains: &["R03", "R07", "R09", "R10", "R11", "R13", "R14", "R16", "R17"],
+            explains: &["R03", "R04", "R07", "R09", "R10", "R11", "R13", "R14", "R16", "R17"],
         }
     }
 
@@ -49,7 +49,8 @@ impl Rule for OverRegularized {
 fn strongest_dropout(history: &History) -> Option<(usize, f64)> {
     let check = history.checks.back()?;
     let share = |at: usize| {
-        let before = check.activations.get(at.checked_sub(1)?)?.zeros;
+        // Of nothing it can silence nothing.
+        let before = check.activations.get(at.checked_sub(1)?).filter(|before| before.max_abs > 0.0)?.zeros;
         Some(1.0 - (1.0 - check.activations[at].zeros) / (1.0 - before).max(f64::MIN_POSITIVE))
     };
     let layers = history.activations.iter().enumerate().filter(|(_, (_, kind))| kind == "Dropout");

@@ -8,7 +8,8 @@
 //! Below 1e-5, also where the loss is above 0.3 of the trivial one after half of the run, or 1e-4 while the loss stands still where it began: too small: WARN. TheDeepChecker has 1/10 and 1e-4,
 //! Karpathy's rule of thumb is 1/1000.
 //!
-//! A step that is too small for the precision of the weights, so that it adds nothing, is too small. In the last tenth of a
+//! A step that is too small for the precision of the weights, so that it adds nothing, is too small; but what stands still beside
+//! weights that move is frozen (`FROZEN_PARAM`) and does not count. In the last tenth of a
 //! run small steps are what a schedule comes down to, if its rate is a tenth of what it was: nothing is said.
 //!
 //! Cannot see: a rate that is too large for a narrow valley and yet moves the weights by little; `SHARPNESS` measures that.
@@ -25,6 +26,8 @@ pub struct UpdateRatio;
 const TOO_FAST: f64 = 0.1;
 const TOO_SLOW: f64 = 1e-5;
 const TOO_SLOW_AT_START: f64 = 1e-4;
+/// What moves by more than this part of itself moves.
+const MOVES: f64 = 1e-6;
 /// So many of the last checks must show it, or all where there are fewer.
 const OFTEN: usize = 3;
 const LAST: usize = 5;
@@ -73,8 +76,10 @@ impl Pace {
                 check.parameters.get(*at).is_some_and(|own| own.weight > 0.0 && (own.update > 0.0 || own.gradient > 0.0))
             })
             .collect();
-        let ratios: Vec<f64> =
-            weights.iter().map(|at| check.parameters[*at].update / check.parameters[*at].weight).collect();
+        let ratio = |at: &usize| check.parameters[*at].update / check.parameters[*at].weight;
+        // What stands still beside others that move is frozen, and not slow.
+        let some_move = weights.iter().any(|at| ratio(at) > MOVES);
+        let ratios: Vec<f64> = weights.iter().map(ratio).filter(|ratio| *ratio > 0.0 || !some_move).collect();
         // Of several batches that make one update only the last one moves anything.
         let moves = history.case.accumulate <= 1 || ratios.iter().any(|ratio| *ratio > 0.0);
         if ratios.is_empty() || !check.applied || !moves {
@@ -169,6 +174,22 @@ mod tests {
     fn steps_that_add_nothing_at_all_are_too_small() {
         let still = UpdateRatio.judge(&history_of_updates(&[0.0, 0.0, 1e-9])).unwrap();
         assert!(still.message.contains("3 of 3"), "{}", still.message);
+    }
+
+    #[test]
+    fn what_stands_still_beside_others_does_not_count() {
+        assert_eq!(UpdateRatio.judge(&history_of_updates(&[0.0, 0.0, 1e-3])), None);
+    }
+
+    #[test]
+    fn weights_that_have_blown_up_are_steps_that_are_too_large() {
+        let mut history = history_of_updates(&[1e-3, 1e-3]);
+        let blown = [("0.weight", 50.0, 0.01, 1e-9), ("1.weight", 80.0, 0.01, 1e-9)];
+        (2..=6).for_each(|number| {
+            history.add_check((number, 32), crate::testing::step(1.0), &crate::testing::record(&blown));
+        });
+        let found = UpdateRatio.judge(&history).unwrap();
+        assert!(found.message.contains("times as large") && found.level == Level::Error, "{}", found.message);
     }
 
     #[test]
