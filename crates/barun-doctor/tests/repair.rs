@@ -117,7 +117,7 @@ fn first_weights_that_cannot_learn_are_drawn_anew() {
 /// acknowledged, so that it is dead units that are mended.
 #[test]
 fn dead_units_get_new_weights() {
-    let schedule = Box::new(StepDecay { every: Span::Epochs(1.0), gamma: 2e-3, ..StepDecay::default() });
+    let schedule = Box::new(StepDecay { every: Span::Epochs(1.0), gamma: 2e-3 });
     let case = Case { schedule, ..Case::new(mlp, sgd(20.0)) };
     let others: Vec<String> = barun_doctor::rules::all()
         .iter()
