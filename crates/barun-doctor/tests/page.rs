@@ -76,7 +76,8 @@ What was tried is told as it happens, at the end, in `report.html`, and in the r
 `barun resume` ends with the same bits as a run that was not interrupted, repairs and all. What repairs are worth is to be
 held against edits by chance: `Doctor::repair().by_chance(seed)` does one drawn evenly from all that it could do, untried.
 
-If an error stands at the end, `barun train` writes everything and exits with code 3; what is acknowledged does not count.
+If an error stands at the end, `barun train` writes everything and exits with code 3; what is acknowledged does not count, nor
+what the checks of the data found (R24 to R26).
 
 ## The rules
 ";

@@ -205,11 +205,6 @@ impl Diagnosis {
         self.repairs.iter().flat_map(Repair::lines).chain(notes).collect()
     }
 
-    /// Whether something stands with which the run cannot have ended well.
-    pub fn has_error(&self) -> bool {
-        self.findings.iter().any(|finding| finding.level == Level::Error)
-    }
-
     fn healthy_line(&self) -> String {
         let Watched { steps, checks, evaluations, parameters, layers, rules } = self.watched;
         format!(

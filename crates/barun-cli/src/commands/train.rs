@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use barun_train::diagnosis::Diagnosis;
+use barun_train::diagnosis::{Diagnosis, Finding, Level};
 use barun_train::memory::parse_bytes;
 use barun_train::progress::metrics_text;
 use barun_train::report::{SeedsReport, TrainReport};
@@ -137,7 +137,11 @@ pub fn finish_seeds(report: &SeedsReport, as_json: bool) -> Result<Outcome> {
 
 /// How trainings ended: an error that stands in any of them is one of all.
 fn outcome<'a>(interrupted: bool, mut runs: impl Iterator<Item = &'a TrainReport>) -> Outcome {
-    let is_sick = |run: &TrainReport| run.doctor.as_ref().is_some_and(Diagnosis::has_error);
+    // What the checks of the data find is told before training, and says that figures mean less, not that the run failed.
+    let is_of_data = |finding: &Finding| matches!(finding.rule.as_str(), "R24" | "R25" | "R26");
+    let is_grave = |finding: &Finding| finding.level == Level::Error && !is_of_data(finding);
+    let is_sick =
+        |run: &TrainReport| run.doctor.as_ref().is_some_and(|doctor| doctor.findings.iter().any(is_grave));
     match interrupted {
         true => Outcome::Interrupted,
         false if runs.any(is_sick) => Outcome::Sick,
