@@ -77,7 +77,7 @@ impl Case {
             let ([plain, mended], repairs) = self.accuracies(seed);
             assert!(mended >= plain, "seed {seed}: {plain} {mended} {repairs:#?}");
             let is_mended = repairs.iter().any(|repair| repair.outcome == Outcome::Accepted);
-            is_mended && mended > 0.85 && mended > plain + 0.05
+            is_mended && mended > 0.8 && mended > plain + 0.05
         };
         (0..3).filter(|seed| is_rescued(*seed)).count()
     }
@@ -298,10 +298,25 @@ impl Callback for StopAfter {
     }
 }
 
-/// The optimiser becomes another one on the way, and with it what the state holds.
 #[test]
 fn a_run_interrupted_before_or_after_its_repair_ends_with_the_same_bits() {
-    let recipe = recipe(&[
+    let recipe = too_slow();
+    assert!(is_the_same_interrupted(&recipe, &|| doctor_of(&recipe), "train.lr"));
+}
+
+/// With another optimiser the state holds other things.
+#[test]
+fn so_does_a_run_whose_optimizer_was_changed() {
+    let recipe = too_slow();
+    let changes = |seed: &u64| {
+        is_the_same_interrupted(&recipe, &|| doctor_of(&recipe).by_chance(*seed), "train.optimizer")
+    };
+    assert!((0..40).any(|seed| changes(&seed)), "no seed draws another optimiser");
+}
+
+/// A run in which a repair is due.
+fn too_slow() -> Recipe {
+    recipe(&[
         "train.epochs=24",
         "train.batch_size=16",
         "train.optimizer=sgd",
@@ -310,20 +325,25 @@ fn a_run_interrupted_before_or_after_its_repair_ends_with_the_same_bits() {
         "doctor.budget=3",
         "doctor.acknowledge=[\"R13\", \"R14\"]",
         "train.checkpoint.steps=150",
-    ]);
+    ])
+}
+
+/// Whether a repair sets `wanted`; if so, the run ends with the same files however it is interrupted.
+fn is_the_same_interrupted(recipe: &Recipe, doctor: &dyn Fn() -> Doctor, wanted: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole");
-    let report = train(&request(&recipe, &whole), &mut doctor_of(&recipe)).unwrap();
+    let report = train(&request(recipe, &whole), &mut doctor()).unwrap();
     let repairs = report.doctor.unwrap().repairs;
-    let accepted: Vec<&Repair> =
-        repairs.iter().filter(|repair| repair.outcome == Outcome::Accepted).collect();
-    assert!(accepted.iter().any(|repair| repair.set.iter().any(|set| set.contains("adam"))), "{repairs:#?}");
-    let at = accepted[0].step;
+    let done: Vec<&Repair> = repairs.iter().filter(|repair| repair.outcome != Outcome::Rejected).collect();
+    if !done.iter().any(|repair| repair.set.iter().any(|set| set.contains(wanted))) {
+        return false;
+    }
+    let at = done[0].step;
     for stop in [at - 40, at + 1] {
         let cut = folder.path().join(format!("cut-{stop}"));
-        let cut_request = request(&recipe, &cut);
+        let cut_request = request(recipe, &cut);
         let stopper = StopAfter(stop, cut_request.machine.stop.clone());
-        let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(doctor_of(&recipe)), Box::new(stopper)];
+        let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(doctor()), Box::new(stopper)];
         assert!(train(&cut_request, &mut callbacks).unwrap().interrupted);
         let resumed = ResumeRequest {
             run: cut.clone(),
@@ -333,7 +353,7 @@ fn a_run_interrupted_before_or_after_its_repair_ends_with_the_same_bits() {
             report: false,
             machine: Machine::default(),
         };
-        let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(doctor_of(&recipe))];
+        let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(doctor())];
         resume(&resumed, &mut callbacks).unwrap();
         for file in ["repairs.jsonl", "findings.jsonl", "doctor.json", "recipe-repaired.toml"] {
             let of = |run: &Path| std::fs::read_to_string(run.join(file)).unwrap();
@@ -344,6 +364,7 @@ fn a_run_interrupted_before_or_after_its_repair_ends_with_the_same_bits() {
             assert!(of(&cut) == of(&whole), "{file}, stopped after {stop} of {at}");
         }
     }
+    true
 }
 
 #[test]

@@ -111,6 +111,7 @@ impl fmt::Display for Cure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.advice)?;
         match self.set.is_empty() {
+            true if self.advice.ends_with(['.', '?', '!']) => Ok(()),
             true => write!(f, "."),
             false => {
                 let settings = self.set.iter().map(|set| format!(" --set {set}")).collect::<String>();

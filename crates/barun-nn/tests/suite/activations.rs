@@ -184,7 +184,7 @@ fn diag_15_behind_a_sigmoid_weights_move_together_and_behind_tanh_or_normalisati
         let found = zig_zag(&step, &step.init(1).unwrap(), &batch).unwrap();
         found.into_iter().find(|weight| weight.path == "2.weight").unwrap()
     };
-    let (sigmoid, tanh) = (agreement(Box::new(Sigmoid::default())), agreement(Box::new(Tanh::default())));
+    let (sigmoid, tanh) = (agreement(Box::<Sigmoid>::default()), agreement(Box::<Tanh>::default()));
     assert_eq!((sigmoid.one_sign, sigmoid.agreement), (1.0, 1.0));
     assert!(tanh.one_sign == 0.0 && tanh.agreement < 0.5, "{tanh:?}");
     assert!(agreement(Box::new(BatchNorm::new(64))).agreement < 0.5);
