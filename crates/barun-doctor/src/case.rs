@@ -93,6 +93,13 @@ pub struct Optimizer {
     pub momentum: f64,
 }
 
+impl Optimizer {
+    /// Whether it divides gradients by their size, so that its learning rate means the same in every network.
+    pub fn is_adaptive(&self) -> bool {
+        !matches!(self.name.as_str(), "sgd" | "momentum" | "nesterov")
+    }
+}
+
 /// The inputs as the network gets them, of the first rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inputs {

@@ -487,8 +487,8 @@ impl Callback for Doctor {
         let apart = (steps / PROBES).clamp(PROBE_EVERY_OF_SHORT, PROBE_EVERY);
         if applied && self.is_in_trouble() && step >= self.notes.probed + apart {
             self.notes.probed = step;
-            let optimizer = &self.notes.history.case.optimizer.name;
-            let with_sharpness = matches!(optimizer.as_str(), "sgd" | "momentum" | "nesterov");
+            let optimizer = &self.notes.history.case.optimizer;
+            let with_sharpness = !optimizer.is_adaptive();
             // What cannot be looked at is not known, and no reason to end the run.
             if let Ok(probe) = probe(event, with_sharpness) {
                 self.notes.history.add_probe(probe);

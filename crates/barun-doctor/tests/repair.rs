@@ -76,6 +76,8 @@ impl Case {
         let is_rescued = |seed: u64| {
             let ([plain, mended], repairs) = self.accuracies(seed);
             assert!(mended >= plain, "seed {seed}: {plain} {mended} {repairs:#?}");
+            println!("seed {seed}: {plain} becomes {mended}");
+            repairs.iter().flat_map(Repair::lines).for_each(|line| println!("  {line}"));
             let is_mended = repairs.iter().any(|repair| repair.outcome == Outcome::Accepted);
             is_mended && mended > 0.8 && mended > plain + 0.05
         };

@@ -88,10 +88,13 @@ impl Repair {
             Outcome::Untried => format!("{head} {name}, untried."),
             Outcome::Rejected => {
                 let names: Vec<&str> = self.trials.iter().map(|trial| trial.name.as_str()).collect();
+                let (tried, best) = match names[..] {
+                    [only] => (format!("{only} was not better"), String::new()),
+                    _ => (format!("none of {} was better", names.join(", ")), format!("the best: {name}, ")),
+                };
                 format!(
-                    "{head} none of {} was better by more than chance in {cost_steps} steps of trial, so the run goes on \
-                     unchanged; the best: {name}, {told}.",
-                    names.join(", "),
+                    "{head} {tried} by more than chance in {cost_steps} steps of trial, so the run goes on unchanged; \
+                     {best}{told}."
                 )
             }
         }];

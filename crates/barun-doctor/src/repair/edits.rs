@@ -185,7 +185,7 @@ fn edits_for(finding: &Finding, history: &History, changes: &Changes) -> Vec<Vec
     let healthy = calm.clone().or_else(|| now.clone());
     let clip =
         usual_norm(history).filter(|norm| changes.clip.is_none_or(|clip| *norm < clip)).map(Edit::Clip);
-    let adam = (!is_adaptive(&case.optimizer.name)).then_some(Edit::Optimizer("adam"));
+    let adam = (!case.optimizer.is_adaptive()).then_some(Edit::Optimizer("adam"));
     let warm_up = Some(Edit::WarmUp(warm_up_steps(case)));
     let wanted: Vec<Vec<Option<Edit>>> = match finding.rule.as_str() {
         "R01" => vec![vec![Some(Edit::Standardize)]],
@@ -242,7 +242,7 @@ fn healthy_rate(history: &History, check: Option<&Check>) -> Option<f64> {
     let mut ratios_found = ratios(&|weight| weight.update);
     if ratios_found.is_empty() {
         // Steps too small for the weights' precision: what they would have been.
-        let divides = is_adaptive(&history.case.optimizer.name);
+        let divides = history.case.optimizer.is_adaptive();
         ratios_found = ratios(&|weight| check.lr * if divides { 1.0 } else { weight.gradient });
     }
     if ratios_found.is_empty() {
@@ -265,11 +265,6 @@ fn usual_norm(history: &History) -> Option<f64> {
 /// Steps of a warm-up: an epoch, but no more than a tenth of the run.
 fn warm_up_steps(case: &Case) -> usize {
     case.steps_per_epoch.min(case.total_steps() / MOST_WARM_UP).max(5)
-}
-
-/// Whether an optimiser divides gradients by their size.
-fn is_adaptive(optimizer: &str) -> bool {
-    !matches!(optimizer, "sgd" | "momentum" | "nesterov")
 }
 
 /// The last layer passed over, where it is an activation.
@@ -297,7 +292,7 @@ pub(super) fn any_edit(stream: &mut Stream, history: &History, run: &Mending<'_>
         Some(Edit::Rate(factor)),
         Some(Edit::Clip(norm)),
         Some(Edit::WarmUp(warm_up_steps(case))),
-        (!is_adaptive(&case.optimizer.name)).then_some(Edit::Optimizer("adam")),
+        (!case.optimizer.is_adaptive()).then_some(Edit::Optimizer("adam")),
         Some(Edit::Decay(STRONG_DECAY)),
         case.decays.then_some(Edit::NoDecay),
         run.changes().front.is_none().then_some(Edit::Standardize),

@@ -34,7 +34,7 @@ impl Rule for Sharpness {
 
     fn judge(&self, history: &History) -> Option<Found> {
         let optimizer = &history.case.optimizer;
-        if !matches!(optimizer.name.as_str(), "sgd" | "momentum" | "nesterov") {
+        if optimizer.is_adaptive() {
             return None;
         }
         let lambda = history.probes.back()?.sharpness?;

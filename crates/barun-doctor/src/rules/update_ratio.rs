@@ -145,9 +145,24 @@ fn too_slow(history: &History, pace: &Pace) -> Option<Found> {
     );
     let why = "At this pace the weights stay what they were drawn as";
     let found = Found::new(Level::Warn, (usual, limit), message, why);
-    let found = found.cure("Raise the learning rate", &lr_times(history, (HEALTHY / usual).clamp(1.0, MOST_CHANGE)));
+    let found = found.cure("Raise the learning rate", &raised(history, HEALTHY / usual));
     let found = found.cure("Then search it: `barun check RECIPE --lr-find`", &[]);
     Some(if usual < TOO_SLOW && history.is_poor() { found.certain() } else { found })
+}
+
+/// The learning rate that is `factor` times as large, as far as it goes at once. From farther below it goes up to the usual one
+/// of an optimiser that divides by the gradient's size; of others, which have none, to what makes steps of a healthy size.
+fn raised(history: &History, factor: f64) -> Vec<String> {
+    let optimizer = &history.case.optimizer;
+    if factor <= MOST_CHANGE {
+        return lr_times(history, factor.max(1.0));
+    }
+    let usual = barun_nn::optimizers::by_name(&optimizer.name).map_or(0.0, |known| known.lr());
+    match optimizer.is_adaptive() {
+        true if usual > MOST_CHANGE * optimizer.lr => vec![format!("train.lr={usual}")],
+        true => lr_times(history, MOST_CHANGE),
+        false => lr_times(history, factor),
+    }
 }
 
 /// Whether a schedule has brought the rate down for the end of the run.
@@ -200,5 +215,15 @@ mod tests {
         assert_eq!(UpdateRatio.judge(&history), None);
         history.steps = 1000;
         assert!(UpdateRatio.judge(&history).is_some(), "in the middle of the run it is too small");
+    }
+
+    #[test]
+    fn from_far_below_the_rate_goes_up_to_the_usual_one() {
+        let mut history = history_of_updates(&[1e-9, 1e-9, 1e-9]);
+        history.case.optimizer = crate::case::Optimizer { name: "adamw".into(), lr: 1e-9, ..Default::default() };
+        assert_eq!(raised(&history, 1e6), ["train.lr=0.001"]);
+        assert_eq!(raised(&history, 10.0), ["train.lr=0.00000001"]);
+        history.case.optimizer.name = "sgd".into();
+        assert_eq!(raised(&history, 1e6), ["train.lr=0.001"]);
     }
 }
