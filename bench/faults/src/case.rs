@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use barun_doctor::Doctor;
 use barun_engine::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,22 @@ pub enum Deed {
     Fault(String, String),
 }
 
+/// What the doctor does in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Care {
+    /// It says what is wrong, where it watches at all.
+    #[default]
+    Advice,
+    /// It mends what it can, on evidence.
+    Repair,
+    /// It does an edit drawn by chance, untried, where it would have repaired.
+    Chance,
+}
+
+/// Steps that the trials of repairs may take, as a part of the planned ones: runs of some hundred steps, of a tenth of which no
+/// trial can be made.
+pub const BUDGET: f64 = 3.0;
+
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Case {
@@ -35,26 +52,54 @@ pub struct Case {
     pub deed: Deed,
     /// The run's seed, counted from 0 in each part.
     pub seed: u64,
+    /// What the doctor does.
+    #[serde(default)]
+    pub care: Care,
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.deed {
-            Deed::Change(change) => write!(f, "{} {change} {}", self.base, self.seed),
-            Deed::Fault(operator, strength) => write!(f, "{} {operator}@{strength} {}", self.base, self.seed),
+            Deed::Change(change) => write!(f, "{} {change} {}", self.base, self.seed)?,
+            Deed::Fault(operator, strength) => {
+                write!(f, "{} {operator}@{strength} {}", self.base, self.seed)?
+            }
         }
+        f.write_str(match self.care {
+            Care::Advice => "",
+            Care::Repair => " repaired",
+            Care::Chance => " by chance",
+        })
     }
 }
 
 impl Case {
-    /// Whether the doctor watches it: healthy runs, and broken ones with the first seed.
+    fn of(base: &Base, deed: &Deed, seed: u64) -> Case {
+        Case { base: base.name(), deed: deed.clone(), seed, care: Care::Advice }
+    }
+
+    /// The same fault with a seed that nothing was judged by, left alone, repaired, and edited by chance.
+    pub fn treatments(&self) -> [Case; 3] {
+        [Care::Advice, Care::Repair, Care::Chance].map(|care| Case { seed: SEEDS, care, ..self.clone() })
+    }
+
+    /// Whether the doctor watches it: healthy runs, broken ones with the first seed, and those it mends.
     pub fn is_watched(&self) -> bool {
-        matches!(self.deed, Deed::Change(_)) || self.seed == 0
+        matches!(self.deed, Deed::Change(_)) || self.seed == 0 || self.care != Care::Advice
+    }
+
+    /// The doctor of the run; none where nobody watches.
+    pub fn doctor(&self) -> Option<Doctor> {
+        self.is_watched().then(|| match self.care {
+            Care::Advice => Doctor::advise(),
+            Care::Repair => Doctor::repair().budget(BUDGET),
+            Care::Chance => Doctor::repair().budget(BUDGET).by_chance(self.seed),
+        })
     }
 
     /// The same base with the same seed and nothing done to it.
     pub fn twin(&self) -> Case {
-        Case { deed: Deed::Change(AS_IT_IS.into()), ..self.clone() }
+        Case { deed: Deed::Change(AS_IT_IS.into()), care: Care::Advice, ..self.clone() }
     }
 
     /// The base.
@@ -104,7 +149,7 @@ pub fn healthy(part: Part, library: &Library) -> Vec<Case> {
         for change in changes::of(part).filter(|change| (change.fits)(base)) {
             let seeds = if change.name == AS_IT_IS { SEEDS } else { SEEDS_OF_CHANGES };
             let deed = Deed::Change(change.name.into());
-            cases.extend((0..seeds).map(|seed| Case { base: base.name(), deed: deed.clone(), seed }));
+            cases.extend((0..seeds).map(|seed| Case::of(base, &deed, seed)));
         }
     }
     cases
@@ -117,7 +162,7 @@ pub fn faults(part: Part, library: &Library) -> Vec<Case> {
         for base in operator.bases().filter(|base| library.has(base.source)) {
             for strength in operator.strengths {
                 let deed = Deed::Fault(operator.name.into(), format!("{strength}"));
-                cases.extend((0..SEEDS).map(|seed| Case { base: base.name(), deed: deed.clone(), seed }));
+                cases.extend((0..SEEDS).map(|seed| Case::of(base, &deed, seed)));
             }
         }
     }

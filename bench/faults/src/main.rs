@@ -34,6 +34,9 @@ struct Arguments {
     /// Carries out again what the doctor has watched, as after a change of its rules.
     #[arg(long)]
     again: bool,
+    /// Also repairs every fault that harms, and edits it by chance, with a fresh seed.
+    #[arg(long)]
+    repair: bool,
     /// Lists the runs and ends.
     #[arg(long)]
     list: bool,
@@ -91,12 +94,22 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Results::open(&arguments.out, arguments.again)?;
     let began = Instant::now();
     let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    work::carry_out_all(&cases, (&library, jobs), &mut results, |over, of, case| {
+    let tell = |over: usize, of: usize, case: &Case| {
         eprint!("\r{over} of {of}, {:.0} s: {case:<60}", began.elapsed().as_secs_f64());
         let _ = std::io::stderr().flush();
-    })?;
+    };
+    work::carry_out_all(&cases, (&library, jobs), &mut results, tell)?;
+    let scores = |results: &Results| -> Vec<Score> {
+        parts.iter().map(|part| Score::of(*part, &library, results)).collect()
+    };
+    if arguments.repair {
+        let first = scores(&results);
+        let faults = first.iter().flat_map(Score::to_treat).filter(|case| is_meant(case));
+        let treatments: Vec<Case> = faults.flat_map(Case::treatments).collect();
+        work::carry_out_all(&treatments, (&library, jobs), &mut results, tell)?;
+    }
     eprintln!();
-    let scores: Vec<Score> = parts.iter().map(|part| Score::of(*part, &library, &results)).collect();
+    let scores = scores(&results);
     for score in &scores {
         if arguments.verbose {
             verbose(score, &is_meant);

@@ -84,13 +84,17 @@ fn line_of(case: &Case, outcome: &Outcome) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::Deed;
+    use crate::case::{Care, Deed};
 
     #[test]
     fn what_was_written_is_there_again_and_a_torn_line_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let case =
-            |seed| Case { base: "moons/mlp".into(), deed: Deed::Fault("zeros".into(), "1".into()), seed };
+        let case = |seed| Case {
+            base: "moons/mlp".into(),
+            deed: Deed::Fault("zeros".into(), "1".into()),
+            seed,
+            care: Care::Advice,
+        };
         let outcome = Outcome { score: 0.5, ..Outcome::default() };
         let mut results = Results::open(folder.path(), false).unwrap();
         (0..3).for_each(|seed| results.add(case(seed), outcome.clone()).unwrap());

@@ -9,7 +9,9 @@ use barun_doctor::Doctor;
 use barun_engine::Device;
 use barun_train::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use barun_train::diagnosis::{Diagnosis, Finding, Level};
+use barun_train::mending::{Mended, Mending};
 use barun_train::metrics::Metrics;
+use barun_train::repair::Repair;
 use barun_train::report::TrainReport;
 use barun_train::subject::Subject;
 use barun_train::watching::{Skipped, Watched};
@@ -43,29 +45,36 @@ pub struct Outcome {
     pub trivial: f64,
     /// What the doctor said, the root cause first; none of a run that it did not watch.
     pub said: Option<Vec<Said>>,
+    /// Whether the doctor has changed the run.
+    #[serde(default)]
+    pub is_mended: bool,
     /// Why the run failed.
     pub failed: Option<String>,
     /// How long it took.
     pub seconds: f64,
 }
 
-/// Carries a plan out on one thread of `device`.
+/// Carries a plan out on one thread of `device`, watched by `doctor`.
 ///
 /// # Errors
 /// Data that the library does not take; a training that fails is an outcome.
-pub fn carry_out(plan: Plan, device: &Device, is_watched: bool) -> Result<Outcome> {
+pub fn carry_out(plan: Plan, device: &Device, doctor: Option<Doctor>) -> Result<Outcome> {
     let began = Instant::now();
     let (fresh, trivial) = (plan.parts.fresh.clone(), trivial(&plan.parts.train, &plan.parts.fresh));
-    let said = Arc::new(Mutex::new(None));
-    let trained = train(plan, device, is_watched.then(|| Arc::clone(&said)));
+    let (said, is_watched) = (Arc::new(Mutex::new(None)), doctor.is_some());
+    let doctor = doctor.map(|doctor| Listening { doctor, said: Arc::clone(&said) });
+    let trained = train(plan, device, doctor);
     let seconds = || began.elapsed().as_secs_f64();
-    let said =
-        || said.lock().unwrap_or_else(PoisonError::into_inner).clone().map(|diagnosis| short(&diagnosis));
+    let diagnosis: Option<Diagnosis> = said.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let is_done = |repair: &Repair| repair.outcome != barun_train::repair::Outcome::Rejected;
+    let is_mended = diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.repairs.iter().any(is_done));
+    let said = || diagnosis.as_ref().map(short);
     let failed = |error: String| Outcome {
         score: trivial,
         reported: trivial,
         trivial,
         said: is_watched.then(|| said().unwrap_or_default()),
+        is_mended,
         failed: Some(error),
         seconds: seconds(),
     };
@@ -78,7 +87,8 @@ pub fn carry_out(plan: Plan, device: &Device, is_watched: bool) -> Result<Outcom
     let reported = trained.test(&data).map(|metrics| figure(&metrics));
     match (score, reported) {
         (Ok(score), Ok(reported)) => {
-            Ok(Outcome { score, reported, trivial, said: said(), failed: None, seconds: seconds() })
+            let said = said();
+            Ok(Outcome { score, reported, trivial, said, is_mended, failed: None, seconds: seconds() })
         }
         (Err(error), _) | (_, Err(error)) => Ok(failed(error.to_string())),
     }
@@ -86,11 +96,7 @@ pub fn carry_out(plan: Plan, device: &Device, is_watched: bool) -> Result<Outcom
 
 type Model = barun_nn::layers::Sequential;
 
-fn train(
-    plan: Plan,
-    device: &Device,
-    said: Option<Arc<Mutex<Option<Diagnosis>>>>,
-) -> Result<(Trained<Model>, PreparedData)> {
+fn train(plan: Plan, device: &Device, doctor: Option<Listening>) -> Result<(Trained<Model>, PreparedData)> {
     let (data, report) = prepare(&plan)?;
     let model = plan.network.build(plan.parts.train.form, plan.parts.train.width, plan.outputs())?;
     let mut trainer = Trainer::new(model, plan.loss)
@@ -102,10 +108,9 @@ fn train(
         .seed(plan.seed)
         .device(device.clone())
         .name(plan.name);
-    if let Some(said) = said {
-        let mut doctor = Doctor::advise();
-        doctor.on_check(&report)?;
-        trainer = trainer.with(Listening { doctor, said });
+    if let Some(mut listening) = doctor {
+        listening.doctor.on_check(&report)?;
+        trainer = trainer.with(listening);
     }
     Ok((trainer.fit(&data)?, data))
 }
@@ -204,6 +209,26 @@ impl Callback for Listening {
     fn on_failure(&mut self, error: &barun_train::Error) {
         self.doctor.on_failure(error);
         self.listen();
+    }
+
+    fn keeps_state(&self, step: usize) -> bool {
+        self.doctor.keeps_state(step)
+    }
+
+    fn wants_to_mend(&self) -> bool {
+        self.doctor.wants_to_mend()
+    }
+
+    fn mend(&mut self, run: &Mending<'_>) -> barun_train::Result<Option<Mended>> {
+        self.doctor.mend(run)
+    }
+
+    fn on_mended(&mut self, subject: &Subject<'_>) -> barun_train::Result<()> {
+        self.doctor.on_mended(subject)
+    }
+
+    fn repairs(&mut self) -> Vec<Repair> {
+        self.doctor.repairs()
     }
 
     fn findings(&mut self) -> Vec<Finding> {

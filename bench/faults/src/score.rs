@@ -47,6 +47,18 @@ pub struct Well {
     pub said: Vec<Said>,
 }
 
+/// A fault left alone, repaired, and edited by chance, with a fresh seed.
+pub struct Treated {
+    /// The run that is left alone.
+    pub case: Case,
+    /// Its score.
+    pub alone: f64,
+    /// The score with repairs; none where there was no repair.
+    pub repaired: Option<f64>,
+    /// The score with an edit drawn by chance; none where there was none.
+    pub by_chance: Option<f64>,
+}
+
 /// What the bench says of a part.
 pub struct Score {
     /// Which.
@@ -55,6 +67,8 @@ pub struct Score {
     pub faults: Vec<Judged>,
     /// The healthy runs.
     pub healthy: Vec<Well>,
+    /// The faults that harm the run, treated; those that have been.
+    pub treated: Vec<Treated>,
     /// Seconds of all runs together, on one thread each.
     pub seconds: f64,
     /// Runs.
@@ -90,7 +104,23 @@ impl Score {
         let (seconds, runs) = (over.iter().map(|outcome| outcome.seconds).sum(), over.len());
         let faults = broken.iter().filter(|case| case.seed == 0).filter_map(|case| judged(case, results));
         let healthy = well.iter().filter_map(|case| watched(case, results));
-        Score { part, faults: faults.collect(), healthy: healthy.collect(), seconds, runs }
+        let mut score = Score {
+            part,
+            faults: faults.collect(),
+            healthy: healthy.collect(),
+            treated: Vec::new(),
+            seconds,
+            runs,
+        };
+        score.treated = score.to_treat().filter_map(|case| treated(case, results)).collect();
+        score
+    }
+
+    /// The faults that can be treated: those that harm the run, and not what is said of it.
+    pub fn to_treat(&self) -> impl Iterator<Item = &Case> {
+        let harms_run =
+            |case: &Case| case.operator().is_some_and(|operator| matches!(operator.harms, Harms::Run));
+        self.harmful().map(|fault| &fault.case).filter(move |case| harms_run(case))
     }
 
     /// The faults that count.
@@ -102,6 +132,13 @@ impl Score {
     pub fn well(&self) -> impl Iterator<Item = &Well> {
         self.healthy.iter().filter(|run| run.is_well)
     }
+}
+
+fn treated(case: &Case, results: &Results) -> Option<Treated> {
+    let [alone, repaired, by_chance] = case.treatments();
+    let [own, mended, drawn] = [results.get(&alone)?, results.get(&repaired)?, results.get(&by_chance)?];
+    let changed = |outcome: &Outcome| outcome.is_mended.then_some(outcome.score);
+    Some(Treated { case: alone, alone: own.score, repaired: changed(mended), by_chance: changed(drawn) })
 }
 
 fn above_information(outcome: &Outcome) -> Option<Vec<Said>> {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::bases::{BASES, Part};
-use crate::case::SEEDS;
+use crate::case::{BUDGET, SEEDS};
 use crate::operators::{self, Harms, Operator};
-use crate::score::{Judged, MARGIN, Score, WELL};
+use crate::score::{Judged, MARGIN, Score, Treated, WELL};
 use crate::statistics::interval;
 
 /// Everything there is to say of a part.
 pub fn of(score: &Score) -> String {
     let mut text = format!("## The {} part\n\n", score.part.name());
     text.push_str(&figures(score));
+    text.push_str(&repairs(score));
     text.push_str(&by_operator(score));
     text.push_str(&false_alarms(score));
     text.push_str(&left_out(score));
@@ -82,6 +83,34 @@ fn figures(score: &Score) -> String {
         share(alarms, well),
         score.runs,
         score.seconds
+    )
+}
+
+fn repairs(score: &Score) -> String {
+    if score.treated.is_empty() {
+        return String::new();
+    }
+    let of = |changed: fn(&Treated) -> Option<f64>| {
+        let gains: Vec<f64> =
+            score.treated.iter().filter_map(|treated| Some(changed(treated)? - treated.alone)).collect();
+        let count = |is: fn(&f64) -> bool| gains.iter().filter(|gain| is(gain)).count();
+        (gains.len(), count(|gain| *gain > MARGIN), count(|gain| *gain < -MARGIN))
+    };
+    let mut text =
+        "| treatment | faults changed | end better | 95 % interval | end worse |\n|---|---|---|---|---|\n"
+            .to_string();
+    for (name, (changed, better, worse)) in
+        [("repair", of(|treated| treated.repaired)), ("an edit by chance", of(|treated| treated.by_chance))]
+    {
+        let share = share(better, changed);
+        let (_, shown) = share.split_once('|').unwrap_or(("", &share));
+        let _ =
+            writeln!(text, "| {name} | {changed} of {} | {better}:{shown} | {worse} |", score.treated.len());
+    }
+    text + &format!(
+        "\nEach fault that harms the run, with a seed by which nothing was judged: left alone, under `--doctor repair` with a budget of \
+         {BUDGET} times the planned steps, and with one edit drawn by chance from all that a repair can do, untried. Better and worse \
+         are by more than {MARGIN} on fresh rows.\n\n"
     )
 }
 

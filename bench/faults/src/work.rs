@@ -28,7 +28,7 @@ pub fn carry_out_all(
     let worker = || -> Result<()> {
         let device = Device::new(DeviceOptions { threads: Some(1), ..DeviceOptions::default() })?;
         while let Some(case) = due.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let outcome = case.plan(library).and_then(|plan| carry_out(plan, &device, case.is_watched()));
+            let outcome = case.plan(library).and_then(|plan| carry_out(plan, &device, case.doctor()));
             // Who fails ends the others too.
             let outcome = outcome.inspect_err(|_| next.store(due.len(), Ordering::Relaxed))?;
             results.lock().unwrap_or_else(PoisonError::into_inner).add((*case).clone(), outcome)?;
