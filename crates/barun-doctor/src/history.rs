@@ -216,6 +216,10 @@ impl History {
             first_check: self.first_check.clone(),
             checked: self.checked,
             vitals: self.vitals.clone(),
+            // The layers that the first check is of; the next check knows better if some are passed over now.
+            parameters: self.parameters.clone(),
+            activations: self.activations.clone(),
+            units: vec![Units::default(); self.activations.len()],
             ..History::of(case, self.data.clone())
         }
     }
@@ -259,6 +263,12 @@ impl History {
             self.activations =
                 record.activations.iter().map(|layer| (layer.path.clone(), layer.kind.clone())).collect();
             self.units = vec![Units::default(); record.activations.len()];
+            // What other layers showed first says nothing of these.
+            let is_of_these = |check: &Check| {
+                (check.parameters.len(), check.activations.len())
+                    == (record.parameters.len(), record.activations.len())
+            };
+            self.first_check = self.first_check.take().filter(is_of_these);
         }
         let parameters = record.parameters.iter().map(|parameter| ParameterCheck {
             weight: single(parameter.weight_rms),
@@ -427,7 +437,7 @@ impl Units {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{record, step};
+    use crate::testing::{layer, record, step, ten_classes};
 
     #[test]
     fn a_history_stays_small_and_comes_back_from_json_as_it_was() {
@@ -466,5 +476,24 @@ mod tests {
         assert!((history.smooth_loss().unwrap() - 1.0).abs() < 0.01);
         assert_eq!(history.smooth_loss(), history.least_loss());
         assert_eq!(history.loss_scale(), Some(2.0));
+    }
+
+    #[test]
+    fn a_network_that_has_fewer_layers_after_a_repair_is_judged_by_what_they_show() {
+        let seen = |layers: usize| StepRecord {
+            activations: (0..layers).map(|at| layer(&at.to_string(), "Linear", 1.0)).collect(),
+            ..record(&[("0.weight", 0.1, 0.01, 0.001)])
+        };
+        let mut history = History::of(ten_classes(), None);
+        history.add_step(step(2.3));
+        history.add_check((1, 32), step(2.3), &seen(4));
+        let mut history = history.after_repair(ten_classes());
+        let judge_all =
+            |history: &History| crate::rules::all().iter().for_each(|rule| drop(rule.judge(history)));
+        judge_all(&history);
+        history.add_step(step(2.0));
+        history.add_check((2, 32), step(2.0), &seen(2));
+        assert_eq!(history.first_check.as_ref().unwrap().activations.len(), 2);
+        judge_all(&history);
     }
 }
