@@ -34,6 +34,7 @@ const INTRODUCTION: &str = "\
 How well the [doctor](doctor.md) tells what is wrong with a training, and how often it cries wolf.
 
 ```
+cargo run --release -p barun-faults -- --part scored --repair --data ../shared/data
 cargo run --release -p barun-faults -- --part all --data ../shared/data --page docs/faults.md
 ```
 
