@@ -167,6 +167,8 @@ seconds = 10.0
 [doctor]
 mode = "advise"
 acknowledge = []
+budget = 0.1
+abandon = false
 "#
     );
 }
