@@ -148,6 +148,7 @@ fn a_run_that_is_mended_says_how_keeps_what_was_before_and_can_be_begun_mended()
     let page = std::fs::read_to_string(scratch.path("run/report.html")).unwrap();
     assert!(page.contains("Repair after step"), "the page tells of it");
     let again = scratch.run(&["train", "run/recipe-repaired.toml", "--out", "again", "--json"]).json();
+    assert!(again["doctor"].get("repairs").is_none(), "{again:#}");
     let accuracy = |json: &serde_json::Value| json["valid"]["accuracy"].as_f64().unwrap();
     assert!(accuracy(&json) > 0.8 && accuracy(&again) > 0.8, "{json:#} {again:#}");
 }

@@ -239,12 +239,6 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn recipe(settings: &[&str]) -> Recipe {
-        let mut draft = Draft::for_source("moons");
-        settings.iter().for_each(|setting| draft.set(setting).unwrap());
-        draft.resolve().unwrap()
-    }
-
     #[test]
     fn what_was_changed_is_written_into_the_recipe() {
         let changes = Changes {
@@ -257,7 +251,8 @@ mod tests {
             ..Changes::default()
         };
         let layers = "model.layers=[{type=\"linear\",units=\"classes\"},\"softmax\"]";
-        let before = recipe(&[layers, "train.optimizer.name=sgd", "train.optimizer.lr=0.5", "train.l2=0.1"]);
+        let before =
+            Recipe::of_moons(&[layers, "train.optimizer.name=sgd", "train.optimizer.lr=0.5", "train.l2=0.1"]);
         let after = changes.recipe(&before).unwrap();
         assert_eq!((after.train.optimizer.name(), after.train.optimizer.lr()), ("adam", 0.01));
         assert_eq!((after.train.clip, after.train.l2), (Some(Clip::Norm(0.512)), 0.0));

@@ -268,6 +268,21 @@ fn a_name_for_a_whole_table_replaces_it() {
 }
 
 #[test]
+fn the_order_of_arguments_does_not_matter() {
+    for order in [["train.lr=0.5", "train.optimizer=sgd"], ["train.optimizer=sgd", "train.lr=0.5"]] {
+        let text = "data.source = 'd'\n[train.optimizer]\nname = 'adam'\nbeta1 = 0.8\nlr = 0.25";
+        let mut draft = Draft::from_toml(text, "r.toml").unwrap();
+        order.iter().for_each(|assignment| draft.set(assignment).unwrap());
+        let optimizer = draft.resolve().unwrap().train.optimizer;
+        assert_eq!((optimizer.name(), optimizer.lr()), ("sgd", 0.5), "{order:?}");
+    }
+    let mut draft = Draft::for_source("d");
+    draft.set("train.optimizer.beta1=0.8").unwrap();
+    draft.set("train.optimizer=sgd").unwrap();
+    assert!(draft.resolve().unwrap_err().to_string().contains("--set train.optimizer.beta1=0.8"));
+}
+
+#[test]
 fn every_recipe_key_is_documented() {
     let keys = Recipe::keys();
     for key in &keys {

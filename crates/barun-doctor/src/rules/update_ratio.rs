@@ -15,6 +15,7 @@
 //! Cannot see: a rate that is too large for a narrow valley and yet moves the weights by little; `SHARPNESS` measures that.
 
 use barun_train::diagnosis::Level;
+use barun_train::recipe::usual_lr;
 
 use super::{About, Found, Kind, Plateau, Rule, lr_times, short};
 use crate::curve::median;
@@ -150,18 +151,14 @@ fn too_slow(history: &History, pace: &Pace) -> Option<Found> {
     Some(if usual < TOO_SLOW && history.is_poor() { found.certain() } else { found })
 }
 
-/// The learning rate that is `factor` times as large, as far as it goes at once. From farther below it goes up to the usual one
-/// of an optimiser that divides by the gradient's size; of others, which have none, to what makes steps of a healthy size.
+/// The learning rate that is `factor` times as large, as far as it goes at once: from farther below, the usual one of the
+/// optimiser. What lies beyond has to be measured anew there, since gradients at weights that hardly move say little of it.
 fn raised(history: &History, factor: f64) -> Vec<String> {
     let optimizer = &history.case.optimizer;
-    if factor <= MOST_CHANGE {
-        return lr_times(history, factor.max(1.0));
-    }
-    let usual = barun_nn::optimizers::by_name(&optimizer.name).map_or(0.0, |known| known.lr());
-    match optimizer.is_adaptive() {
-        true if usual > MOST_CHANGE * optimizer.lr => vec![format!("train.lr={usual}")],
-        true => lr_times(history, MOST_CHANGE),
-        false => lr_times(history, factor),
+    let usual = usual_lr(&optimizer.name).unwrap_or(0.0);
+    match factor > MOST_CHANGE && usual > MOST_CHANGE * optimizer.lr {
+        true => vec![format!("train.lr={usual}")],
+        false => lr_times(history, factor.clamp(1.0, MOST_CHANGE)),
     }
 }
 
@@ -224,6 +221,8 @@ mod tests {
         assert_eq!(raised(&history, 1e6), ["train.lr=0.001"]);
         assert_eq!(raised(&history, 10.0), ["train.lr=0.00000001"]);
         history.case.optimizer.name = "sgd".into();
-        assert_eq!(raised(&history, 1e6), ["train.lr=0.001"]);
+        assert_eq!(raised(&history, 1e6), ["train.lr=0.1"]);
+        history.case.optimizer.lr = 0.1;
+        assert_eq!(raised(&history, 1e6), ["train.lr=3"]);
     }
 }

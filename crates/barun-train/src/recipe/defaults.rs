@@ -4,6 +4,7 @@ use std::path::Path;
 
 use barun_data::Augment;
 use barun_nn::hyper::Value;
+use barun_nn::optimizers;
 
 use super::augment::Preset;
 use super::running::BestBy;
@@ -84,6 +85,15 @@ impl Defaults {
         let power = wanted.next_power_of_two();
         if power > wanted { power / 2 } else { power }.min(rows.max(1))
     }
+}
+
+/// The learning rate of recipes that name the optimiser and no rate; none of an optimiser that there is not.
+pub fn usual_lr(optimizer: &str) -> Option<f64> {
+    let own = IMAGES.settings.iter().find_map(|(name, setting, value)| match value {
+        Number(lr) if (*name, *setting) == (optimizer, "lr") => Some(*lr),
+        _ => None,
+    });
+    own.or_else(|| optimizers::by_name(optimizer).ok().map(|known| known.lr()))
 }
 
 /// Ten epochs of this train the drawn digits above 0.97 test accuracy well within a minute on two cores.

@@ -62,16 +62,9 @@ fn collect(value: &Value, path: &str, values: &mut BTreeMap<String, String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Draft;
-
-    fn recipe(settings: &[&str]) -> Recipe {
-        let mut draft = Draft::for_source("moons");
-        settings.iter().for_each(|setting| draft.set(setting).unwrap());
-        draft.resolve().unwrap()
-    }
 
     fn told(left: &[&str], right: &[&str]) -> Vec<String> {
-        let differences = differences(&recipe(left), &recipe(right));
+        let differences = differences(&Recipe::of_moons(left), &Recipe::of_moons(right));
         differences.into_iter().map(|d| format!("{}: {} {}", d.path, d.left, d.right)).collect()
     }
 

@@ -36,7 +36,7 @@ use std::path::Path;
 pub use augment::{Augment, Preset};
 pub use chosen::{Chosen, LossChoice, Scheduled};
 pub use data::{Copies, Data, Method, Normalize, Split, Task};
-pub use defaults::Kind;
+pub use defaults::{Kind, usual_lr};
 pub use difference::{Difference, differences, values};
 pub use images::{Colour, ImageSize, Images};
 pub use model::{Activation, LIBRARY_NAMES, Layer, Model, Units};
@@ -208,7 +208,8 @@ impl Draft {
 
     /// Takes `key=value` as given to `--set`: the value is a TOML value, or a bare word for text. `train.lr` is short for
     /// `train.optimizer.lr`. Later settings win; they are checked by [`resolve`](Draft::resolve), so their order matters
-    /// no more than that. Setting a whole table by its name (`model=lenet`) drops what the recipe said in it.
+    /// no more than that. Setting a whole table by its name (`model=lenet`) drops what the recipe's
+    /// file said in it, and keeps what is set here.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
         let bad = |message: &str| Error::BadAssignment {
             assignment: assignment.to_string(),
@@ -388,4 +389,14 @@ fn check_schedule(train: &Train, root: &Node) -> Result<()> {
         return Err(bad_value(&at("min_lr"), "train.schedule.min_lr", &allowed));
     }
     Ok(())
+}
+
+#[cfg(test)]
+impl Recipe {
+    /// The recipe for the moons, with settings as given to `--set`.
+    pub(crate) fn of_moons(settings: &[&str]) -> Recipe {
+        let mut draft = Draft::for_source("moons");
+        settings.iter().for_each(|setting| draft.set(setting).unwrap());
+        draft.resolve().unwrap()
+    }
 }

@@ -85,7 +85,8 @@ impl Node {
     }
 
     /// Puts `node` at a dotted path, making the tables on the way. A name on the way (`optimizer = "adam"`) is the
-    /// short form of a table (`optimizer.name = "adam"`) and becomes one.
+    /// short form of a table (`optimizer.name = "adam"`) and becomes one; put over a table, it replaces what a file said in
+    /// it, and keeps what other arguments say, so that the order of arguments does not matter.
     pub fn put(&mut self, path: &str, node: Node) {
         let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
         let place = node.place.clone();
@@ -97,8 +98,22 @@ impl Node {
         });
         match rest {
             Some(rest) => entries[at].node.put(rest, node),
-            None => entries[at] = Entry { key: key.to_string(), place, node },
+            None => {
+                let kept = match &node.value {
+                    Value::Text(_) => entries[at].node.given_as_arguments(),
+                    _ => Vec::new(),
+                };
+                entries[at] = Entry { key: key.to_string(), place, node };
+                kept.into_iter().for_each(|entry| entries[at].node.put(&entry.key, entry.node));
+            }
         }
+    }
+
+    /// The entries of a table that arguments have set, but for its name.
+    fn given_as_arguments(&self) -> Vec<Entry> {
+        let Value::Table(entries) = &self.value else { return Vec::new() };
+        let is_argument = |entry: &&Entry| matches!(entry.place, Place::Argument(_)) && entry.key != "name";
+        entries.iter().filter(is_argument).cloned().collect()
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Entry> {

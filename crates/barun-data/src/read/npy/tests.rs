@@ -2,7 +2,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::*;
-use crate::dataset::{FeaturesRef, Targets};
+use crate::dataset::FeaturesRef;
 
 /// An array as NumPy writes it.
 fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -97,6 +97,7 @@ mod zips {
     use zip::write::SimpleFileOptions;
 
     use super::*;
+    use crate::dataset::Targets;
 
     fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));

@@ -39,7 +39,7 @@ impl TextPages {
                     true => level_bytes(&buf, num_values, def_level_encoding)?,
                     false => 0,
                 };
-                let buf = if encoding == Encoding::PLAIN { ended(&buf, levels)?.into() } else { buf };
+                let buf = checked(buf, levels, encoding)?;
                 Page::DataPage {
                     buf,
                     num_values,
@@ -64,7 +64,7 @@ impl TextPages {
                 if levels > buf.len() {
                     return Err(cut_short());
                 }
-                let buf = if encoding == Encoding::PLAIN { ended(&buf, levels)?.into() } else { buf };
+                let buf = checked(buf, levels, encoding)?;
                 Page::DataPageV2 {
                     buf,
                     num_values,
@@ -78,7 +78,8 @@ impl TextPages {
                 }
             }
             Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
-                Page::DictionaryPage { buf: ended(&buf, 0)?.into(), num_values, encoding, is_sorted }
+                let buf = ended(&buf, 0)?.into();
+                Page::DictionaryPage { buf, num_values, encoding, is_sorted }
             }
         })
     }
@@ -92,6 +93,11 @@ fn level_bytes(page: &[u8], values: u32, encoding: Encoding) -> Result<usize> {
         _ => Some((values as usize).div_ceil(8)),
     };
     bytes.filter(|bytes| *bytes <= page.len()).ok_or_else(cut_short)
+}
+
+/// The page whose values begin at `start`; texts as they are get an end, other encodings have lengths elsewhere.
+fn checked<B: AsRef<[u8]> + From<Vec<u8>>>(page: B, start: usize, encoding: Encoding) -> Result<B> {
+    if encoding == Encoding::PLAIN { Ok(ended(page.as_ref(), start)?.into()) } else { Ok(page) }
 }
 
 /// The page with a length at its end that it cannot keep, if the lengths from `start` on lead to its end.
