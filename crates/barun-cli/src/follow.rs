@@ -7,7 +7,7 @@ use barun_doctor::Doctor;
 use barun_train::Recipe;
 use barun_train::callback::Callback;
 use barun_train::dashboard::Dashboard;
-use barun_train::progress;
+use barun_train::progress::{self, Told};
 use barun_train::request::Machine;
 
 use crate::error::Result;
@@ -18,6 +18,7 @@ pub struct Follow {
     recipe: Recipe,
     /// Set by a key on the terminal; none where progress is plain.
     stop: Option<Arc<AtomicBool>>,
+    told: Told,
 }
 
 impl Follow {
@@ -28,14 +29,14 @@ impl Follow {
             output::note("--tui needs a terminal, and this is none; progress is told in lines");
         }
         let stop = (on_terminal && is_possible).then(|| Arc::clone(&machine.stop));
-        Follow { recipe: recipe.clone(), stop }
+        Follow { recipe: recipe.clone(), stop, told: Told::default() }
     }
 
     /// Who follows one run.
     pub fn run(&self) -> Box<dyn Callback> {
         let shown: Box<dyn Callback> = match &self.stop {
             Some(stop) => Box::new(Dashboard::new(Arc::clone(stop))),
-            None => progress::for_stderr(),
+            None => progress::for_stderr(&self.told),
         };
         let mut followers = vec![shown];
         followers.extend(Doctor::of(&self.recipe.doctor).map(|doctor| Box::new(doctor) as Box<dyn Callback>));

@@ -106,6 +106,20 @@ fn several_seeds_give_mean_and_spread_and_a_run_folder_each() {
 }
 
 #[test]
+fn what_is_wrong_with_the_data_is_told_once_and_every_seed_finds_it() {
+    let scratch = Scratch::new();
+    let rows = (0..300).map(|row| format!("{},{}\n", row % 7, if row % 30 == 0 { "rare" } else { "often" }));
+    scratch.write("rare.csv", &format!("x,kind\n{}", rows.collect::<String>()));
+    let train = ["train", "rare.csv", "--target", "kind", "--epochs", "1", "--seeds", "2", "--json"];
+    let ran = scratch.run(&train);
+    assert_eq!(ran.err.matches("'rare' only").count(), 1, "{}", ran.err);
+    for run in ran.json()["runs"].as_array().unwrap() {
+        let findings = run["doctor"]["findings"].as_array().unwrap();
+        assert!(findings.iter().any(|finding| finding["rule"] == "R24"), "{run:#}");
+    }
+}
+
+#[test]
 fn runs_are_listed_and_compared() {
     let scratch = table();
     let train = |more: &[&str]| {

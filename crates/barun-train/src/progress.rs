@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,12 +18,28 @@ use crate::preparation::INPUT;
 use crate::repair::Repair;
 use crate::report::TrainReport;
 
-/// The progress for standard error: a [`Bar`] on a terminal, [`Lines`] elsewhere.
-pub fn for_stderr() -> Box<dyn Callback> {
+/// The progress for standard error: a [`Bar`] on a terminal, [`Lines`] elsewhere. What of the data was `told` of an earlier run is
+/// not told again.
+pub fn for_stderr(told: &Told) -> Box<dyn Callback> {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     match std::io::stderr().is_terminal() && !dumb {
-        true => Box::new(Bar::new()),
-        false => Box::new(Lines::new(std::io::stderr())),
+        true => {
+            let mut bar = Bar::new();
+            bar.told = told.clone();
+            Box::new(bar)
+        }
+        false => Box::new(Lines { told: told.clone(), ..Lines::new(std::io::stderr()) }),
+    }
+}
+
+/// The lines on the data that runs of several seeds or folds have told between them.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<Mutex<HashSet<String>>>);
+
+impl Told {
+    /// Whether nobody has told it before.
+    fn is_new(&self, line: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_string())
     }
 }
 
@@ -33,7 +50,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 pub struct Bar {
     bar: ProgressBar,
     plan: Plan,
-    told: HashSet<String>,
+    told: Told,
     drawn: Duration,
 }
 
@@ -43,7 +60,7 @@ impl Bar {
         Bar {
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
             plan: Plan::default(),
-            told: HashSet::new(),
+            told: Told::default(),
             drawn: Duration::ZERO,
         }
     }
@@ -64,7 +81,7 @@ impl Drop for Bar {
 
 impl Callback for Bar {
     fn on_check(&mut self, report: &Report) -> Result<()> {
-        check_lines(report, &mut self.told).iter().for_each(|line| self.bar.println(line));
+        check_lines(report, &self.told).iter().for_each(|line| self.bar.println(line));
         Ok(())
     }
 
@@ -113,13 +130,13 @@ impl Callback for Bar {
 pub struct Lines<W> {
     out: W,
     plan: Plan,
-    told: HashSet<String>,
+    told: Told,
 }
 
 impl<W: Write + Send> Lines<W> {
     /// Lines to `out`.
     pub fn new(out: W) -> Lines<W> {
-        Lines { out, plan: Plan::default(), told: HashSet::new() }
+        Lines { out, plan: Plan::default(), told: Told::default() }
     }
 
     /// A reader that has gone away is no reason to lose the run.
@@ -130,7 +147,7 @@ impl<W: Write + Send> Lines<W> {
 
 impl<W: Write + Send> Callback for Lines<W> {
     fn on_check(&mut self, report: &Report) -> Result<()> {
-        check_lines(report, &mut self.told).iter().for_each(|line| self.say(line));
+        check_lines(report, &self.told).iter().for_each(|line| self.say(line));
         Ok(())
     }
 
@@ -221,12 +238,12 @@ fn ending(record: &EpochRecord) -> String {
 }
 
 /// What was found in the data, a line each; of what only was to be known, `barun check` tells, but for what says how the
-/// figures are to be read. What is `told` is not told again of further folds.
-fn check_lines(report: &Report, told: &mut HashSet<String>) -> Vec<String> {
+/// figures are to be read. What is `told` is not told again.
+fn check_lines(report: &Report, told: &Told) -> Vec<String> {
     let is_told =
         |finding: &&Finding| finding.severity > Severity::Note || finding.kind == Kind::ClassImbalance;
     let lines = report.findings.iter().filter(is_told).map(ToString::to_string);
-    lines.filter(|line| told.insert(line.clone())).collect()
+    lines.filter(|line| told.is_new(line)).collect()
 }
 
 /// What the doctor has found, with the first thing to do; of what only is to be known, the run's end tells.

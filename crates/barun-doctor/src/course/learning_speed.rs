@@ -1,8 +1,8 @@
 //! How fast the loss falls, and where it stands still. [DIAG-16]
 //!
 //! The curve is cut into 40 stretches. Between two of them it stands still if it falls by less than 1 % of what it has fallen in
-//! all, or of itself if that is more; four such stretches in a row are a plateau. What the last quarter does says where the run
-//! stands at its end.
+//! all, or of itself if that is more; four such stretches in a row are a plateau. What the last quarter does, if it is more than
+//! noise (by the test of Mann and Kendall), says where the run stands at its end.
 
 use std::fmt;
 
@@ -15,8 +15,11 @@ const LEAST: usize = 8;
 const STILL: f64 = 0.01;
 /// So many stretches without progress are a plateau.
 const PLATEAU: usize = 4;
-/// So sure must a rise be.
+/// So sure must a rise be, in standard errors,
 const SURE: f64 = 2.33;
+/// and so sure a fall, over this many stretches at least.
+const FALLS: f64 = 1.64;
+const TAIL: usize = 6;
 
 /// What a loss does at the end of what has been seen of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +65,14 @@ pub fn learning_speed(history: &History) -> Option<LearningSpeed> {
     let is_still = |pair: &[f64]| pair[0] - pair[1] < unit.max(STILL * pair[0].abs() / PLATEAU as f64);
     let still: Vec<bool> = parts.windows(2).map(is_still).collect();
     let quarter = &parts[parts.len() - parts.len() / 4..];
+    let tail = &parts[parts.len() - quarter.len().max(TAIL)..];
     let falls = quarter[0] - to;
     let first_quarter = from - parts[parts.len() / 4];
     let per_epoch =
         falls / quarter[0].abs().max(f64::MIN_POSITIVE) / epochs_of(quarter.len() - 1).max(f64::MIN_POSITIVE);
     let phase = match () {
         () if trend(quarter) > SURE && -falls > STILL * quarter[0].abs() => Phase::Rising,
-        () if falls < STILL * quarter[0].abs() => Phase::Stalled,
+        () if falls < STILL * quarter[0].abs() || trend(tail) > -FALLS => Phase::Stalled,
         () if falls < 0.1 * first_quarter => Phase::Slowing,
         () => Phase::Falling,
     };
@@ -132,6 +136,15 @@ mod tests {
         assert_eq!(of(2000, |at| 2.0 / (1.0 + at as f64 / 100.0) + noisy(at)).phase, Phase::Slowing);
         assert_eq!(of(2000, |at| (2.3 - 0.01 * at as f64).max(0.5) + noisy(at)).phase, Phase::Stalled);
         assert_eq!(of(2000, |at| 0.5 + 0.001 * at as f64 + noisy(at)).phase, Phase::Rising);
+        assert_eq!(of(12, |at| 2.3 - 0.1 * at as f64).phase, Phase::Falling);
+    }
+
+    #[test]
+    fn noise_neither_falls_nor_rises() {
+        for (begin, steps) in (0..10).flat_map(|begin| [(1000 * begin, 120), (1000 * begin, 2000)]) {
+            let phase = of(steps, |at| 0.7 + 0.1 * noise(begin + at)).phase;
+            assert_eq!(phase, Phase::Stalled, "{steps} steps from {begin}");
+        }
     }
 
     #[test]

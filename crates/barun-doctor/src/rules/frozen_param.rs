@@ -16,7 +16,7 @@
 use barun_nn::Role;
 use barun_train::diagnosis::Level;
 
-use super::{About, Found, Kind, Rule};
+use super::{About, Found, Kind, Rule, short};
 use crate::history::{Check, History, ParameterCheck};
 
 /// See the [module](self).
@@ -82,7 +82,7 @@ fn without_update(history: &History, checks: &[&Check]) -> Option<Found> {
     let (message, advice) = match lr {
         0.0 => (format!("the learning rate is 0 in {CHECKS} checks in a row"), "Look at the schedule and its first and last rates"),
         _ => (
-            format!("{CHECKS} steps in a row add nothing to it, at a learning rate of {lr}"),
+            format!("{CHECKS} steps in a row add nothing to it, at a learning rate of {}", short(lr)),
             "Look whether the optimiser has it, with a rate above 0; in 16 bits, steps may be too small to count",
         ),
     };

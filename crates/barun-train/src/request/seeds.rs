@@ -76,16 +76,13 @@ struct AllSeeds<'a> {
 impl AllSeeds<'_> {
     fn go(mut self, terms: Terms<'_>, followers: &mut Followers<'_>) -> Result<SeedsReport> {
         let mut runs = Vec::new();
-        let mut is_told = false;
         for (&seed, number) in self.seeds.iter().zip(1..) {
             let report = match self.ended(seed) {
                 Some(report) => report,
                 None => {
                     let (recipe, plan) = self.plan(seed)?;
                     let mut follower = followers(number, seed);
-                    if !std::mem::replace(&mut is_told, true) {
-                        follower.on_check(&self.checked.report)?;
-                    }
+                    follower.on_check(&self.checked.report)?;
                     run(&recipe, &self.checked, plan, terms, follower.as_mut())?
                 }
             };
