@@ -41,3 +41,16 @@ fn the_document_has_what_the_help_promises() {
     let plain = scratch.run(&["check", "flowers.csv", "--json"]).json();
     assert!(plain.get("overfit_batch").is_none() && plain.get("lr_find").is_none());
 }
+
+#[test]
+fn what_cannot_learn_a_batch_by_heart_is_in_trouble_and_the_cause_is_told_first() {
+    let scratch = Scratch::new();
+    scratch.write("flowers.csv", flowers(200));
+    let check = ["check", "flowers.csv", "--overfit-batch", "--set", "train.lr=1e-9"];
+    let found = scratch.run(&[&check[..], &["--json"]].concat()).json();
+    let cause = &found["doctor"]["findings"][0];
+    assert_eq!((&cause["rule"], &cause["level"]), (&"R13".into(), &"warn".into()), "{:#}", found["doctor"]);
+    assert!(cause["evidence"].to_string().contains("R06 CANNOT_OVERFIT_BATCH"), "{cause:#}");
+    let told = scratch.run(&check).out;
+    assert!(told.contains("warning R13 UPDATE_RATIO") && told.contains("also: R06"), "{told}");
+}

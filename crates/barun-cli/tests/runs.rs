@@ -109,7 +109,7 @@ fn several_seeds_give_mean_and_spread_and_a_run_folder_each() {
 fn what_is_wrong_with_the_data_is_told_once_and_every_seed_finds_it() {
     let scratch = Scratch::new();
     let rows = (0..300).map(|row| format!("{},{}\n", row % 7, if row % 30 == 0 { "rare" } else { "often" }));
-    scratch.write("rare.csv", &format!("x,kind\n{}", rows.collect::<String>()));
+    scratch.write("rare.csv", format!("x,kind\n{}", rows.collect::<String>()));
     let train = ["train", "rare.csv", "--target", "kind", "--epochs", "1", "--seeds", "2", "--json"];
     let ran = scratch.run(&train);
     assert_eq!(ran.err.matches("'rare' only").count(), 1, "{}", ran.err);

@@ -12,6 +12,7 @@ use barun_train::mending::{Mended, Mending};
 use barun_train::recipe::{self, DoctorMode};
 use barun_train::repair::{Repair, RepairsLog};
 use barun_train::report::TrainReport;
+use barun_train::request::OverfitReport;
 use barun_train::run::log_of;
 use barun_train::subject::Subject;
 use barun_train::watching::{Skipped, WatchEvery, Watched};
@@ -57,6 +58,7 @@ pub struct Doctor {
     rules: Vec<(About, Box<dyn Rule>)>,
     every: WatchEvery,
     data: Option<integrity::Report>,
+    overfit: Option<OverfitReport>,
     planned: Planned,
     /// The settings that this model has in a recipe.
     model_keys: Vec<String>,
@@ -114,6 +116,7 @@ impl Doctor {
             rules,
             every: WatchEvery::steps(EVERY),
             data: None,
+            overfit: None,
             planned: Planned::default(),
             model_keys: Vec::new(),
             notes: Notes::default(),
@@ -165,6 +168,11 @@ impl Doctor {
     /// is, and an error stands that is not one of the data. In a search for hyper-parameters the hopeless values are given up early so. [HPO-09]
     pub fn abandoning(self) -> Doctor {
         Doctor { abandons: true, ..self }
+    }
+
+    /// Knows whether a few rows could be learned by heart, before the run begins. [R06]
+    pub fn having_tried(self, overfit: OverfitReport) -> Doctor {
+        Doctor { overfit: Some(overfit), ..self }
     }
 
     /// Rules, by number or name, whose findings are known and meant.
@@ -462,6 +470,7 @@ impl Callback for Doctor {
         let apart = (steps / LOOKS_OF_SHORT).clamp(EVERY, MOST_APART);
         self.every = WatchEvery::steps(if is_short { apart } else { EVERY });
         self.notes.history = History::of(case, self.data.clone());
+        self.notes.history.overfit = self.overfit.clone();
         // A resumed run goes on with what it remembers, if it does.
         if self.is_resumed { Ok(()) } else { self.begin() }
     }

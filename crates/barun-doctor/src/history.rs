@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use barun_data::integrity;
 use barun_nn::StepRecord;
 use barun_train::metrics::Metrics;
+use barun_train::request::OverfitReport;
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
@@ -35,6 +36,9 @@ pub struct History {
     /// What the checks of the data have found; likewise.
     #[serde(skip)]
     pub data: Option<integrity::Report>,
+    /// Whether a few rows could be learned by heart, where that was tried.
+    #[serde(skip)]
+    pub overfit: Option<OverfitReport>,
     /// Steps seen.
     pub steps: usize,
     /// The loss of every step, thinned.

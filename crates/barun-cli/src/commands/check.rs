@@ -4,6 +4,7 @@ mod preflight;
 
 use std::path::PathBuf;
 
+use barun_doctor::Doctor;
 use barun_nn::lr_range::LrRange;
 use barun_train::diagnosis::{Diagnosis, Finding};
 use barun_train::report::{CheckReport, ColumnReport};
@@ -88,16 +89,21 @@ impl Check {
         if let Some(out) = self.out.as_ref().filter(|out| out.exists() && !self.force) {
             return Err(Error::OutputExists(out.display().to_string()));
         }
-        let data = match barun_doctor::Doctor::of(&request.recipe.doctor).map(barun_doctor::Doctor::advising)
-        {
-            Some(mut doctor) => barun_train::rehearse(&request, &mut doctor)?,
+        let overfit = match self.overfit_batch {
+            true => match overfit_batch(&request)? {
+                Some(report) => Some(report),
+                None => return Ok(Outcome::Interrupted),
+            },
+            false => None,
+        };
+        let data = match Doctor::of(&request.recipe.doctor).map(Doctor::advising) {
+            Some(doctor) => {
+                let mut doctor = overfit.iter().cloned().fold(doctor, Doctor::having_tried);
+                barun_train::rehearse(&request, &mut doctor)?
+            }
             None => barun_train::check(&request)?,
         };
-        let mut found = Found { data, overfit_batch: None, lr_find: None };
-        if self.overfit_batch {
-            let Some(report) = overfit_batch(&request)? else { return Ok(Outcome::Interrupted) };
-            found.overfit_batch = Some(report);
-        }
+        let mut found = Found { data, overfit_batch: overfit, lr_find: None };
         if self.lr_find {
             let Some(report) = find_lr(&request, &LrRange::default())? else {
                 return Ok(Outcome::Interrupted);

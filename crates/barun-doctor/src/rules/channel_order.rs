@@ -27,7 +27,7 @@ impl Rule for ChannelOrder {
             summary: "Images seem to have their channels first, and are taken to have them last.",
             kind: Kind::Static,
             persist: (1, 1),
-            explains: &["R07", "R15", "R16", "R18"],
+            explains: &["R06", "R07", "R15", "R16", "R18"],
         }
     }
 

@@ -54,7 +54,7 @@ impl Rule for LabelErrors {
             summary: "Labels contradict each other, or have nothing to do with the inputs.",
             kind: Kind::Evaluation,
             persist: (1, 1),
-            explains: &["R07", "R15", "R16", "R17", "R18", "R20", "R23"],
+            explains: &["R06", "R07", "R15", "R16", "R17", "R18", "R20", "R23"],
         }
     }
 

@@ -171,6 +171,7 @@ rules! {
     init_loss: InitLoss,
     bad_init: BadInit,
     channel_order: ChannelOrder,
+    cannot_overfit_batch: CannotOverfitBatch,
     input_ignored: InputIgnored,
     non_finite: NonFinite,
     grad_vanish: GradVanish,

@@ -26,9 +26,6 @@ const ROWS: usize = 16;
 const STEPS: usize = 300;
 /// The largest share of wrong answers with which they count as learned.
 const MOST_ERRORS: f64 = 0.05;
-/// The largest part of the loss of guessing with which they count as learned.
-const MOST_OF_GUESSING: f64 = 0.1;
-
 /// Whether a few rows could be learned by heart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OverfitReport {
@@ -51,6 +48,11 @@ pub struct OverfitReport {
     pub error_rate: Option<f64>,
     /// The loss before each step.
     pub losses: Vec<f64>,
+}
+
+impl OverfitReport {
+    /// The largest part of the loss of guessing with which the rows count as learned.
+    pub const MOST_OF_GUESSING: f64 = 0.1;
 }
 
 /// Trains the recipe's network on 16 rows of the training part for at most 300 steps, at the recipe's learning rate and
@@ -94,7 +96,7 @@ pub fn overfit_batch(request: &CheckRequest) -> Result<Option<OverfitReport>> {
         report.error_rate = tally.accuracy().map(|accuracy| 1.0 - accuracy);
         report.losses.push(output.loss);
         report.steps = report.losses.len() - 1;
-        report.learned = output.loss <= MOST_OF_GUESSING * loss_of_guessing
+        report.learned = output.loss <= OverfitReport::MOST_OF_GUESSING * loss_of_guessing
             && report.error_rate.is_none_or(|rate| rate <= MOST_ERRORS);
         if report.learned || !output.applied {
             break;
