@@ -159,7 +159,7 @@ fn text(report: &CheckReport) -> String {
         text.push_str(&format!("{finding}\n"));
     }
     if report.report.findings.is_empty() {
-        text.push_str("Nothing was found.\n");
+        text.push_str("Nothing was found in the data.\n");
     }
     for note in &report.report.sampled {
         text.push_str(&format!("sampled: {note}\n"));

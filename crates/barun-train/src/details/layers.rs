@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::feed::Feed;
 use crate::predictor::Predictor;
 
-/// Rows are looked at together as long as they have no more numbers than this, and no more rows: what layers give of
-/// pictures is large.
-const MOST_INPUTS: usize = 1 << 18;
+/// Rows are looked at together as long as all that layers give of them are no more numbers than this, and no more rows: what
+/// they give of pictures is large, and a look at the end must not take more memory than the training did.
+const MOST_NUMBERS: usize = 1 << 23;
 const MOST_ROWS: usize = 256;
 
 /// A network inside.
@@ -72,7 +72,9 @@ impl Layers {
     ) -> Result<Option<Layers>> {
         let part = if data.valid().is_empty() { data.train() } else { data.valid() };
         let features = data.dataset().features();
-        let most = (MOST_INPUTS / features.width().max(1)).clamp(1, MOST_ROWS);
+        let calls = calls_of(model)?;
+        let of_row = calls.iter().map(|call| call.output.iter().product::<usize>()).sum::<usize>();
+        let most = (MOST_NUMBERS / (features.width() + of_row).max(1)).clamp(1, MOST_ROWS);
         let rows = &part.indices()[..part.len().min(most)];
         if rows.is_empty() {
             return Ok(None);
@@ -94,12 +96,8 @@ impl Layers {
             .into_iter()
             .map(|(path, values)| Activations { path, values: histogram(values.to_f64()) })
             .collect();
-        Ok(Some(Layers {
-            calls: calls_of(model)?,
-            weights,
-            activations,
-            rows: (rows.len(), part.name().to_string()),
-        }))
+        let rows = (rows.len(), part.name().to_string());
+        Ok(Some(Layers { calls, weights, activations, rows }))
     }
 }
 
