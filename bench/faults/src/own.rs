@@ -3,8 +3,8 @@
 use std::fmt;
 
 use barun_nn::losses::{Loss, Task};
-use barun_nn::optimizers::{Context, Optimizer};
-use barun_nn::{Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
+use barun_nn::optimizers::{Adam, AdamSlots, Context, Optimizer};
+use barun_nn::{Forward, Hyper, Id, Module, Pass, Result, Slots, Tensor, Visitor};
 
 /// A layer that is one formula and keeps the shape.
 #[derive(Clone)]
@@ -44,6 +44,11 @@ pub fn softmax(x: &Tensor) -> Tensor {
     let shares = (x - x.max(-1).unsqueeze(-1).detach()).exp();
     let sum = shares.sum(-1).unsqueeze(-1);
     shares / sum
+}
+
+/// A softmax over the wrong axis: the shares of the batch's rows in each class.
+pub fn softmax_over_rows(x: &Tensor) -> Tensor {
+    x.softmax(0)
 }
 
 /// The logarithm of each number, also of those below 0.
@@ -93,6 +98,20 @@ impl Loss for Times {
     }
 }
 
+/// Mean squared error of predictions `[batch, 1]` against answers `[1, batch]`: all with all.
+#[derive(Clone, Debug, Hyper)]
+pub struct Crossed {}
+
+impl Loss for Crossed {
+    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
+        Ok((prediction - target.transpose()).square().mean(..))
+    }
+
+    fn task(&self) -> Task {
+        Task::Numbers
+    }
+}
+
 /// Gradient descent with the sign the wrong way round.
 #[derive(Clone, Debug, Hyper)]
 pub struct Ascent {
@@ -109,5 +128,46 @@ impl Optimizer for Ascent {
 
     fn update(&self, p: &Tensor, g: &Tensor, _: (), context: &Context) -> (Tensor, ()) {
         (p + &context.lr * g, ())
+    }
+}
+
+/// Adam on the sum of all gradients so far.
+#[derive(Clone, Debug, Hyper)]
+pub struct NeverZeroed {
+    /// Learning rate.
+    pub lr: f64,
+}
+
+/// What it remembers.
+#[derive(Clone, Debug, Slots)]
+pub struct NeverZeroedSlots {
+    /// The sum of the gradients.
+    pub sum: Tensor,
+    /// The average of such sums.
+    pub mean: Tensor,
+    /// The average of their squares.
+    pub mean_square: Tensor,
+}
+
+impl Optimizer for NeverZeroed {
+    type Slots = NeverZeroedSlots;
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(
+        &self,
+        p: &Tensor,
+        g: &Tensor,
+        slots: NeverZeroedSlots,
+        context: &Context,
+    ) -> (Tensor, NeverZeroedSlots) {
+        let NeverZeroedSlots { sum, mean, mean_square } = slots;
+        let sum = sum + g;
+        let adam = Adam { lr: self.lr, ..Adam::default() };
+        let (p, AdamSlots { mean, mean_square }) =
+            adam.update(p, &sum, AdamSlots { mean, mean_square }, context);
+        (p, NeverZeroedSlots { sum, mean, mean_square })
     }
 }

@@ -1,9 +1,10 @@
 //! The learning rate, its schedule, the optimiser.
 
 use barun_nn::optimizers::{AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
-use barun_nn::schedules::{Exponential, LinearDecay, Span};
+use barun_nn::schedules::{Constant, Exponential, LinearDecay, Span, Warmup};
 
 use super::Operator;
+use crate::own::NeverZeroed;
 
 const TOO_FAST: &[&str] = &["R13", "R21"];
 
@@ -87,5 +88,31 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::tuning("descent-too-slow", "plain descent with a rate far too small", &["R13"])
+    },
+    // Two numbers in the wrong order; the averages then no longer fulfil what Kingma & Ba, 2014, "Adam", ask of them,
+    // beta1^2 < sqrt(beta2).
+    Operator {
+        apply: |plan, _, _| {
+            plan.set("beta1", 0.999)?;
+            plan.set("beta2", 0.9)
+        },
+        ..Operator::scored("betas-swapped", "Adam's betas in the wrong order", TOO_FAST)
+    },
+    // The warm-up of a recipe for a run many times as long.
+    Operator {
+        strengths: &[10_000.0],
+        apply: |plan, steps, _| {
+            plan.schedule = Box::new(Warmup::new(Span::Steps(steps as u64), Constant::default()));
+            Ok(())
+        },
+        ..Operator::scored("warm-up-past-the-end", "a warm-up of many times the run's steps", &["R13"])
+    },
+    // The third of "the most common neural net mistakes" of Karpathy, 2018; PyTorch adds to the gradients that are there.
+    Operator {
+        apply: |plan, _, _| {
+            plan.optimizer = NeverZeroed { lr: plan.lr() }.into();
+            Ok(())
+        },
+        ..Operator::scored("gradients-never-zeroed", "gradients of all steps so far are summed", &["R14"])
     },
 ];
