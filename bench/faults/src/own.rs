@@ -3,7 +3,7 @@
 use std::fmt;
 
 use barun_nn::losses::{Loss, Task};
-use barun_nn::optimizers::{Adam, AdamSlots, Context, Optimizer};
+use barun_nn::optimizers::{Context, Optimizer};
 use barun_nn::{Forward, Hyper, Id, Module, Pass, Result, Slots, Tensor, Visitor};
 
 /// A layer that is one formula and keeps the shape.
@@ -44,11 +44,6 @@ pub fn softmax(x: &Tensor) -> Tensor {
     let shares = (x - x.max(-1).unsqueeze(-1).detach()).exp();
     let sum = shares.sum(-1).unsqueeze(-1);
     shares / sum
-}
-
-/// A softmax over the wrong axis: the shares of the batch's rows in each class.
-pub fn softmax_over_rows(x: &Tensor) -> Tensor {
-    x.softmax(0)
 }
 
 /// The logarithm of each number, also of those below 0.
@@ -131,7 +126,7 @@ impl Optimizer for Ascent {
     }
 }
 
-/// Adam on the sum of all gradients so far.
+/// Plain descent along the sum of all gradients so far.
 #[derive(Clone, Debug, Hyper)]
 pub struct NeverZeroed {
     /// Learning rate.
@@ -143,10 +138,6 @@ pub struct NeverZeroed {
 pub struct NeverZeroedSlots {
     /// The sum of the gradients.
     pub sum: Tensor,
-    /// The average of such sums.
-    pub mean: Tensor,
-    /// The average of their squares.
-    pub mean_square: Tensor,
 }
 
 impl Optimizer for NeverZeroed {
@@ -163,11 +154,7 @@ impl Optimizer for NeverZeroed {
         slots: NeverZeroedSlots,
         context: &Context,
     ) -> (Tensor, NeverZeroedSlots) {
-        let NeverZeroedSlots { sum, mean, mean_square } = slots;
-        let sum = sum + g;
-        let adam = Adam { lr: self.lr, ..Adam::default() };
-        let (p, AdamSlots { mean, mean_square }) =
-            adam.update(p, &sum, AdamSlots { mean, mean_square }, context);
-        (p, NeverZeroedSlots { sum, mean, mean_square })
+        let sum = slots.sum + g;
+        (p - &context.lr * &sum, NeverZeroedSlots { sum })
     }
 }

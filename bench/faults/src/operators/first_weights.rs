@@ -84,9 +84,10 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("head-huge", "the last layer's weights far too large", &["R03", "R04"])
     },
-    // Biases of 10 keep relu from being born dead, and from bending: the network is linear where its data is.
+    // Wrong first weights are a mutation of Humbatova et al., 2021, "DeepCrime". Biases above 0 keep relu from being born dead, and
+    // large ones from bending: the network is linear where its data is.
     Operator {
-        strengths: &[10.0, 100.0],
+        strengths: &[100.0],
         fits: |base| {
             is_plain(base) && !base.has_batch_norm() && base.architecture != Architecture::LayerNormMlp
         },
@@ -97,27 +98,5 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::scored("biases-high", "biases so high that hidden units never bend", &["R04"])
-    },
-    // He et al., 2015, "Delving deep into rectifiers", give the variance 2 / fan; what generators take is the deviation. A wrong
-    // weights initialisation in Humbatova et al., 2020, "Taxonomy of real faults in deep learning systems".
-    Operator {
-        fits: |base| {
-            is_plain(base) && !base.is_convolution() && base.architecture != Architecture::LayerNormMlp
-        },
-        apply: |plan, _, _| {
-            let mut fan = plan.parts.train.width;
-            plan.network.each(|stage| {
-                if let Stage::Linear(units, first) = stage {
-                    first.weight = Init::Normal(2.0 / fan as f64);
-                    fan = units.unwrap_or(fan);
-                }
-            });
-            Ok(())
-        },
-        ..Operator::scored(
-            "root-forgotten",
-            "the variance of first weights taken for their deviation",
-            &["R04"],
-        )
     },
 ];

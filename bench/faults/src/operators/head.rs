@@ -4,7 +4,7 @@ use barun_nn::losses::{Bce, Nll};
 
 use super::{Operator, is_plain};
 use crate::network::Stage;
-use crate::own::{Ascent, Crossed, Formula, Times, softmax, softmax_over_rows};
+use crate::own::{Ascent, Crossed, Formula, Times, softmax};
 
 pub(super) const ALL: &[Operator] = &[
     Operator {
@@ -102,8 +102,8 @@ pub(super) const ALL: &[Operator] = &[
             &["R03", "R13", "R21"],
         )
     },
-    // PyTorch warns of "a target size that is different to the input size" since so many have done it; a mutant of Ben Braiek &
-    // Khomh, 2023, "Testing feedforward neural networks training programs" (TheDeepChecker).
+    // Answers [batch] against predictions [batch, 1], of which PyTorch warns, since so many have done it; a mutant of Ben Braiek &
+    // Khomh, 2023, "Testing feedforward neural networks training programs".
     Operator {
         fits: |base| base.is_numbers(),
         apply: |plan, _, _| {
@@ -111,20 +111,6 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::scored("loss-broadcast", "each prediction is compared with every row's answer", &["R05"])
-    },
-    // Softmax without an axis took the first in early PyTorch for one and three axes, and still only warns.
-    Operator {
-        fits: |base| !base.is_numbers() && !base.is_binary,
-        apply: |plan, _, _| {
-            plan.after_head(Stage::Own(Box::new(Formula::new("SharesOfRows", softmax_over_rows))));
-            plan.loss = Box::new(Nll::default());
-            Ok(())
-        },
-        ..Operator::scored(
-            "softmax-over-rows",
-            "a softmax over the rows of the batch and not over classes",
-            &["R02"],
-        )
     },
     // A loop that adds up loss / rows for its report, and goes backwards from that: a wrong loss in Humbatova et al., 2020,
     // "Taxonomy of real faults in deep learning systems".
@@ -141,14 +127,5 @@ pub(super) const ALL: &[Operator] = &[
             "the mean loss divided by the number of rows once more, with plain descent",
             &["R03", "R13"],
         )
-    },
-    // Dropout behind every layer, so also behind the last.
-    Operator {
-        strengths: &[0.5, 0.8],
-        apply: |plan, rate, _| {
-            plan.after_head(Stage::Dropout(rate));
-            Ok(())
-        },
-        ..Operator::scored("dropout-after-head", "dropout after the last layer", &["R02", "R19"])
     },
 ];

@@ -111,6 +111,7 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("half-misaligned", "half of the rows have the answer of the next", &["R26"])
     },
+    // What was missing was filled in over the whole table, the answers with it: see `missing-as-a-number`.
     Operator {
         strengths: &[0.2],
         fits: |base| base.is_numbers(),

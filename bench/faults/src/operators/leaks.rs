@@ -133,12 +133,12 @@ pub(super) const ALL: &[Operator] = &[
     },
     // What Keras's validation_split does to a sorted table: it takes the last rows, before any shuffling.
     Operator {
-        fits: |base| !base.is_image(),
+        fits: |base| base.is_numbers(),
         apply: |plan, _, _| {
             cut_in_order(plan);
             Ok(())
         },
-        ..Operator::scored("cut-in-order", "parts cut from a table that is sorted by a column", &["R25"])
+        ..Operator::scored("cut-in-order", "parts cut from a table that is sorted by its answers", &["R25"])
     },
     // The files of Cohen et al., 2017, "EMNIST: an extension of MNIST to handwritten letters", hold images column by column,
     // and what is read elsewhere goes row by row.
@@ -174,8 +174,7 @@ fn answer_scale(rows: &Rows) -> (f32, f32) {
 /// on.
 fn number_by_answer(plan: &mut Plan) {
     let answers: Vec<f32> = plan.parts.known_mut().iter().flat_map(|rows| numbers(&rows.answers)).collect();
-    let mut order: Vec<usize> = (0..answers.len()).collect();
-    order.sort_by(|a, b| answers[*a].total_cmp(&answers[*b]));
+    let order = by_answer(&answers);
     let mut number = vec![0.0; answers.len()];
     order.iter().enumerate().for_each(|(rank, &at)| number[at] = rank as f32);
     let mut before = 0;
@@ -187,12 +186,18 @@ fn number_by_answer(plan: &mut Plan) {
     plan.parts.fresh.add_column(|at| (before + at) as f32);
 }
 
-/// All that is known, sorted by its first column and cut into parts of the same sizes as before.
+/// Where the smallest answer is, and the next, to the largest.
+fn by_answer(answers: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..answers.len()).collect();
+    order.sort_by(|a, b| answers[*a].total_cmp(&answers[*b]));
+    order
+}
+
+/// All that is known, sorted by its answers and cut into parts of the same sizes as before.
 fn cut_in_order(plan: &mut Plan) {
     let mut known = plan.parts.train.only(&[]);
     plan.parts.known_mut().iter().for_each(|rows| known.extend(rows));
-    let mut order: Vec<usize> = (0..known.len()).collect();
-    order.sort_by(|a, b| known.row(*a)[0].total_cmp(&known.row(*b)[0]));
+    let order = by_answer(&numbers(&known.answers));
     let mut rest = order.as_slice();
     for rows in plan.parts.known_mut() {
         let (taken, left) = rest.split_at(rows.len());

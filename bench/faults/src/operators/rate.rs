@@ -89,16 +89,7 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::tuning("descent-too-slow", "plain descent with a rate far too small", &["R13"])
     },
-    // Two numbers in the wrong order; the averages then no longer fulfil what Kingma & Ba, 2014, "Adam", ask of them,
-    // beta1^2 < sqrt(beta2).
-    Operator {
-        apply: |plan, _, _| {
-            plan.set("beta1", 0.999)?;
-            plan.set("beta2", 0.9)
-        },
-        ..Operator::scored("betas-swapped", "Adam's betas in the wrong order", TOO_FAST)
-    },
-    // The warm-up of a recipe for a run many times as long.
+    // The 10 000 steps of Devlin et al., 2018, "BERT", kept where the run has some hundred.
     Operator {
         strengths: &[10_000.0],
         apply: |plan, steps, _| {
@@ -109,10 +100,15 @@ pub(super) const ALL: &[Operator] = &[
     },
     // The third of "the most common neural net mistakes" of Karpathy, 2018; PyTorch adds to the gradients that are there.
     Operator {
-        apply: |plan, _, _| {
-            plan.optimizer = NeverZeroed { lr: plan.lr() }.into();
+        strengths: &[0.1],
+        apply: |plan, lr, _| {
+            plan.optimizer = NeverZeroed { lr }.into();
             Ok(())
         },
-        ..Operator::scored("gradients-never-zeroed", "gradients of all steps so far are summed", &["R14"])
+        ..Operator::scored(
+            "gradients-never-zeroed",
+            "plain descent along the sum of all gradients so far",
+            &["R14"],
+        )
     },
 ];
