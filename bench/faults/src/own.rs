@@ -4,7 +4,7 @@ use std::fmt;
 
 use barun_nn::losses::{Loss, Task};
 use barun_nn::optimizers::{Context, Optimizer};
-use barun_nn::{Forward, Hyper, Id, Module, Pass, Result, Tensor, Visitor};
+use barun_nn::{Forward, Hyper, Id, Module, Pass, Result, Slots, Tensor, Visitor};
 
 /// A layer that is one formula and keeps the shape.
 #[derive(Clone)]
@@ -93,6 +93,20 @@ impl Loss for Times {
     }
 }
 
+/// Mean squared error of predictions `[batch, 1]` against answers `[1, batch]`: all with all.
+#[derive(Clone, Debug, Hyper)]
+pub struct Crossed {}
+
+impl Loss for Crossed {
+    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
+        Ok((prediction - target.transpose()).square().mean(..))
+    }
+
+    fn task(&self) -> Task {
+        Task::Numbers
+    }
+}
+
 /// Gradient descent with the sign the wrong way round.
 #[derive(Clone, Debug, Hyper)]
 pub struct Ascent {
@@ -109,5 +123,38 @@ impl Optimizer for Ascent {
 
     fn update(&self, p: &Tensor, g: &Tensor, _: (), context: &Context) -> (Tensor, ()) {
         (p + &context.lr * g, ())
+    }
+}
+
+/// Plain descent along the sum of all gradients so far.
+#[derive(Clone, Debug, Hyper)]
+pub struct NeverZeroed {
+    /// Learning rate.
+    pub lr: f64,
+}
+
+/// What it remembers.
+#[derive(Clone, Debug, Slots)]
+pub struct NeverZeroedSlots {
+    /// The sum of the gradients.
+    pub sum: Tensor,
+}
+
+impl Optimizer for NeverZeroed {
+    type Slots = NeverZeroedSlots;
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(
+        &self,
+        p: &Tensor,
+        g: &Tensor,
+        slots: NeverZeroedSlots,
+        context: &Context,
+    ) -> (Tensor, NeverZeroedSlots) {
+        let sum = slots.sum + g;
+        (p - &context.lr * &sum, NeverZeroedSlots { sum })
     }
 }

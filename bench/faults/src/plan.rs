@@ -3,7 +3,7 @@
 use barun_data::Scaling;
 use barun_nn::StepOptions;
 use barun_nn::hyper::{Hyper, Value};
-use barun_nn::losses::Loss;
+use barun_nn::losses::{Loss, Task};
 use barun_nn::optimizers::AnyOptimizer;
 use barun_nn::schedules::Schedule;
 
@@ -61,10 +61,9 @@ impl Plan {
 
     /// How many outputs the network has.
     pub fn outputs(&self) -> usize {
-        match &self.parts.train.answers {
-            Answers::Classes { .. } if self.loss.name().starts_with("bce") => 1,
-            Answers::Classes { classes, .. } => *classes,
-            Answers::Numbers(_) => 1,
+        match (&self.parts.train.answers, self.loss.task()) {
+            (Answers::Classes { classes, .. }, Task::Classes(_) | Task::Similarity) => *classes,
+            _ => 1,
         }
     }
 

@@ -80,4 +80,13 @@ pub(super) const ALL: &[Operator] = &[
             &["R12", "R04"],
         )
     },
+    // "The same activation everywhere" is what people give as their reason: https://stackoverflow.com/q/37588632.
+    Operator {
+        fits: |base| is_plain(base),
+        apply: |plan, _, _| {
+            plan.activate("softmax");
+            Ok(())
+        },
+        ..Operator::scored("hidden-softmax", "a softmax after every hidden layer", &["R09", "R12"])
+    },
 ];

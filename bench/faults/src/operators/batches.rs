@@ -71,4 +71,23 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("statistics-stay", "running statistics that hardly follow", &["R20"])
     },
+    // Li et al., 2019, "Understanding the disharmony between dropout and batch normalization by variance shift": the variance that
+    // is kept is that of what dropout has left, and in use nothing is left out.
+    Operator {
+        strengths: &[0.5],
+        fits: |base| is_plain(base),
+        apply: |plan, rate, _| {
+            normalize(plan);
+            let stages = std::mem::take(&mut plan.network.stages);
+            plan.network.stages = stages
+                .into_iter()
+                .flat_map(|own| match own {
+                    Stage::BatchNorm(_) => vec![Stage::Dropout(rate), own],
+                    own => vec![own],
+                })
+                .collect();
+            Ok(())
+        },
+        ..Operator::scored("dropout-before-batch-norm", "dropout right before batch normalisation", &["R20"])
+    },
 ];

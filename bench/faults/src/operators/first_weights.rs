@@ -3,6 +3,7 @@
 use barun_nn::Init;
 
 use super::{Operator, is_plain};
+use crate::bases::Architecture;
 use crate::network::Stage;
 
 /// He's and Glorot's first weights have about this deviation in layers of these sizes.
@@ -82,5 +83,20 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::scored("head-huge", "the last layer's weights far too large", &["R03", "R04"])
+    },
+    // Wrong first weights are a mutation of Humbatova et al., 2021, "DeepCrime". Biases above 0 keep relu from being born dead, and
+    // large ones from bending: the network is linear where its data is.
+    Operator {
+        strengths: &[100.0],
+        fits: |base| {
+            is_plain(base) && !base.has_batch_norm() && base.architecture != Architecture::LayerNormMlp
+        },
+        apply: |plan, bias, _| {
+            let mut firsts = plan.network.firsts();
+            firsts.pop();
+            firsts.into_iter().for_each(|first| first.bias = Init::Constant(bias));
+            Ok(())
+        },
+        ..Operator::scored("biases-high", "biases so high that hidden units never bend", &["R04"])
     },
 ];

@@ -4,7 +4,7 @@ use barun_nn::losses::{Bce, Nll};
 
 use super::{Operator, is_plain};
 use crate::network::Stage;
-use crate::own::{Ascent, Formula, Times, softmax};
+use crate::own::{Ascent, Crossed, Formula, Times, softmax};
 
 pub(super) const ALL: &[Operator] = &[
     Operator {
@@ -100,6 +100,32 @@ pub(super) const ALL: &[Operator] = &[
             "loss-summed",
             "the loss summed and not averaged, with plain descent",
             &["R03", "R13", "R21"],
+        )
+    },
+    // Answers [batch] against predictions [batch, 1], of which PyTorch warns, since so many have done it; a mutant of Ben Braiek &
+    // Khomh, 2023, "Testing feedforward neural networks training programs".
+    Operator {
+        fits: |base| base.is_numbers(),
+        apply: |plan, _, _| {
+            plan.loss = Box::new(Crossed {});
+            Ok(())
+        },
+        ..Operator::scored("loss-broadcast", "each prediction is compared with every row's answer", &["R05"])
+    },
+    // A loop that adds up loss / rows for its report, and goes backwards from that: a wrong loss in Humbatova et al., 2020,
+    // "Taxonomy of real faults in deep learning systems".
+    Operator {
+        fits: |base| !base.has_batch_norm(),
+        apply: |plan, _, _| {
+            let factor = 1.0 / plan.parts.train.len() as f64;
+            plan.loss = Box::new(Times { of: plan.loss.clone(), factor });
+            plan.optimizer = barun_nn::optimizers::Sgd { lr: 0.1, ..Default::default() }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "loss-averaged-twice",
+            "the mean loss divided by the number of rows once more, with plain descent",
+            &["R03", "R13"],
         )
     },
 ];

@@ -117,6 +117,24 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("tiny-target", "numbers to predict with a deviation of 0.0001", &["R01"])
     },
+    // As in the table of Adam-Bourdarios et al., 2014, "The Higgs boson machine learning challenge", where what was not measured
+    // is -999; scaled with the rest, it leaves the measured values next to no room.
+    Operator {
+        strengths: &[0.05],
+        fits: |base| !base.is_image(),
+        apply: |plan, share, random| {
+            for rows in plan.parts.all_mut() {
+                let cells = rows.values.iter_mut().filter(|_| random.uniform() < share);
+                cells.for_each(|value| *value = MISSING);
+            }
+            Ok(())
+        },
+        ..Operator::scored(
+            "missing-as-a-number",
+            "what is missing in the inputs is written as -999",
+            &["R01"],
+        )
+    },
     Operator {
         harms: Harms::Estimate,
         strengths: &[1.0],
@@ -135,6 +153,9 @@ pub(super) const ALL: &[Operator] = &[
         ..Operator::scored("judged-otherwise-scaled", "validation and test part scaled otherwise", &["R25"])
     },
 ];
+
+/// What stands where nothing was measured.
+pub(super) const MISSING: f32 = -999.0;
 
 fn times_target(plan: &mut crate::plan::Plan, factor: f32) {
     for rows in plan.parts.all_mut() {

@@ -2,6 +2,7 @@
 
 use barun_engine::random::Stream;
 
+use super::inputs::MISSING;
 use super::{Operator, is_plain};
 use crate::plan::Plan;
 use crate::rows::{Answers, Rows};
@@ -79,6 +80,53 @@ pub(super) const ALL: &[Operator] = &[
             "labels-off-by-one",
             "classes counted otherwise in the training part",
             &["R25", "R26"],
+        )
+    },
+    // Wrong labels of the training data in Humbatova et al., 2020, "Taxonomy of real faults in deep learning systems": here
+    // one class was given to somebody who guessed.
+    Operator {
+        fits: |base| !base.is_numbers(),
+        apply: |plan, _, random| {
+            for rows in plan.parts.known_mut() {
+                let Some((labels, classes)) = rows.labels_mut() else { continue };
+                let guessed = labels.iter_mut().filter(|label| **label == 0);
+                guessed.for_each(|label| *label = random.below(classes as u64) as usize);
+            }
+            Ok(())
+        },
+        ..Operator::scored("one-class-guessed", "the rows of one class have labels at random", &["R26"])
+    },
+    // One of two files was read without its header, the other with it: Humbatova et al., 2020, on data and labels that are
+    // put together wrongly.
+    Operator {
+        strengths: &[0.5],
+        apply: |plan, share, _| {
+            for rows in plan.parts.known_mut() {
+                let (count, first) = (rows.len(), (rows.len() as f64 * (1.0 - share)) as usize);
+                let next = |at: usize| if at + 1 < count { at + 1 } else { first };
+                let order: Vec<usize> = (0..count).map(|at| if at < first { at } else { next(at) }).collect();
+                rows.answers = rows.answers.only(&order);
+            }
+            Ok(())
+        },
+        ..Operator::scored("half-misaligned", "half of the rows have the answer of the next", &["R26"])
+    },
+    // What was missing was filled in over the whole table, the answers with it: see `missing-as-a-number`.
+    Operator {
+        strengths: &[0.2],
+        fits: |base| base.is_numbers(),
+        apply: |plan, share, random| {
+            for rows in plan.parts.known_mut() {
+                let Answers::Numbers(values) = &mut rows.answers else { continue };
+                let unknown = values.iter_mut().filter(|_| random.uniform() < share);
+                unknown.for_each(|value| *value = MISSING);
+            }
+            Ok(())
+        },
+        ..Operator::scored(
+            "answers-missing-as-a-number",
+            "answers that nobody knows are written as -999",
+            &["R26", "R01"],
         )
     },
 ];

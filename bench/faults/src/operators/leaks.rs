@@ -5,7 +5,7 @@ use barun_engine::random::Stream;
 use super::labels::thin_out;
 use super::{Harms, Operator, is_plain};
 use crate::plan::Plan;
-use crate::rows::{Answers, Rows};
+use crate::rows::{Answers, Form, Rows};
 
 pub(super) const ALL: &[Operator] = &[
     Operator {
@@ -117,6 +117,41 @@ pub(super) const ALL: &[Operator] = &[
             &["R24", "R25"],
         )
     },
+    // The patients' numbers of the KDD Cup of 2008 told who was ill: Kaufman et al., 2012, "Leakage in data mining". Here the
+    // table was sorted by its answers, and the column of row numbers that was written with it is read as an input.
+    Operator {
+        fits: |base| is_plain(base) && !base.is_image(),
+        apply: |plan, _, _| {
+            number_by_answer(plan);
+            Ok(())
+        },
+        ..Operator::scored(
+            "row-numbers-kept",
+            "row numbers of a table sorted by its answers as a column",
+            &["R25"],
+        )
+    },
+    // What Keras's validation_split does to a sorted table: it takes the last rows, before any shuffling.
+    Operator {
+        fits: |base| base.is_numbers(),
+        apply: |plan, _, _| {
+            cut_in_order(plan);
+            Ok(())
+        },
+        ..Operator::scored("cut-in-order", "parts cut from a table that is sorted by its answers", &["R25"])
+    },
+    // The files of Cohen et al., 2017, "EMNIST: an extension of MNIST to handwritten letters", hold images column by column,
+    // and what is read elsewhere goes row by row.
+    Operator {
+        harms: Harms::Estimate,
+        fits: |base| base.is_image(),
+        apply: |plan, _, _| {
+            transpose(&mut plan.parts.valid);
+            transpose(&mut plan.parts.test);
+            Ok(())
+        },
+        ..Operator::scored("judged-transposed", "judged images with rows for columns", &["R25"])
+    },
 ];
 
 /// Answers as numbers.
@@ -133,6 +168,50 @@ fn answer_scale(rows: &Rows) -> (f32, f32) {
     let count = answers.len().max(1) as f32;
     let mean = answers.iter().sum::<f32>() / count;
     (mean, (answers.iter().map(|answer| (answer - mean).powi(2)).sum::<f32>() / count).sqrt())
+}
+
+/// A column more: the number of the row in a table of all that is known, sorted by its answers. What comes in use is numbered
+/// on.
+fn number_by_answer(plan: &mut Plan) {
+    let answers: Vec<f32> = plan.parts.known_mut().iter().flat_map(|rows| numbers(&rows.answers)).collect();
+    let order = by_answer(&answers);
+    let mut number = vec![0.0; answers.len()];
+    order.iter().enumerate().for_each(|(rank, &at)| number[at] = rank as f32);
+    let mut before = 0;
+    for rows in plan.parts.known_mut() {
+        let count = rows.len();
+        rows.add_column(|at| number[before + at]);
+        before += count;
+    }
+    plan.parts.fresh.add_column(|at| (before + at) as f32);
+}
+
+/// Where the smallest answer is, and the next, to the largest.
+fn by_answer(answers: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..answers.len()).collect();
+    order.sort_by(|a, b| answers[*a].total_cmp(&answers[*b]));
+    order
+}
+
+/// All that is known, sorted by its answers and cut into parts of the same sizes as before.
+fn cut_in_order(plan: &mut Plan) {
+    let mut known = plan.parts.train.only(&[]);
+    plan.parts.known_mut().iter().for_each(|rows| known.extend(rows));
+    let order = by_answer(&numbers(&known.answers));
+    let mut rest = order.as_slice();
+    for rows in plan.parts.known_mut() {
+        let (taken, left) = rest.split_at(rows.len());
+        (*rows, rest) = (known.only(taken), left);
+    }
+}
+
+/// Square images of one channel, rows for columns.
+fn transpose(rows: &mut Rows) {
+    let Form::Image([side, _, 1]) = rows.form else { return };
+    let at = |image: &[f32], to: usize| image[to % side * side + to / side];
+    let images = rows.values.chunks_exact(side * side);
+    rows.values =
+        images.flat_map(|image| (0..image.len()).map(|to| at(image, to)).collect::<Vec<_>>()).collect();
 }
 
 /// Few training rows, learned for long, and a share of the judged rows taken from them, with a little noise.

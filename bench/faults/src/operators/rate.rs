@@ -1,9 +1,10 @@
 //! The learning rate, its schedule, the optimiser.
 
 use barun_nn::optimizers::{AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
-use barun_nn::schedules::{Exponential, LinearDecay, Span};
+use barun_nn::schedules::{Constant, Exponential, LinearDecay, Span, Warmup};
 
 use super::Operator;
+use crate::own::NeverZeroed;
 
 const TOO_FAST: &[&str] = &["R13", "R21"];
 
@@ -87,5 +88,27 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::tuning("descent-too-slow", "plain descent with a rate far too small", &["R13"])
+    },
+    // The 10 000 steps of Devlin et al., 2018, "BERT", kept where the run has some hundred.
+    Operator {
+        strengths: &[10_000.0],
+        apply: |plan, steps, _| {
+            plan.schedule = Box::new(Warmup::new(Span::Steps(steps as u64), Constant::default()));
+            Ok(())
+        },
+        ..Operator::scored("warm-up-past-the-end", "a warm-up of many times the run's steps", &["R13"])
+    },
+    // The third of "the most common neural net mistakes" of Karpathy, 2018; PyTorch adds to the gradients that are there.
+    Operator {
+        strengths: &[0.1],
+        apply: |plan, lr, _| {
+            plan.optimizer = NeverZeroed { lr }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "gradients-never-zeroed",
+            "plain descent along the sum of all gradients so far",
+            &["R14"],
+        )
     },
 ];

@@ -1,5 +1,6 @@
 //! What is to keep the network from learning by heart, too much of it or too little.
 
+use barun_nn::layers::GaussianNoise;
 use barun_nn::losses::CrossEntropy;
 use barun_nn::optimizers::AdamW;
 
@@ -100,5 +101,26 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::scored("noise-columns", "few rows with hundreds of columns that mean nothing", &["R18"])
+    },
+    // Srivastava et al., 2014, "Dropout", keep inputs with probability 0.8; layers take the probability of leaving out.
+    Operator {
+        strengths: &[0.8],
+        fits: |base| is_plain(base),
+        apply: |plan, rate, _| {
+            plan.before_all(Stage::Dropout(rate));
+            Ok(())
+        },
+        ..Operator::scored("inputs-dropped", "dropout of 80 % on the inputs", &["R19", "R02"])
+    },
+    // Noise on the training data is a mutation of Humbatova et al., 2021, "DeepCrime"; deviations are given for inputs as they
+    // were before they were scaled.
+    Operator {
+        strengths: &[3.0],
+        fits: |base| is_plain(base),
+        apply: |plan, deviation, _| {
+            plan.before_all(Stage::Own(Box::new(GaussianNoise::new(deviation))));
+            Ok(())
+        },
+        ..Operator::scored("inputs-noisy", "noise on the inputs larger than they are", &["R19"])
     },
 ];
