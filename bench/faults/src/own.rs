@@ -158,3 +158,18 @@ impl Optimizer for NeverZeroed {
         (p - &context.lr * &sum, NeverZeroedSlots { sum })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_crossed_loss_is_least_at_the_mean_of_the_answers() {
+        let answers = Tensor::from_slice(&[0.0f32, 2.0], [2, 1]);
+        let loss = |values: [f32; 2]| {
+            let prediction = Tensor::from_slice(&values, [2, 1]);
+            Crossed {}.loss(&prediction, &answers).unwrap().item::<f32>().unwrap()
+        };
+        assert_eq!((loss([0.0, 2.0]), loss([1.0, 1.0])), (2.0, 1.0));
+    }
+}

@@ -92,3 +92,21 @@ impl Plan {
         self.parts.train.len().div_ceil(self.batch_size.max(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::bases::BASES;
+    use crate::own::Times;
+    use crate::sources::Library;
+
+    #[test]
+    fn a_loss_of_two_classes_that_is_multiplied_still_has_one_output() {
+        let library = Library::new(None);
+        for base in BASES.iter().filter(|base| library.has(base.source)) {
+            let mut plan = base.plan(&library, 1).unwrap();
+            let outputs = plan.outputs();
+            plan.loss = Box::new(Times { of: plan.loss.clone(), factor: 2.0 });
+            assert_eq!((plan.outputs(), outputs == 1), (outputs, base.is_numbers() || base.is_binary));
+        }
+    }
+}

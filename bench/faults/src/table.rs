@@ -61,8 +61,8 @@ does what they look for, but not what came of it: R19 knows smoothed labels and 
 part of the loss, R13 is sure of itself where a slow run is also a poor one, R04 knows recurrent weights that are too small and
 does not blame a layer that gets a constant, and R26 weighs rows against columns.
 
-Later 16 operators were added to the scored part by a hand that had not read the rules, this page's figures or what had been said of
-any fault, but only what the rules are to know: `missing-as-a-number`, `one-class-guessed`, `half-misaligned`,
+Later 16 operators were added to the scored part by a hand that had read the text above and what the rules are to know, but not the
+rules, the tables below or what had been said of any fault: `missing-as-a-number`, `one-class-guessed`, `half-misaligned`,
 `answers-missing-as-a-number`, `row-numbers-kept`, `cut-in-order`, `judged-transposed`, `loss-broadcast`, `loss-averaged-twice`,
 `biases-high`, `hidden-softmax`, `warm-up-past-the-end`, `gradients-never-zeroed`, `inputs-dropped`, `inputs-noisy` and
 `dropout-before-batch-norm`. Their causes were written down first, their strengths and bases were settled by harm alone, and they are

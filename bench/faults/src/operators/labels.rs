@@ -153,3 +153,23 @@ pub(super) fn thin_out(rows: &Rows, class: usize, share: f64, random: &mut Strea
 pub(super) fn keep_steps(plan: &mut Plan, steps: usize) {
     plan.epochs = steps.div_ceil(plan.steps_per_epoch().max(1)).max(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::by_name;
+    use crate::sources::Library;
+    use barun_engine::random::Stream;
+
+    #[test]
+    fn half_misaligned_leaves_the_first_half_and_turns_the_second_by_one() {
+        let base = crate::bases::by_name("ripples/layer-norm-mlp").unwrap();
+        let mut plan = base.plan(&Library::new(None), 1).unwrap();
+        let before = plan.parts.train.clone();
+        let operator = by_name("half-misaligned").unwrap();
+        (operator.apply)(&mut plan, 0.5, &mut Stream::new(1, "half")).unwrap();
+        let half = before.len() / 2;
+        let turned = (half + 1..before.len()).chain([half]);
+        let expected = before.answers.only(&(0..half).chain(turned).collect::<Vec<_>>());
+        assert_eq!((plan.parts.train.answers, plan.parts.train.values), (expected, before.values));
+    }
+}

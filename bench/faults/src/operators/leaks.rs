@@ -229,3 +229,48 @@ fn copy_into_judged(plan: &mut Plan, share: f64, noise: f64, random: &mut Stream
     }
     plan.parts.train = train;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bases;
+    use crate::sources::Library;
+
+    fn ripples() -> Plan {
+        bases::by_name("ripples/layer-norm-mlp").unwrap().plan(&Library::new(None), 1).unwrap()
+    }
+
+    #[test]
+    fn parts_cut_in_order_keep_their_sizes_and_share_no_range_of_answers() {
+        let mut plan = ripples();
+        let sizes = plan.parts.known_mut().map(|rows| rows.len());
+        cut_in_order(&mut plan);
+        assert_eq!(plan.parts.known_mut().map(|rows| rows.len()), sizes);
+        let largest = numbers(&plan.parts.train.answers).into_iter().fold(f32::MIN, f32::max);
+        let least = numbers(&plan.parts.valid.answers).into_iter().fold(f32::MAX, f32::min);
+        assert!(largest <= least, "{largest} {least}");
+    }
+
+    #[test]
+    fn row_numbers_rise_with_the_answers_and_go_on_in_use() {
+        let mut plan = ripples();
+        number_by_answer(&mut plan);
+        let train = &plan.parts.train;
+        let answers = numbers(&train.answers);
+        let of = |at: usize| train.row(at)[train.width - 1];
+        for at in 1..train.len() {
+            assert_eq!(of(at) > of(at - 1), answers[at] > answers[at - 1]);
+        }
+        let fresh = plan.parts.fresh.row(0)[plan.parts.fresh.width - 1];
+        assert!((0..train.len()).all(|at| of(at) < fresh));
+    }
+
+    #[test]
+    fn an_image_transposed_has_rows_for_columns() {
+        let answers = Answers::Numbers(vec![0.0]);
+        let mut rows =
+            Rows { form: Form::Image([2, 2, 1]), width: 4, values: vec![1.0, 2.0, 3.0, 4.0], answers };
+        transpose(&mut rows);
+        assert_eq!(rows.values, [1.0, 3.0, 2.0, 4.0]);
+    }
+}
