@@ -197,6 +197,14 @@ impl Callback for Listening {
         self.doctor.on_skip(event)
     }
 
+    fn wants_answers(&self, epoch: usize) -> bool {
+        self.doctor.wants_answers(epoch)
+    }
+
+    fn on_answers(&mut self, event: &barun_train::answers::Answers<'_>) -> barun_train::Result<()> {
+        self.doctor.on_answers(event)
+    }
+
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> barun_train::Result<Flow> {
         self.doctor.on_epoch_end(event)
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use barun_data::integrity;
 use barun_nn::StepRecord;
+use barun_train::answers::Answers;
 use barun_train::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use barun_train::diagnosis::{Diagnosis, Finding, FindingsLog, Level, Watched as Seen};
 use barun_train::log::{EpochRecord, read_log};
@@ -25,6 +26,7 @@ use crate::case::{Case, Planned};
 use crate::course;
 use crate::gate::Looks;
 use crate::history::{Evaluation, History, StepScalars};
+use crate::labels::LabelCheck;
 use crate::probe::probe;
 use crate::ranking::rank;
 use crate::repair::{Clinic, Terms};
@@ -47,6 +49,10 @@ const PROBES: usize = 20;
 const KEEP_EVERY: usize = 25;
 /// A symptom that held so often before the trouble began may be its cause.
 const OFTEN: usize = 3;
+
+/// The labels are looked at where there are no more classes, and no more probabilities in all, than this.
+const MOST_CLASSES: usize = 1000;
+const MOST_PROBABILITIES: usize = 1 << 22;
 
 /// A loss above this part of that of knowing nothing is one of a run that has learned nothing.
 const NOTHING_LEARNED: f64 = 0.9;
@@ -515,6 +521,18 @@ impl Callback for Doctor {
         }
         self.ask(&[Kind::Trouble])?;
         Ok(Flow::Continue)
+    }
+
+    fn wants_answers(&self, _epoch: usize) -> bool {
+        let (rows, classes) = (self.planned.valid_rows, self.notes.history.case.classes());
+        classes > 1 && classes <= MOST_CLASSES && rows.saturating_mul(classes) <= MOST_PROBABILITIES
+    }
+
+    fn on_answers(&mut self, event: &Answers<'_>) -> Result<()> {
+        if self.notes.history.is_best_so_far(event.valid) {
+            self.notes.history.labels = LabelCheck::of(event);
+        }
+        Ok(())
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {

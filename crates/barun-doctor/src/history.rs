@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
 use crate::curve::Curve;
+use crate::labels::LabelCheck;
 use crate::vitals::VitalsLog;
 
 /// So many of the last steps, checks and evaluations are kept.
@@ -71,6 +72,9 @@ pub struct History {
     pub probes: VecDeque<Probe>,
     /// Evaluations on the validation part.
     pub evaluations: VecDeque<Evaluation>,
+    /// What the best of them says of the labels of its rows; none where no classes are learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelCheck>,
     /// The vital signs of the whole run.
     pub vitals: VitalsLog,
 }
@@ -333,6 +337,12 @@ impl History {
             self.evaluations.pop_front();
         }
         self.evaluations.push_back(evaluation);
+    }
+
+    /// Whether an evaluation with these figures has a lower loss than all before it.
+    pub fn is_best_so_far(&self, valid: &Metrics) -> bool {
+        let before = self.evaluations.iter().filter_map(|evaluation| Some(evaluation.valid?.loss));
+        valid.loss.is_finite() && before.fold(f64::INFINITY, f64::min) > valid.loss
     }
 
     /// The last `count` checks, the oldest first; none where there are not as many yet.

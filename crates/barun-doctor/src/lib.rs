@@ -33,16 +33,19 @@
 
 mod acknowledge;
 mod case;
+pub mod confident;
 pub mod course;
 mod curve;
 mod data;
 mod doctor;
 pub mod gate;
 mod history;
+mod labels;
 mod probe;
 pub mod ranking;
 pub mod repair;
 pub mod rules;
+pub mod shares;
 #[cfg(test)]
 mod testing;
 mod vitals;
@@ -54,3 +57,4 @@ pub use case::{Call, Case, Inputs, Loss, Optimizer, Planned, Spread, Target, Wei
 pub use curve::Curve;
 pub use doctor::{Doctor, diagnosis_of_log};
 pub use history::{ActivationCheck, Check, Evaluation, History, ParameterCheck, Probe, StepScalars};
+pub use labels::{LabelCheck, Pair, Strays, Suspect};

@@ -59,6 +59,7 @@ fn advising_changes_no_bit() {
     let with = fit(mlp(), adamw(1e-2), 4, Some(Doctor::advise()));
     let without = fit(mlp(), adamw(1e-2), 4, None);
     assert_eq!(with.state().bytes(), without.state().bytes());
+    assert_eq!(with.valid(), without.valid());
     assert!(without.report().doctor.is_none());
 }
 

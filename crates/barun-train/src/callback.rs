@@ -7,6 +7,7 @@ use barun_data::integrity;
 use barun_nn::{Inventory, State};
 use serde_json::Value;
 
+use crate::answers::Answers;
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::error::{Error, Result};
 use crate::log::EpochRecord;
@@ -69,6 +70,18 @@ pub trait Callback: Send {
     /// A step was not taken, since its loss or a gradient is not finite; comes after [`on_batch`](Callback::on_batch).
     fn on_skip(&mut self, _event: &Skipped<'_>) -> Result<Flow> {
         Ok(Flow::Continue)
+    }
+
+    /// Whether it wants to know what the network says of each validation row after epoch `epoch`, from 1; asked before they
+    /// are evaluated. Costs a copy of the outputs.
+    fn wants_answers(&self, _epoch: usize) -> bool {
+        false
+    }
+
+    /// The validation rows have been evaluated; comes before [`on_epoch_end`](Callback::on_epoch_end), to all as soon as one
+    /// has asked for it.
+    fn on_answers(&mut self, _event: &Answers<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// An epoch and its validation have ended, its record is written.
@@ -277,6 +290,14 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         first_stop(self.iter_mut().map(|callback| callback.on_skip(event)))
     }
 
+    fn wants_answers(&self, epoch: usize) -> bool {
+        self.iter().any(|callback| callback.wants_answers(epoch))
+    }
+
+    fn on_answers(&mut self, event: &Answers<'_>) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_answers(event))
+    }
+
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
         first_stop(self.iter_mut().map(|callback| callback.on_epoch_end(event)))
     }
@@ -373,6 +394,14 @@ impl<C: Callback + ?Sized> Callback for &mut C {
 
     fn on_skip(&mut self, event: &Skipped<'_>) -> Result<Flow> {
         (**self).on_skip(event)
+    }
+
+    fn wants_answers(&self, epoch: usize) -> bool {
+        (**self).wants_answers(epoch)
+    }
+
+    fn on_answers(&mut self, event: &Answers<'_>) -> Result<()> {
+        (**self).on_answers(event)
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {

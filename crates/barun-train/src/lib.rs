@@ -1,5 +1,6 @@
 //! Training: from a recipe to a run folder with a trained model in it.
 
+pub mod answers;
 mod best_by;
 pub mod build;
 pub mod callback;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use barun_data::{Dataset, Features, Schema, Targets};
 use barun_engine::{DType, Device, Options, State};
 use barun_nn::layers::Sequential;
-use barun_nn::{Forward, Module, Step, StepOptions};
+use barun_nn::{Batch, Forward, Module, Step, StepOptions};
 
 use crate::build;
 use crate::changes::Changes;
@@ -181,15 +181,43 @@ pub(crate) fn measure<M: Module + Forward>(
     step: &Step<M>,
     state: &State,
     objective: Objective,
+    data: (&Features, &Targets),
+    rows: &[usize],
+    batch_size: usize,
+) -> Result<Metrics> {
+    tallied(objective, data, rows, batch_size, |batch| Ok(step.evaluate(state, batch)?))
+}
+
+/// The same figures, bit for bit, and the network's outputs for the rows, one row after the other.
+pub(crate) fn measure_telling<M: Module + Forward>(
+    step: &Step<M>,
+    state: &State,
+    objective: Objective,
+    data: (&Features, &Targets),
+    rows: &[usize],
+    batch_size: usize,
+) -> Result<(Metrics, Vec<f64>)> {
+    let mut outputs = Vec::new();
+    let metrics = tallied(objective, data, rows, batch_size, |batch| {
+        let (found, told) = step.evaluate_telling(state, batch)?;
+        outputs.extend(told.to_f64());
+        Ok(found)
+    })?;
+    Ok((metrics, outputs))
+}
+
+fn tallied(
+    objective: Objective,
     (features, targets): (&Features, &Targets),
     rows: &[usize],
     batch_size: usize,
+    mut evaluate: impl FnMut(&Batch) -> Result<barun_nn::Evaluation>,
 ) -> Result<Metrics> {
     let mut feed = Feed::new(objective);
     let mut tally = Tally::new(objective);
     for rows in rows.chunks(batch_size.max(1)) {
         let batch = feed.gather(features, Some(targets), rows)?;
-        let found = step.evaluate(state, batch)?;
+        let found = evaluate(batch)?;
         tally.add(found.loss, &found.metrics, rows.len(), &batch.y);
     }
     Ok(tally.metrics())

@@ -66,7 +66,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored("labels-confused", "most of one class called by the name of another", &["R26"])
+        ..Operator::tuning("labels-confused", "most of one class called by the name of another", &["R26"])
     },
     Operator {
         fits: |base| !base.is_numbers(),

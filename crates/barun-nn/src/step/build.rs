@@ -91,7 +91,7 @@ impl<M: Module + Forward> Step<M> {
         inputs.extend(y.clone());
         let mode = match key.purpose {
             Purpose::AllGradients => Mode::Train,
-            Purpose::Evaluate | Purpose::Predict | Purpose::Sample => Mode::Eval,
+            Purpose::Evaluate | Purpose::EvaluateTelling | Purpose::Predict | Purpose::Sample => Mode::Eval,
             Purpose::Train | Purpose::TrainWatched | Purpose::Gradients | Purpose::Checked => Mode::Train,
             Purpose::Watch(mode, _) => mode,
         };
@@ -104,10 +104,11 @@ impl<M: Module + Forward> Step<M> {
                 let taken = self.training(&prediction, &self.target(&x, &y, &pass), &lr, &pass)?;
                 if key.purpose == Purpose::Train { taken.outcome } else { self.recorded(taken, &pass)? }
             }
-            (Purpose::Evaluate, Some(y)) => {
+            (Purpose::Evaluate | Purpose::EvaluateTelling, Some(y)) => {
                 let y = self.target(&x, &y, &pass);
                 let mut outputs = vec![self.loss.loss(&prediction, &y)?];
                 outputs.extend(self.metrics(&prediction, &y, &pass)?);
+                outputs.extend((key.purpose == Purpose::EvaluateTelling).then_some(prediction));
                 Outcome { outputs, ..Outcome::default() }
             }
             (Purpose::Gradients, Some(y)) => {

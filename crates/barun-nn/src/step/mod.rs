@@ -32,8 +32,8 @@ use crate::losses::Loss;
 use crate::metrics::Aggregate;
 use crate::optimizers::{AnyOptimizer, ToAny};
 use crate::{
-    Buffer, DType, Forward, Inventory, Layout, Mode, Model, Module, Profile, Program, ProgramSpec, Result,
-    Shape, State, Tensor, state,
+    Buffer, DType, Error, Forward, Inventory, Layout, Mode, Model, Module, Profile, Program, ProgramSpec,
+    Result, Shape, State, Tensor, state,
 };
 use average::average_name;
 use build::Built;
@@ -108,6 +108,8 @@ enum Purpose {
     /// The same step, which also tells of itself.
     TrainWatched,
     Evaluate,
+    /// The same evaluation, which also gives the model's output.
+    EvaluateTelling,
     Predict,
     /// Prediction with dropout.
     Sample,
@@ -243,6 +245,15 @@ impl<M: Module + Forward> Step<M> {
         let built = self.built(Purpose::Evaluate, &batch.x, Some(&batch.y))?;
         let outputs = built.program.evaluate(state, &[&batch.x, &batch.y])?;
         Ok(self.evaluation(&outputs, batch))
+    }
+
+    /// The same evaluation as [`evaluate`](Step::evaluate), bit for bit, with the model's output for the batch: for those who
+    /// look at rows one by one, and want no second pass for it.
+    pub fn evaluate_telling(&self, state: &State, batch: &Batch) -> Result<(Evaluation, Buffer)> {
+        let built = self.built(Purpose::EvaluateTelling, &batch.x, Some(&batch.y))?;
+        let mut outputs = built.program.evaluate(state, &[&batch.x, &batch.y])?;
+        let told = outputs.pop().ok_or_else(|| Error::Model("the model has no output".into()))?;
+        Ok((self.evaluation(&outputs, batch), told))
     }
 
     /// The model's output for `x` in eval mode; the state stays as it is. [TRAIN-13]

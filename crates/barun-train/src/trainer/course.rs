@@ -13,6 +13,7 @@ use barun_engine::State;
 use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{Forward, Module, Step, StepOutput, StepRecord, averaged};
 
+use crate::answers::Answers;
 use crate::callback::{Batch, Callback, EpochEnd, Flow, Resumed, Start, Weights};
 use crate::changes::Changes;
 use crate::diagnosis::Diagnosis;
@@ -24,7 +25,7 @@ use crate::mending::{Earlier, Next};
 use crate::metrics::Metrics;
 use crate::objective::Objective;
 use crate::position::{Position, Unfinished};
-use crate::predictor::measure;
+use crate::predictor::{measure, measure_telling};
 use crate::recipe::BestBy;
 use crate::report::TrainReport;
 use crate::restore::Best;
@@ -412,7 +413,7 @@ impl<M: Module + Forward> Course<'_, M> {
     fn end_epoch(&mut self) -> Result<Flow> {
         let trained = self.clock.seconds();
         let exact = self.exact()?;
-        let valid = self.validate(exact.as_ref())?;
+        let valid = self.validate_for_all(exact.as_ref(), self.position.epochs + 1)?;
         let objective = self.objective;
         let ended = self.position.unfinished.take().unwrap_or_else(|| Unfinished::new(objective));
         self.position.epochs += 1;
@@ -461,9 +462,33 @@ impl<M: Module + Forward> Course<'_, M> {
             return Ok(None);
         }
         let data = (self.valid.dataset().features(), self.valid.dataset().targets());
-        let batch_size = self.batch_size.min(rows.len());
-        let kept = exact.map_or_else(|| averaged(&self.state), |exact| Ok(Cow::Borrowed(exact)))?;
-        measure(&*self.step, &kept, self.objective, data, rows, batch_size).map(Some)
+        let kept = self.validated(exact)?;
+        measure(&*self.step, &kept, self.objective, data, rows, self.validated_at_once()).map(Some)
+    }
+
+    /// The same figures after epoch `epoch`, with the answers row by row to those who want them.
+    fn validate_for_all(&mut self, exact: Option<&State>, epoch: usize) -> Result<Option<Metrics>> {
+        if self.valid.is_empty() || !self.callback.wants_answers(epoch) {
+            return self.validate(exact);
+        }
+        let (rows, dataset) = (self.valid.indices(), self.valid.dataset());
+        let data = (dataset.features(), dataset.targets());
+        let kept = self.validated(exact)?;
+        let at_once = self.validated_at_once();
+        let (valid, outputs) = measure_telling(&*self.step, &kept, self.objective, data, rows, at_once)?;
+        let (objective, targets) = (self.objective, dataset.targets());
+        let event = Answers { epoch, valid: &valid, rows, objective, targets, outputs: &outputs };
+        self.callback.on_answers(&event)?;
+        Ok(Some(valid))
+    }
+
+    fn validated_at_once(&self) -> usize {
+        self.batch_size.min(self.valid.len())
+    }
+
+    /// The weights that are validated.
+    fn validated<'s>(&'s self, exact: Option<&'s State>) -> Result<Cow<'s, State>> {
+        Ok(exact.map_or_else(|| averaged(&self.state), |exact| Ok(Cow::Borrowed(exact)))?)
     }
 
     /// The weights that are validated and kept, with exact statistics; none where that is not asked for.

@@ -1,0 +1,389 @@
+//! What the answers to held-out rows say of their labels: which are doubtful, and whether they are wrong or their classes are
+//! hard to tell apart.
+//!
+//! [Confident learning](crate::confident) doubts the label of a shirt that looks like a T-shirt as well as that of a T-shirt
+//! which somebody called a shirt. What tells the two apart is what wrong labels have in common: given what a row is, they do
+//! not depend on what it looks like (the class-conditional noise of Angluin and Laird, 1988, "Learning from noisy examples").
+//!
+//! * **Strays.** A label at random is as often one of the less likely half of the other classes as one of the likelier half;
+//!   the label of a row that is hard to tell is nearly always the runner-up. So the rows whose label is in the less likely half,
+//!   over the share of the other classes that this half is, estimate how many labels are random, however hard the classes.
+//! * **Pairs.** Where one class is called by another's name, the network tells the rows that look like it from the others
+//!   well, and yet they bear both names, and those that bear the wrong one look no less like it. Where two classes are hard to
+//!   tell apart, rows that bear the other name lie near the border between both.
+
+use barun_train::answers::Answers;
+use barun_train::metrics::{Predictions, auroc};
+use serde::{Deserialize, Serialize};
+
+use crate::confident::ConfidentJoint;
+use crate::curve::median;
+use crate::shares::interval;
+
+/// Rows are named for people to look at: so many, as `barun check` does.
+const MOST_SUSPECTS: usize = 10;
+/// So many pairs are kept.
+const MOST_PAIRS: usize = 3;
+/// Fewer rows of a class called by another's name are no pair.
+const FEWEST_CALLED: usize = 5;
+/// The ends of intervals are beyond the true share once in 20 times.
+const TAIL: f64 = 0.05;
+/// Two classes are looked at where they have this much of a row's probability between them, and the one of the two at least that much.
+const BOTH: f64 = 0.5;
+const EITHER: f64 = 0.1;
+/// Two groups of rows are told apart where the middle ones of them differ by this much.
+const GAP: f64 = 0.2;
+
+/// What an evaluation says of the labels of the rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelCheck {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// How many rows were answered.
+    pub rows: usize,
+    /// How many of them surely are of a class, in the sense of [confident learning](crate::confident).
+    pub sure: usize,
+    /// How many of these have another label.
+    pub doubtful: usize,
+    /// The share of all rows whose label is not their class, by the calibrated joint.
+    pub doubtful_share: f64,
+    /// Doubtful rows whose label is among the less likely half of the other classes.
+    pub strays: Strays,
+    /// Pairs of classes of which the one is called by the other's name, the gravest first.
+    pub pairs: Vec<Pair>,
+    /// The doubtful rows, the surest first; a few of many.
+    pub suspects: Vec<Suspect>,
+}
+
+/// Rows with a label that is not even likely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Strays {
+    /// How many there are.
+    pub rows: usize,
+    /// How many there would be of 100 labels that are wrong at random, over 100; 0 of two classes, where there is no less likely half.
+    pub chance: f64,
+    /// How probable it is that a row with its own label looks more like its class than a stray: 0.5 where labels do not depend
+    /// on the looks. None without strays.
+    pub order: Option<f64>,
+}
+
+/// Rows of one class that bear the name of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// What they look like.
+    pub class: String,
+    /// What they are called.
+    pub called: String,
+    /// How many are called so.
+    pub rows: usize,
+    /// Of how many that look so and have one of the two names.
+    pub of: usize,
+    /// The lower end of the interval of this share.
+    pub least: f64,
+    /// How probable it is that a row with its own label looks more like the class than one that is called otherwise; 0.5 where the
+    /// label does not depend on the looks.
+    pub order: f64,
+    /// How many rows lie between those that look like the one and those that look like the other - in the middle third of the
+    /// way - as a part of the fewer of both.
+    pub between: f64,
+    /// The share of all rows but those that look like the class that are taken for what they are not labelled.
+    pub wrong_elsewhere: f64,
+    /// The rows, the surest first; a few of many.
+    pub suspects: Vec<Suspect>,
+}
+
+/// A row whose label is doubtful.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// The row, from 1 in the order of the data: of a table, the line after the header is row 1.
+    pub row: usize,
+    /// What it is called.
+    pub label: String,
+    /// What it looks like.
+    pub class: String,
+}
+
+/// Probabilities `[rows, classes]` beside the labels.
+struct Said<'a> {
+    probabilities: &'a [f64],
+    labels: &'a [usize],
+    classes: &'a [String],
+    /// Where each row stands in the data, from 0.
+    rows: &'a [usize],
+}
+
+impl LabelCheck {
+    /// Of the answers to the validation rows; none where no classes are learned, or a number is not finite.
+    pub fn of(answers: &Answers<'_>) -> Option<LabelCheck> {
+        let Some(Predictions::Classes { probabilities, labels, classes }) = answers.of_classes() else {
+            return None;
+        };
+        LabelCheck::of_rows(answers.epoch, answers.rows, (&probabilities, &labels), &classes)
+    }
+
+    /// Of the rows at `rows` of the data, with `[rows, classes]` probabilities and a label each.
+    pub fn of_rows(
+        epoch: usize,
+        rows: &[usize],
+        (probabilities, labels): (&[f64], &[usize]),
+        classes: &[String],
+    ) -> Option<LabelCheck> {
+        if rows.is_empty() || classes.len() < 2 || probabilities.iter().any(|p| !p.is_finite()) {
+            return None;
+        }
+        let said = Said { probabilities, labels, classes, rows };
+        let joint = ConfidentJoint::of(probabilities, labels, classes.len());
+        let sure: Vec<(usize, usize)> =
+            (0..labels.len()).filter_map(|at| Some((at, joint.class_of(at)?))).collect();
+        let mut doubtful: Vec<(usize, usize)> =
+            sure.iter().copied().filter(|&(at, class)| labels[at] != class).collect();
+        let margin = |&(at, class): &(usize, usize)| said.of(at)[class] - said.of(at)[labels[at]];
+        doubtful.sort_by(|a, b| margin(b).total_cmp(&margin(a)).then(a.0.cmp(&b.0)));
+        Some(LabelCheck {
+            epoch,
+            rows: labels.len(),
+            sure: sure.len(),
+            doubtful: doubtful.len(),
+            doubtful_share: joint.doubtful_share(),
+            strays: said.strays(&sure),
+            pairs: said.pairs(),
+            suspects: said.suspects(doubtful.iter().copied()),
+        })
+    }
+
+    /// The share of random labels that strays tell of, and the lower end of its interval; none where they cannot tell.
+    pub fn random_share(&self) -> Option<(f64, f64)> {
+        let Strays { rows, chance, .. } = self.strays;
+        let is_known = chance > 0.0 && self.sure > 0;
+        let (least, _) = interval(rows, self.sure, TAIL);
+        is_known.then(|| (rows as f64 / self.sure as f64 / chance, least / chance))
+    }
+}
+
+impl Said<'_> {
+    fn of(&self, at: usize) -> &[f64] {
+        let width = self.classes.len();
+        &self.probabilities[at * width..(at + 1) * width]
+    }
+
+    fn suspects(&self, of: impl Iterator<Item = (usize, usize)>) -> Vec<Suspect> {
+        let suspect = |(at, class): (usize, usize)| Suspect {
+            row: self.rows[at] + 1,
+            label: self.classes[self.labels[at]].clone(),
+            class: self.classes[class].clone(),
+        };
+        of.take(MOST_SUSPECTS).map(suspect).collect()
+    }
+
+    /// Of rows with the class that each surely has.
+    fn strays(&self, sure: &[(usize, usize)]) -> Strays {
+        let others = self.classes.len() - 1;
+        // So many of the others are likelier than the label.
+        let is_far = |likelier: usize| 2 * likelier >= others;
+        let chance = (0..others).filter(|&likelier| is_far(likelier)).count() as f64 / others as f64;
+        if others < 2 {
+            return Strays::default();
+        }
+        let is_stray = |at: usize, class: usize| {
+            let (said, label) = (self.of(at), self.labels[at]);
+            let likelier = said.iter().enumerate().filter(|&(other, p)| other != class && *p > said[label]);
+            label != class && is_far(likelier.count())
+        };
+        let strays: Vec<(usize, usize)> =
+            sure.iter().copied().filter(|&(at, class)| is_stray(at, class)).collect();
+        Strays { rows: strays.len(), chance, order: self.order_of(sure, &strays) }
+    }
+
+    /// How often rows with their own label are likelier of their class than strays, class by class, over all such comparisons.
+    fn order_of(&self, sure: &[(usize, usize)], strays: &[(usize, usize)]) -> Option<f64> {
+        let mut of_class = vec![(Vec::new(), Vec::new()); self.classes.len()];
+        let mut add = |at: usize, class: usize, is_own: bool| {
+            of_class[class].0.push(self.of(at)[class]);
+            of_class[class].1.push(is_own);
+        };
+        sure.iter()
+            .filter(|&&(at, class)| self.labels[at] == class)
+            .for_each(|&(at, class)| add(at, class, true));
+        strays.iter().for_each(|&(at, class)| add(at, class, false));
+        let (mut ordered, mut comparisons) = (0.0, 0.0);
+        for (scores, is_own) in &of_class {
+            let own = is_own.iter().filter(|own| **own).count();
+            let weight = (own * (is_own.len() - own)) as f64;
+            if weight > 0.0 {
+                ordered += weight * auroc(scores, is_own);
+                comparisons += weight;
+            }
+        }
+        (comparisons > 0.0).then(|| ordered / comparisons)
+    }
+
+    /// The gravest pairs of classes of which one seems to be called by the other's name.
+    fn pairs(&self) -> Vec<Pair> {
+        let classes = self.classes.len();
+        let mut candidates = vec![0; classes * classes];
+        for (at, &label) in self.labels.iter().enumerate() {
+            for (class, p) in self.of(at).iter().enumerate() {
+                candidates[label * classes + class] += usize::from(class != label && *p >= EITHER);
+            }
+        }
+        let is_candidate = |&pair: &usize| candidates[pair] >= FEWEST_CALLED;
+        let pairs = (0..classes * classes).filter(is_candidate);
+        let mut pairs: Vec<Pair> =
+            pairs.filter_map(|pair| self.pair(pair / classes, pair % classes)).collect();
+        pairs.sort_by(|a, b| b.least.total_cmp(&a.least));
+        pairs.truncate(MOST_PAIRS);
+        pairs
+    }
+
+    /// Rows that look like `class` and are called `called`; none where there are few, or the two are not told apart.
+    fn pair(&self, called: usize, class: usize) -> Option<Pair> {
+        // How much more like the class than like the other, and whether it is about the two at all.
+        let looks = |at: usize| {
+            let (p, q) = (self.of(at)[class], self.of(at)[called]);
+            (p / (p + q).max(f64::MIN_POSITIVE), p + q > BOTH)
+        };
+        let rows = || 0..self.labels.len();
+        let of_label = |label: usize| -> Vec<f64> {
+            rows().filter(|&at| self.labels[at] == label).map(|at| looks(at).0).collect()
+        };
+        let border = (median(&of_label(class)) + median(&of_label(called))) / 2.0;
+        let (mut like_class, mut like_other) = (Vec::new(), Vec::new());
+        for at in rows().filter(|&at| looks(at).1) {
+            let side = if looks(at).0 > border { &mut like_class } else { &mut like_other };
+            side.push((at, looks(at).0));
+        }
+        let middle = |side: &[(usize, f64)]| median(&side.iter().map(|(_, look)| *look).collect::<Vec<_>>());
+        let (low, high) = (middle(&like_other), middle(&like_class));
+        let named: Vec<(usize, f64)> = like_class
+            .iter()
+            .copied()
+            .filter(|&(at, _)| self.labels[at] == class || self.labels[at] == called)
+            .collect();
+        let mut suspects: Vec<(usize, f64)> =
+            named.iter().copied().filter(|&(at, _)| self.labels[at] == called).collect();
+        let is_own: Vec<bool> = named.iter().map(|&(at, _)| self.labels[at] == class).collect();
+        let order = auroc(&named.iter().map(|(_, look)| *look).collect::<Vec<_>>(), &is_own);
+        if suspects.len() < FEWEST_CALLED || high - low < GAP || !order.is_finite() {
+            return None;
+        }
+        let third = (high - low) / 3.0;
+        let fewer = like_class.len().min(like_other.len());
+        let is_between = |&&(_, look): &&(usize, f64)| look > low + third && look < high - third;
+        let between = like_class.iter().chain(&like_other).filter(is_between).count();
+        suspects.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Some(Pair {
+            class: self.classes[class].clone(),
+            called: self.classes[called].clone(),
+            rows: suspects.len(),
+            of: named.len(),
+            least: interval(suspects.len(), named.len(), TAIL).0,
+            order,
+            between: between as f64 / fewer.max(1) as f64,
+            wrong_elsewhere: self.wrong_but_for(&like_class),
+            suspects: self.suspects(suspects.iter().map(|&(at, _)| (at, class))),
+        })
+    }
+
+    /// The share of all rows but these that are taken for another class than their label; 1 where there are no others.
+    fn wrong_but_for(&self, left_out: &[(usize, f64)]) -> f64 {
+        let mut is_left_out = vec![false; self.labels.len()];
+        left_out.iter().for_each(|&(at, _)| is_left_out[at] = true);
+        let others = || (0..self.labels.len()).filter(|&at| !is_left_out[at]);
+        let is_wrong = |&at: &usize| {
+            let said = self.of(at);
+            said.iter().any(|p| *p > said[self.labels[at]])
+        };
+        match others().count() {
+            0 => 1.0,
+            count => others().filter(is_wrong).count() as f64 / count as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::noise;
+
+    const CLASSES: usize = 8;
+
+    /// Rows of eight classes in turn, of which the network is as sure as `sure` says; the class after it is the runner-up.
+    /// `label` says what a row of a class is called.
+    fn check(sure: impl Fn(usize) -> f64, label: impl Fn(usize, usize) -> usize) -> LabelCheck {
+        let rows: Vec<usize> = (0..800).collect();
+        let class = |row: usize| row % CLASSES;
+        let said = |&row: &usize| {
+            let rest = 1.0 - sure(row);
+            let mut said = vec![0.0; CLASSES];
+            // What is left goes to half of it to the next class, to the half of that to the one after it, and so on.
+            (1..CLASSES).for_each(|by| said[(class(row) + by) % CLASSES] = rest * 0.5_f64.powi(by as i32));
+            said[class(row)] = sure(row);
+            said
+        };
+        let probabilities: Vec<f64> = rows.iter().flat_map(said).collect();
+        let labels: Vec<usize> = rows.iter().map(|&row| label(row, class(row))).collect();
+        let names: Vec<String> = (0..CLASSES).map(|class| format!("class {class}")).collect();
+        LabelCheck::of_rows(1, &rows, (&probabilities, &labels), &names).unwrap()
+    }
+
+    fn confidence(row: usize) -> f64 {
+        0.8 + 0.1 * noise(row)
+    }
+
+    /// A number from 0 to 1 that has nothing to do with how sure the network is.
+    fn chance(row: usize) -> f64 {
+        0.5 + 0.5 * noise(row + 10_000)
+    }
+
+    #[test]
+    fn strays_estimate_how_many_labels_are_random() {
+        let random = |row: usize, class: usize| match chance(row) < 0.3 {
+            true => (class + 1 + row / CLASSES % (CLASSES - 1)) % CLASSES,
+            false => class,
+        };
+        let found = check(confidence, random);
+        let (share, least) = found.random_share().unwrap();
+        assert!((share - 0.3).abs() < 0.06 && least < share && least > 0.2, "{share} {least}");
+        assert!((found.strays.order.unwrap() - 0.5).abs() < 0.1, "{found:?}");
+        assert!(found.suspects.iter().all(|suspect| chance(suspect.row - 1) < 0.3));
+    }
+
+    #[test]
+    fn labels_of_the_runner_up_are_no_strays() {
+        let found =
+            check(confidence, |row, class| if chance(row) < 0.3 { (class + 1) % CLASSES } else { class });
+        assert!(found.doubtful > 50, "{found:?}");
+        assert_eq!((found.strays.rows, found.random_share().unwrap().1), (0, 0.0));
+    }
+
+    #[test]
+    fn a_class_called_by_anothers_name_is_a_pair_whose_names_are_mixed() {
+        let called = |row: usize, class: usize| if class == 2 && chance(row) < 0.5 { 3 } else { class };
+        let found = check(confidence, called);
+        let pair = &found.pairs[0];
+        assert_eq!((pair.class.as_str(), pair.called.as_str()), ("class 2", "class 3"));
+        assert_eq!((pair.of, pair.between), (100, 0.0));
+        assert!(
+            pair.least > 0.3 && (pair.order - 0.5).abs() < 0.15 && pair.wrong_elsewhere == 0.0,
+            "{pair:?}"
+        );
+    }
+
+    #[test]
+    fn rows_near_the_border_are_not_mixed_with_those_far_from_it() {
+        // Half of class 2 lies near class 3, and of it half is of class 3.
+        let near = |row: usize| row % CLASSES == 2 && row % 16 < CLASSES;
+        let sure = |row: usize| if near(row) { 0.55 } else { confidence(row) };
+        let found = check(sure, |row, class| if near(row) && chance(row) < 0.5 { 3 } else { class });
+        let pair = found.pairs.iter().find(|pair| pair.class == "class 2").unwrap();
+        assert!(pair.order > 0.8, "{pair:?}");
+    }
+
+    #[test]
+    fn what_is_not_finite_or_no_choice_says_nothing() {
+        let names = |count: usize| vec!["x".to_string(); count];
+        assert_eq!(LabelCheck::of_rows(1, &[0], (&[f64::NAN, 0.5], &[0]), &names(2)), None);
+        assert_eq!(LabelCheck::of_rows(1, &[0], (&[1.0], &[0]), &names(1)), None);
+        assert_eq!(LabelCheck::of_rows(1, &[], (&[], &[]), &names(2)), None);
+    }
+}
