@@ -112,6 +112,17 @@ struct Said<'a> {
     rows: &'a [usize],
 }
 
+/// Rows by what is asked of them for every pair of classes, so that no pair goes through all of them.
+struct Sorted {
+    /// The rows of each label.
+    of_label: Vec<Vec<usize>>,
+    /// The rows of which each class may be, beside one other.
+    likely: Vec<Vec<usize>>,
+    /// Whether a row is taken for another class than its label, and how many are.
+    is_wrong: Vec<bool>,
+    wrong: usize,
+}
+
 impl LabelCheck {
     /// Of the answers to the validation rows; none where no classes are learned, or a number is not finite.
     pub fn of(answers: &Answers<'_>) -> Option<LabelCheck> {
@@ -146,7 +157,7 @@ impl LabelCheck {
             doubtful: doubtful.len(),
             doubtful_share: joint.doubtful_share(),
             strays: said.strays(&sure),
-            pairs: said.pairs(),
+            pairs: said.pairs(&said.sorted()),
             suspects: said.suspects(doubtful.iter().copied()),
         })
     }
@@ -217,8 +228,25 @@ impl Said<'_> {
         (comparisons > 0.0).then(|| ordered / comparisons)
     }
 
+    fn sorted(&self) -> Sorted {
+        let mut of_label = vec![Vec::new(); self.classes.len()];
+        let mut likely = vec![Vec::new(); self.classes.len()];
+        let mut is_wrong = vec![false; self.labels.len()];
+        for (at, &label) in self.labels.iter().enumerate() {
+            let said = self.of(at);
+            of_label[label].push(at);
+            said.iter()
+                .enumerate()
+                .filter(|(_, p)| **p >= BOTH / 2.0)
+                .for_each(|(class, _)| likely[class].push(at));
+            is_wrong[at] = said.iter().any(|p| *p > said[label]);
+        }
+        let wrong = is_wrong.iter().filter(|is_wrong| **is_wrong).count();
+        Sorted { of_label, likely, is_wrong, wrong }
+    }
+
     /// The gravest pairs of classes of which one seems to be called by the other's name.
-    fn pairs(&self) -> Vec<Pair> {
+    fn pairs(&self, sorted: &Sorted) -> Vec<Pair> {
         let classes = self.classes.len();
         let mut candidates = vec![0; classes * classes];
         for (at, &label) in self.labels.iter().enumerate() {
@@ -229,26 +257,25 @@ impl Said<'_> {
         let is_candidate = |&pair: &usize| candidates[pair] >= FEWEST_CALLED;
         let pairs = (0..classes * classes).filter(is_candidate);
         let mut pairs: Vec<Pair> =
-            pairs.filter_map(|pair| self.pair(pair / classes, pair % classes)).collect();
+            pairs.filter_map(|pair| self.pair(sorted, pair / classes, pair % classes)).collect();
         pairs.sort_by(|a, b| b.least.total_cmp(&a.least));
         pairs.truncate(MOST_PAIRS);
         pairs
     }
 
     /// Rows that look like `class` and are called `called`; none where there are few, or the two are not told apart.
-    fn pair(&self, called: usize, class: usize) -> Option<Pair> {
+    fn pair(&self, sorted: &Sorted, called: usize, class: usize) -> Option<Pair> {
         // How much more like the class than like the other, and whether it is about the two at all.
         let looks = |at: usize| {
             let (p, q) = (self.of(at)[class], self.of(at)[called]);
             (p / (p + q).max(f64::MIN_POSITIVE), p + q > BOTH)
         };
-        let rows = || 0..self.labels.len();
-        let of_label = |label: usize| -> Vec<f64> {
-            rows().filter(|&at| self.labels[at] == label).map(|at| looks(at).0).collect()
-        };
+        let of_label =
+            |label: usize| sorted.of_label[label].iter().map(|&at| looks(at).0).collect::<Vec<f64>>();
         let border = (median(&of_label(class)) + median(&of_label(called))) / 2.0;
         let (mut like_class, mut like_other) = (Vec::new(), Vec::new());
-        for at in rows().filter(|&at| looks(at).1) {
+        let likelier_other = sorted.likely[called].iter().filter(|&&at| self.of(at)[class] < BOTH / 2.0);
+        for &at in sorted.likely[class].iter().chain(likelier_other).filter(|&&at| looks(at).1) {
             let side = if looks(at).0 > border { &mut like_class } else { &mut like_other };
             side.push((at, looks(at).0));
         }
@@ -279,24 +306,18 @@ impl Said<'_> {
             least: interval(suspects.len(), named.len(), TAIL).0,
             order,
             between: between as f64 / fewer.max(1) as f64,
-            wrong_elsewhere: self.wrong_but_for(&like_class),
+            wrong_elsewhere: sorted.wrong_but_for(&like_class),
             suspects: self.suspects(suspects.iter().map(|&(at, _)| (at, class))),
         })
     }
+}
 
+impl Sorted {
     /// The share of all rows but these that are taken for another class than their label; 1 where there are no others.
     fn wrong_but_for(&self, left_out: &[(usize, f64)]) -> f64 {
-        let mut is_left_out = vec![false; self.labels.len()];
-        left_out.iter().for_each(|&(at, _)| is_left_out[at] = true);
-        let others = || (0..self.labels.len()).filter(|&at| !is_left_out[at]);
-        let is_wrong = |&at: &usize| {
-            let said = self.of(at);
-            said.iter().any(|p| *p > said[self.labels[at]])
-        };
-        match others().count() {
-            0 => 1.0,
-            count => others().filter(is_wrong).count() as f64 / count as f64,
-        }
+        let others = self.is_wrong.len() - left_out.len();
+        let wrong = self.wrong - left_out.iter().filter(|(at, _)| self.is_wrong[*at]).count();
+        if others == 0 { 1.0 } else { wrong as f64 / others as f64 }
     }
 }
 

@@ -25,7 +25,9 @@
 //!   are only two classes). The network tells both classes apart - the middle rows by 0.2 of the probability that they share - and
 //!   is wrong in no more than 30 % of all other rows.
 //!
-//! Asked once half of the run is over, or the best epoch is three behind, and classes are told better than by guessing.
+//! Asked once half of the run is over, or the best epoch is three behind; where classes are told better than by guessing, or the
+//! validation loss was below 0.9 of the trivial one; of 60 training rows or more; and not where another rule finds a reason to
+//! doubt the network itself.
 //!
 //! Threshold: 3 % is the usual one of confident learning, the others are ours, from healthy runs. That nothing holds for other
 //! rows is not said of fewer than 60 training rows, or than twice as many as there are columns: they are learned by heart
@@ -39,9 +41,10 @@
 use barun_train::diagnosis::Level;
 
 use super::input_ignored::mixed_rows;
+use super::update_ratio::has_died;
 use super::{
-    About, BadInit, DeadUnits, Found, FrozenParam, GradVanish, HeadLossMismatch, InputScale, Kind, OverRegularized, Plateau, Rule,
-    Saturation, UpdateRatio, percent, short,
+    About, BadInit, BatchNormMisuse, DeadUnits, Found, FrozenParam, GradVanish, HeadLossMismatch, InputScale, Kind, NoiseScale,
+    OverRegularized, Plateau, Rule, Saturation, UpdateRatio, percent, short,
 };
 use crate::curve::{mean, median};
 use crate::data;
@@ -68,6 +71,8 @@ const AGREEMENT: f64 = 0.3;
 /// A loss beyond this many times the trivial one is worse than learning nothing.
 const NEAR: f64 = 1.2;
 const ACCURACY_MARGIN: f64 = 0.02;
+/// A validation loss below this part of the trivial one is that of a network that knows something.
+const KNOWS: f64 = 0.9;
 /// An epoch that is so many behind was the best.
 const BEHIND: usize = 3;
 /// More random labels than this are told, or than that over the number of other classes: among few of them an unlikely one says little.
@@ -91,7 +96,7 @@ impl Rule for LabelErrors {
         About {
             id: "R26",
             name: "LABEL_ERRORS",
-            summary: "Labels contradict each other, or have nothing to do with the inputs.",
+            summary: "Labels contradict each other, are partly wrong, or have nothing to do with the inputs.",
             kind: Kind::Evaluation,
             persist: (1, 1),
             explains: &["R06", "R07", "R15", "R16", "R17", "R18", "R20", "R23"],
@@ -109,8 +114,15 @@ fn answered(history: &History) -> Option<&LabelCheck> {
     let labels = history.labels.as_ref()?;
     let epoch = history.evaluations.back()?.epoch;
     let is_settled = 2 * history.steps >= history.case.total_steps() || epoch >= labels.epoch + BEHIND;
-    let knows = tells_classes(history, history.case.valid_rows.max(1) as f64);
-    (is_settled && knows).then_some(labels)
+    let best = history.evaluations.iter().filter_map(|evaluation| Some(evaluation.valid?.loss));
+    let best = best.fold(f64::INFINITY, f64::min);
+    let knows = tells_classes(history, history.case.valid_rows.max(1) as f64)
+        || history.case.trivial_loss().is_some_and(|trivial| best < KNOWS * trivial);
+    let is_badly_trained = history.case.rows < FEW
+        || has_died(history)
+        || is_any(&[&BatchNormMisuse, &NoiseScale], history)
+        || is_unwell(history);
+    (is_settled && knows && !is_badly_trained).then_some(labels)
 }
 
 /// Labels at random.
@@ -178,7 +190,7 @@ fn unrelated(history: &History) -> Option<Found> {
     // With half as many columns as rows even a linear model learns any labels by heart: Cover, 1965.
     let columns = if history.case.inputs.shape.len() == 1 { history.case.inputs.shape[0] } else { 0 };
     let has_few = history.case.rows < FEW.max(2 * columns);
-    if has_few || !best.is_finite() || best < nothing * trivial || tells_classes(history, rows) {
+    if has_few || has_died(history) || !best.is_finite() || best < nothing * trivial || tells_classes(history, rows) {
         return None;
     }
     let is_late = history.steps >= SETTLED && 5 * history.steps > 3 * history.case.total_steps();
@@ -225,6 +237,18 @@ fn tells_classes(history: &History, rows: f64) -> bool {
 /// Whether the run stands still though steps are taken and nothing else is wrong.
 fn is_aimless(history: &History) -> bool {
     let cosines: Vec<f64> = history.probes.iter().filter_map(|probe| probe.half_cosine).collect();
+    let (loss, trivial) = (history.smooth_loss(), history.case.trivial_loss());
+    let is_near_trivial = loss.zip(trivial).is_some_and(|(loss, trivial)| loss < NEAR * trivial);
+    is_near_trivial
+        && Plateau.judge(history).is_some()
+        && cosines.len() >= LOOKS
+        && median(&cosines) < AGREEMENT
+        && mixed_rows(history).is_none()
+        && !is_unwell(history)
+}
+
+/// Whether a rule finds what is a reason to doubt the network and not its labels.
+fn is_unwell(history: &History) -> bool {
     let others: [&dyn Rule; 9] = [
         &InputScale,
         &BadInit,
@@ -236,14 +260,12 @@ fn is_aimless(history: &History) -> bool {
         &OverRegularized,
         &HeadLossMismatch,
     ];
-    let (loss, trivial) = (history.smooth_loss(), history.case.trivial_loss());
-    let is_near_trivial = loss.zip(trivial).is_some_and(|(loss, trivial)| loss < NEAR * trivial);
-    is_near_trivial
-        && Plateau.judge(history).is_some()
-        && cosines.len() >= LOOKS
-        && median(&cosines) < AGREEMENT
-        && mixed_rows(history).is_none()
-        && others.iter().all(|rule| rule.judge(history).is_none_or(|found| found.level == Level::Info))
+    is_any(&others, history)
+}
+
+/// Whether one of these rules finds more than what is worth knowing.
+fn is_any(rules: &[&dyn Rule], history: &History) -> bool {
+    rules.iter().any(|rule| rule.judge(history).is_some_and(|found| found.level > Level::Info))
 }
 
 #[cfg(test)]

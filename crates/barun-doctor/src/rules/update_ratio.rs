@@ -10,7 +10,9 @@
 //!
 //! A step that is too small for the precision of the weights, so that it adds nothing, is too small; but what stands still beside
 //! weights that move is frozen (`FROZEN_PARAM`) and does not count. In the last tenth of a
-//! run small steps are what a schedule comes down to, if its rate is a tenth of what it was: nothing is said.
+//! run small steps are what a schedule comes down to, if its rate is a tenth of what it was: nothing is said. But steps that
+//! were of a usual size and have changed the weights by less than 1e-6 ever since the middle of the run, with the loss above a
+//! tenth of the trivial one after three quarters of it, are those of a rate that has died: WARN, whatever the loss does.
 //!
 //! Cannot see: a rate that is too large for a narrow valley and yet moves the weights by little; `SHARPNESS` measures that.
 
@@ -29,6 +31,8 @@ const TOO_SLOW: f64 = 1e-5;
 const TOO_SLOW_AT_START: f64 = 1e-4;
 /// What moves by more than this part of itself moves.
 const MOVES: f64 = 1e-6;
+/// With a loss below this part of that of knowing nothing there is not much more to learn.
+const UNLEARNED: f64 = 0.1;
 /// So many of the last checks must show it, or all where there are fewer.
 const OFTEN: usize = 3;
 const LAST: usize = 5;
@@ -136,16 +140,21 @@ fn too_slow(history: &History, pace: &Pace) -> Option<Found> {
     let limit = if Plateau.judge(history).is_some() { TOO_SLOW_AT_START } else { TOO_SLOW };
     let (slow, all) = (pace.ratios.iter().filter(|ratio| **ratio < limit).count(), pace.ratios.len());
     let lr = history.checks.back()?.lr;
-    if 2 * slow < all || pace.growth > GROWN || is_coming_down(history, lr) {
+    let has_died = has_died(history);
+    if 2 * slow < all || pace.growth > GROWN || is_coming_down(history, lr) && !has_died {
         return None;
     }
     let usual = median(&pace.ratios);
+    let since = if has_died { ", since before the middle of the run" } else { "" };
     let message = format!(
-        "a step changes the weights of {slow} of {all} layers by less than {limit:e} of their size (typically by {})",
+        "a step changes the weights of {slow} of {all} layers by less than {limit:e} of their size (typically by {}){since}",
         short(usual)
     );
     let why = "At this pace the weights stay what they were drawn as";
     let found = Found::new(Level::Warn, (usual, limit), message, why);
+    if has_died {
+        return Some(found.certain().cure("Let the schedule bring the learning rate down later, or to no less than a hundredth", &[]));
+    }
     let found = found.cure("Raise the learning rate", &raised(history, HEALTHY / usual));
     let found = found.cure("Then search it: `barun check RECIPE --lr-find`", &[]);
     Some(if usual < TOO_SLOW && history.is_poor() { found.certain() } else { found })
@@ -160,6 +169,18 @@ fn raised(history: &History, factor: f64) -> Vec<String> {
         true => vec![format!("train.lr={usual}")],
         false => lr_times(history, factor.clamp(1.0, MOST_CHANGE)),
     }
+}
+
+/// Whether steps that were of a usual size have come to nothing before the middle of the run, with much still to be learned.
+pub(super) fn has_died(history: &History) -> bool {
+    let total = history.case.total_steps();
+    let median_of = |check: &Check| Pace::of(history, check).map(|pace| median(&pace.ratios));
+    let late: Vec<&Check> = history.checks.iter().filter(|check| 2 * check.step > total).collect();
+    let is_still = |check: &&Check| median_of(check).is_some_and(|ratio| ratio < MOVES);
+    let has_moved = history.first_check.as_ref().and_then(median_of).is_some_and(|ratio| ratio > TOO_SLOW);
+    let is_unlearned =
+        history.smooth_loss().zip(history.loss_scale()).is_some_and(|(loss, scale)| loss > UNLEARNED * scale);
+    4 * history.steps >= 3 * total && late.len() >= OFTEN && late.iter().all(is_still) && has_moved && is_unlearned
 }
 
 /// Whether a schedule has brought the rate down for the end of the run.
@@ -212,6 +233,23 @@ mod tests {
         assert_eq!(UpdateRatio.judge(&history), None);
         history.steps = 1000;
         assert!(UpdateRatio.judge(&history).is_some(), "in the middle of the run it is too small");
+    }
+
+    #[test]
+    fn a_rate_that_died_before_the_middle_of_the_run_is_told_at_its_end() {
+        let judge = |second_half: f64| {
+            let mut history = history_of_updates(&[1e-3, 1e-3]);
+            history.case.optimizer.lr = 1.0;
+            (0..1950).for_each(|_| history.add_step(crate::testing::step(1.5)));
+            for number in 1..=10 {
+                let update = 0.1 * second_half;
+                let weights = [("0.weight", 0.1, 0.01, update), ("1.weight", 0.1, 0.01, update)];
+                history.add_check((900 + 100 * number, 32), crate::testing::step(1.5), &crate::testing::record(&weights));
+            }
+            UpdateRatio.judge(&history)
+        };
+        assert!(judge(1e-8).is_some_and(|found| found.is_certain && found.message.contains("since before")));
+        assert_eq!(judge(3e-6), None, "it comes down for the end of the run");
     }
 
     #[test]
