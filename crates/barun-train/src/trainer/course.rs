@@ -345,8 +345,7 @@ impl<M: Module + Forward> Course<'_, M> {
                 epoch.skipped += 1;
                 epoch.skipped_in_a_row += 1;
                 if epoch.skipped_in_a_row >= MOST_BAD_STEPS {
-                    // Shown with the few digits of an f32.
-                    let (lr, smaller) = (epoch.lr as f32, (changes.lr_factor * base / 10.0) as f32);
+                    let (lr, smaller) = (epoch.lr, changes.lr_factor * base / 10.0);
                     let (steps, step) = (epoch.skipped_in_a_row, step + 1);
                     let found = stepper.locate(&self.state, batch)?.map(Box::new);
                     return Err(Error::NotFinite { steps, epoch: done + 1, step, lr, smaller, found });
