@@ -134,7 +134,9 @@ impl Case {
                 let operator = operators::by_name(name);
                 let operator = operator.ok_or_else(|| Error::Data(format!("there is no operator {name}")))?;
                 let mut random = Stream::new(plan.seed, name);
-                let strength = strength.parse().unwrap_or(1.0);
+                let strength = strength.parse().map_err(|_| {
+                    Error::Data(format!("{name} has the strength {strength}, which is no number"))
+                })?;
                 (operator.apply)(&mut plan, strength, &mut random)?;
             }
         }

@@ -1,16 +1,17 @@
 //! `faults`: breaks trainings, asks the doctor, prints the table.
 
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use barun_faults::bases::Part;
+use barun_faults::bases::{BASES, Part};
 use barun_faults::case::{Case, faults, healthy};
 use barun_faults::results::Results;
 use barun_faults::score::Score;
-use barun_faults::sources::Library;
-use barun_faults::{Result, table, work};
+use barun_faults::sources::{Library, Source};
+use barun_faults::{Error, Result, table, work};
 use clap::{Parser, ValueEnum};
 
 /// Breaks trainings on purpose, asks the doctor what is wrong, and prints how often it was right.
@@ -22,7 +23,7 @@ struct Arguments {
     /// The folder of results; what is in it is not carried out again.
     #[arg(long, default_value = "target/faults")]
     out: PathBuf,
-    /// The folder with tables and images; without it only drawn data is used.
+    /// The folder with `mnist`, `fashion-mnist` and the tables in `tabular/`; what is not there is left out.
     #[arg(long, env = "BARUN_DATA", default_value = "../shared/data")]
     data: PathBuf,
     /// Runs at once, one thread each [default: as many as there are cores].
@@ -77,16 +78,18 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let library = Library::new(Some(arguments.data.clone()));
-    if !arguments.data.is_dir() {
-        eprintln!("{} is no folder: only drawn data is used", arguments.data.display());
-    }
     let parts = arguments.part.parts();
+    tell_missing(parts, &library, &arguments.data);
     let cases = parts.iter().flat_map(|part| [healthy(*part, &library), faults(*part, &library)].concat());
     let is_meant = |case: &Case| {
         let name = case.to_string();
         arguments.only.is_empty() || arguments.only.iter().any(|word| name.contains(word.as_str()))
     };
     let cases: Vec<Case> = with_twins(cases.filter(is_meant).collect());
+    if cases.is_empty() {
+        let words = arguments.only.join(", ");
+        return Err(Error::Data(format!("no run has {words} in its name; --list shows the names")));
+    }
     if arguments.list {
         cases.iter().for_each(|case| println!("{case}"));
         return Ok(());
@@ -119,6 +122,17 @@ fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.page {
         Some(path) => Ok(barun_train::files::write_atomically(path, table::page(&scores).as_bytes())?),
         None => Ok(()),
+    }
+}
+
+/// Says which data there is not, so that nobody takes a part of the bench for all of it.
+fn tell_missing(parts: &[Part], library: &Library, folder: &Path) {
+    let of_parts = BASES.iter().filter(|base| parts.contains(&base.part)).map(|base| base.source);
+    let missing: BTreeSet<&str> =
+        of_parts.filter(|source| !library.has(*source)).filter_map(Source::path).collect();
+    if !missing.is_empty() {
+        let missing: Vec<&str> = missing.into_iter().collect();
+        eprintln!("left out, since {} has none of it: {}", folder.display(), missing.join(", "));
     }
 }
 

@@ -1,11 +1,10 @@
 //! What runs have come to, in a file that only grows: a run that is in it is not carried out again.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use barun_train::files;
+use barun_train::log::{Log, read_log};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
@@ -22,8 +21,7 @@ struct Line {
 
 /// The outcomes of all runs so far.
 pub struct Results {
-    path: PathBuf,
-    file: File,
+    log: Log,
     outcomes: BTreeMap<Case, Outcome>,
 }
 
@@ -34,26 +32,34 @@ impl Results {
     /// that it is asked again. A last line that was cut off is left out.
     ///
     /// # Errors
-    /// A folder or file that cannot be read or written.
+    /// A folder or file that cannot be read or written, and a file with other lines than the bench writes.
     pub fn open(folder: &Path, forgets_doctor: bool) -> Result<Results> {
         let path = folder.join(NAME);
-        let wrong =
-            |doing| move |path: &Path, source| Error::File { doing, path: path.to_path_buf(), source };
-        std::fs::create_dir_all(folder).map_err(|error| wrong("make the folder")(folder, error))?;
-        let text = if path.is_file() { files::read_text(&path)? } else { String::new() };
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        std::fs::create_dir_all(folder).map_err(|source| Error::File {
+            doing: "make the folder",
+            path: folder.to_path_buf(),
+            source,
+        })?;
+        let lines: Vec<Line> = if path.is_file() { read_log(&path)? } else { Vec::new() };
         let outcomes: BTreeMap<Case, Outcome> = lines
+            .into_iter()
             .filter(|line| !(forgets_doctor && line.case.is_watched()))
             .map(|line| (line.case, line.outcome))
             .collect();
         let mut kept = Vec::new();
         for (case, outcome) in &outcomes {
-            kept.extend(line_of(case, outcome));
+            let line = Line { case: case.clone(), outcome: outcome.clone() };
+            let failed = |error: serde_json::Error| Error::File {
+                doing: "write",
+                path: path.clone(),
+                source: error.into(),
+            };
+            serde_json::to_writer(&mut kept, &line).map_err(failed)?;
+            kept.push(b'\n');
         }
         files::write_atomically(&path, &kept)?;
-        let file =
-            OpenOptions::new().append(true).open(&path).map_err(|error| wrong("open")(&path, error))?;
-        Ok(Results { path, file, outcomes })
+        let (log, _) = Log::open(&path, outcomes.len())?;
+        Ok(Results { log, outcomes })
     }
 
     /// Adds a run.
@@ -61,10 +67,9 @@ impl Results {
     /// # Errors
     /// A file that cannot be written.
     pub fn add(&mut self, case: Case, outcome: Outcome) -> Result<()> {
-        let line = line_of(&case, &outcome);
-        let path = self.path.clone();
-        self.file.write_all(&line).map_err(|source| Error::File { doing: "write", path, source })?;
-        self.outcomes.insert(case, outcome);
+        let line = Line { case, outcome };
+        self.log.add(&line)?;
+        self.outcomes.insert(line.case, line.outcome);
         Ok(())
     }
 
@@ -72,13 +77,6 @@ impl Results {
     pub fn get(&self, case: &Case) -> Option<&Outcome> {
         self.outcomes.get(case)
     }
-}
-
-fn line_of(case: &Case, outcome: &Outcome) -> Vec<u8> {
-    let line = Line { case: case.clone(), outcome: outcome.clone() };
-    let mut text = serde_json::to_vec(&line).unwrap_or_default();
-    text.push(b'\n');
-    text
 }
 
 #[cfg(test)]
@@ -110,5 +108,8 @@ mod tests {
             (None, Some(&outcome)),
             "seed 0 is the doctor's"
         );
+        std::fs::write(&path, "{\"case\": 1}\n{}\n").unwrap();
+        let error = Results::open(folder.path(), false).err().unwrap().to_string();
+        assert!(error.contains("results.jsonl:1: "), "another file is not written over: {error}");
     }
 }

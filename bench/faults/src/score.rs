@@ -94,6 +94,14 @@ impl Judged {
             Deed::Change(_) => "",
         }
     }
+
+    /// How strongly it was applied.
+    pub fn strength(&self) -> &str {
+        match &self.case.deed {
+            Deed::Fault(_, strength) => strength,
+            Deed::Change(_) => "",
+        }
+    }
 }
 
 impl Score {
@@ -155,7 +163,7 @@ fn judged(case: &Case, results: &Results) -> Option<Judged> {
         let case = Case { seed, ..case.clone() };
         Some(badness(results.get(&case)?) - badness(results.get(&case.twin())?))
     };
-    let differences = (0..SEEDS).map(difference).collect::<Option<Vec<f64>>>()?;
+    let differences = (0..SEEDS).map(difference).collect::<Option<Vec<f64>>>()?.try_into().ok()?;
     Some(Judged {
         case: case.clone(),
         is_harmful: is_above(&differences, MARGIN),

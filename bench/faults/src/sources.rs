@@ -97,10 +97,19 @@ impl Source {
         }
     }
 
-    /// Whether it needs the folder of data.
-    pub fn needs_folder(self) -> bool {
-        use Source::{Bikes, Fashion, Housing, Iris, Mnist, Penguins, Titanic, Wine};
-        matches!(self, Iris | Penguins | Titanic | Wine | Bikes | Housing | Mnist | Fashion)
+    /// Where it lies in the folder of data; none of what is drawn.
+    pub fn path(self) -> Option<&'static str> {
+        match self {
+            Source::Iris => Some("tabular/iris/iris.csv"),
+            Source::Penguins => Some("tabular/penguins/penguins.csv"),
+            Source::Titanic => Some("tabular/titanic/train.csv"),
+            Source::Wine => Some("tabular/wine-quality/winequality-red.csv"),
+            Source::Bikes => Some("tabular/bike-sharing/day.csv"),
+            Source::Housing => Some("tabular/california-housing/housing.csv"),
+            Source::Mnist => Some("mnist"),
+            Source::Fashion => Some("fashion-mnist"),
+            _ => None,
+        }
     }
 }
 
@@ -121,7 +130,7 @@ impl Library {
 
     /// Whether this machine has the source.
     pub fn has(&self, source: Source) -> bool {
-        !source.needs_folder() || self.folder.is_some()
+        source.path().is_none_or(|path| self.folder.as_ref().is_some_and(|folder| folder.join(path).exists()))
     }
 
     /// The parts of `source` for a run with this seed: other rows in each.
@@ -161,20 +170,18 @@ impl Library {
                 let options = OpenOptions { samples: Some(MOST_ROWS), ..OpenOptions::default() };
                 half_size(&drawn(Dataset::open_with("digits", &options))?)
             }
-            Source::Mnist => self.images("mnist"),
-            Source::Fashion => self.images("fashion-mnist"),
-            Source::Iris => self.table("iris/iris.csv", "species", &[]),
-            Source::Penguins => self.table("penguins/penguins.csv", "species", &[]),
+            Source::Mnist | Source::Fashion => self.images(source),
+            Source::Iris | Source::Penguins => self.table(source, "species", &[]),
             Source::Titanic => {
                 let ignored = ["PassengerId", "Name", "Ticket", "Cabin"];
-                self.table("titanic/train.csv", "Survived", &ignored)
+                self.table(source, "Survived", &ignored)
             }
-            Source::Wine => self.table("wine-quality/winequality-red.csv", "quality", &[]),
+            Source::Wine => self.table(source, "quality", &[]),
             Source::Bikes => {
                 let ignored = ["instant", "dteday", "casual", "registered", "atemp"];
-                self.table("bike-sharing/day.csv", "cnt", &ignored)
+                self.table(source, "cnt", &ignored)
             }
-            Source::Housing => self.table("california-housing/housing.csv", "median_house_value", &[]),
+            Source::Housing => self.table(source, "median_house_value", &[]),
         }
     }
 
@@ -183,16 +190,17 @@ impl Library {
         self.folder.as_deref().ok_or_else(|| Error::Data(missing.into()))
     }
 
-    fn images(&self, name: &str) -> Result<Rows> {
+    fn images(&self, source: Source) -> Result<Rows> {
         let data_dir = Some(self.folder()?.to_path_buf());
         let options = OpenOptions { data_dir, offline: true, ..OpenOptions::default() };
+        let name = source.path().unwrap_or_default();
         let data = Dataset::open_with(name, &options).map_err(barun_train::Error::from)?;
         half_size(&rows_of(&data)?)
     }
 
     /// A table with its columns as numbers in their own units, categories as yes and no.
-    fn table(&self, file: &str, target: &str, ignored: &[&str]) -> Result<Rows> {
-        let path = self.folder()?.join("tabular").join(file);
+    fn table(&self, source: Source, target: &str, ignored: &[&str]) -> Result<Rows> {
+        let path = self.folder()?.join(source.path().unwrap_or_default());
         let target_kind = match target {
             "quality" => TargetKind::Values,
             _ => TargetKind::Auto,
@@ -360,6 +368,17 @@ fn colours(count: usize) -> Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_folder_what_is_in_it_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("tabular/iris")).unwrap();
+        std::fs::write(folder.path().join("tabular/iris/iris.csv"), "").unwrap();
+        let library = Library::new(Some(folder.path().to_path_buf()));
+        let has = [Source::Iris, Source::Mnist, Source::Moons].map(|source| library.has(source));
+        assert_eq!(has, [true, false, true]);
+        assert!(!Library::new(None).has(Source::Iris));
+    }
 
     #[test]
     fn a_seed_gives_the_same_parts_and_another_seed_others() {

@@ -5,15 +5,14 @@ pub fn interval(count: usize, of: usize) -> (f64, f64) {
     barun_doctor::shares::interval(count, of, 0.025)
 }
 
+/// Pairs of a test.
+const PAIRS: usize = 5;
 /// Student's t with 4 degrees of freedom is above this once in 20 times.
 const T_OF_FIVE: f64 = 2.132;
 
 /// Whether five differences are above `margin` more surely than chance: Student's paired test, one-sided, at 5 %.
-pub fn is_above(differences: &[f64], margin: f64) -> bool {
-    let count = differences.len() as f64;
-    if count < 2.0 {
-        return false;
-    }
+pub fn is_above(differences: &[f64; PAIRS], margin: f64) -> bool {
+    let count = PAIRS as f64;
     let mean = differences.iter().sum::<f64>() / count;
     let variance = differences.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
     let error = (variance / count).sqrt();

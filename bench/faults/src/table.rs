@@ -34,9 +34,13 @@ const INTRODUCTION: &str = "\
 How well the [doctor](doctor.md) tells what is wrong with a training, and how often it cries wolf.
 
 ```
-cargo run --release -p barun-faults -- --part scored --repair --data ../shared/data
-cargo run --release -p barun-faults -- --part all --data ../shared/data --page docs/faults.md
+cargo run --release -p barun-faults -- --part scored --repair --data DIR
+cargo run --release -p barun-faults -- --part all --data DIR --page docs/faults.md
 ```
+
+DIR has `mnist` and `fashion-mnist` as `barun train mnist --data-dir DIR` leaves them, and the tables `iris/iris.csv`,
+`penguins/penguins.csv`, `titanic/train.csv`, `wine-quality/winequality-red.csv`, `bike-sharing/day.csv` and
+`california-housing/housing.csv` in `tabular`. What is not there is left out.
 
 Operators break trainings that are well: one change each, with the rules that name its cause written down beforehand. A fault
 counts if it harms, over five seeds, in a paired test; the doctor is judged on the first of them. Healthy runs are the same
@@ -71,9 +75,14 @@ scored once. With them `loss-summed` was mended, which had given `titanic/dropou
 ";
 
 fn share(count: usize, of: usize) -> String {
+    format!("{count} of {of} | {}", percent(count, of))
+}
+
+/// The share and its interval, each in a cell of its own.
+fn percent(count: usize, of: usize) -> String {
     let (low, high) = interval(count, of);
     let percent = 100.0 * count as f64 / of.max(1) as f64;
-    format!("{count} of {of} | {percent:.1} % | {:.1} to {:.1} %", 100.0 * low, 100.0 * high)
+    format!("{percent:.1} % | {:.1} to {:.1} %", 100.0 * low, 100.0 * high)
 }
 
 fn figures(score: &Score) -> String {
@@ -111,10 +120,8 @@ fn repairs(score: &Score) -> String {
     for (name, (changed, better, worse)) in
         [("repair", of(|treated| treated.repaired)), ("an edit by chance", of(|treated| treated.by_chance))]
     {
-        let share = share(better, changed);
-        let (_, shown) = share.split_once('|').unwrap_or(("", &share));
-        let _ =
-            writeln!(text, "| {name} | {changed} of {} | {better}:{shown} | {worse} |", score.treated.len());
+        let (all, percent) = (score.treated.len(), percent(better, changed));
+        let _ = writeln!(text, "| {name} | {changed} of {all} | {better}: {percent} | {worse} |");
     }
     text + &format!(
         "\nEach fault that harms the run, with a seed by which nothing was judged: left alone, under `--doctor repair` with a budget of \
@@ -150,11 +157,9 @@ fn by_operator(score: &Score) -> String {
 }
 
 fn place(fault: &Judged) -> String {
-    match &fault.case.deed {
-        crate::case::Deed::Fault(name, strength)
-            if operators::by_name(name).is_some_and(|operator| operator.strengths.len() > 1) =>
-        {
-            format!("{} ({strength})", fault.case.base)
+    match fault.case.operator() {
+        Some(operator) if operator.strengths.len() > 1 => {
+            format!("{} ({})", fault.case.base, fault.strength())
         }
         _ => fault.case.base.clone(),
     }
@@ -177,11 +182,8 @@ fn left_out(score: &Score) -> String {
     let harmless = score.faults.iter().filter(|fault| !fault.is_harmful);
     let harmless: Vec<String> = harmless
         .map(|fault| {
-            let strength = match &fault.case.deed {
-                crate::case::Deed::Fault(_, strength) => strength.as_str(),
-                crate::case::Deed::Change(_) => "",
-            };
-            format!("{} {strength} at {} ({:+.3})", fault.operator(), fault.case.base, fault.harm)
+            let (operator, strength) = (fault.operator(), fault.strength());
+            format!("{operator} {strength} at {} ({:+.3})", fault.case.base, fault.harm)
         })
         .collect();
     let unwell = score.healthy.iter().filter(|run| !run.is_well);
@@ -237,4 +239,22 @@ fn line(text: &mut String, operator: &Operator) {
         strengths.join(", "),
         operator.causes.join(" ")
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_that_is_kept_begins_as_the_program_would_write_it() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/faults.md");
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert!(kept.starts_with(INTRODUCTION), "the words of one have changed without those of the other");
+    }
+
+    #[test]
+    fn a_share_has_its_interval_in_a_cell_of_its_own() {
+        assert_eq!(share(135, 192), "135 of 192 | 70.3 % | 63.3 to 76.7 %");
+        assert_eq!(share(0, 0), "0 of 0 | 0.0 % | 0.0 to 100.0 %");
+    }
 }

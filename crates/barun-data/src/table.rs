@@ -53,6 +53,7 @@ pub(crate) use column::truth;
 pub(crate) use missing::Marks;
 pub(crate) use schema::date_of_time;
 pub(crate) use store::{Room, Store};
+pub use target::counted;
 pub(crate) use target::targets;
 
 use crate::encode::Encoder;

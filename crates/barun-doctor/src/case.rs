@@ -4,7 +4,7 @@
 use barun_data::Targets;
 use barun_nn::hyper::Value;
 use barun_nn::losses::Task;
-use barun_nn::{Fans, Hyper, Role};
+use barun_nn::{Fans, Hyper, Role, optimizers};
 use barun_train::Result;
 use barun_train::subject::Subject;
 
@@ -97,6 +97,13 @@ impl Optimizer {
     /// Whether it divides gradients by their size, so that its learning rate means the same in every network.
     pub fn is_adaptive(&self) -> bool {
         !matches!(self.name.as_str(), "sgd" | "momentum" | "nesterov")
+    }
+
+    /// What recipes call its [`momentum`](Optimizer::momentum): Adam and its kin have `beta1`.
+    pub fn momentum_setting(&self) -> &'static str {
+        let known = optimizers::by_name(&self.name);
+        let has = |setting| known.as_ref().is_ok_and(|known| number(known, setting).is_some());
+        if has("beta1") && !has("momentum") { "beta1" } else { "momentum" }
     }
 }
 
@@ -338,10 +345,7 @@ impl Loss {
             task: Some(loss.task()),
             is_weighted: settings.iter().any(|known| is_list(&known.value)),
             of_logarithms: is("of", "log_probabilities"),
-            label_smoothing: settings
-                .iter()
-                .find(|known| known.name == "label_smoothing")
-                .map_or(0.0, |known| if let Value::Number(number) = known.value { number } else { 0.0 }),
+            label_smoothing: number(loss, "label_smoothing").unwrap_or(0.0),
         }
     }
 }

@@ -67,13 +67,14 @@ run ends with the same bits as under `advise`.
 
 What was tried is told as it happens, at the end, in `report.html`, and in the run's folder:
 
-- `repairs.jsonl`, also `doctor.repairs[]` of `--json`: `step`, `findings[]`, `outcome` (`accepted`, `rejected`), `trials[]` and `confirmed`
+- `repairs.jsonl`, also `doctor.repairs[]` of `--json`: `step`, `findings[]`, `outcome` (`accepted`, `rejected`, and `untried` of an edit by chance), `trials[]` and `confirmed`
   (`name`, `loss`, `unchanged_loss`, `gain`, `standard_error`, `orders`), `trial_steps`, `cost_steps`, `back_to`, `set[]`, `before`;
 - `recipe-repaired.toml`: the recipe with the changes from the beginning on; `recipe.toml` is as it was, and training by it with
   `--doctor advise` gives the run that was not mended;
 - `checkpoints/before-repair-1.safetensors`: the state before the first repair, a model file like the others.
 
-`barun resume` ends with the same bits as a run that was not interrupted, repairs and all. What repairs are worth is to be
+`barun resume` ends with the same bits as a run that was not interrupted, repairs and all; trials that Ctrl-C or `--max-time`
+breaks off begin again with it. What repairs are worth is to be
 held against edits by chance: `Doctor::repair().by_chance(seed)` does one drawn evenly from all that it could do, untried.
 
 If an error stands at the end, `barun train` writes everything and exits with code 3; what is acknowledged does not count, nor

@@ -13,6 +13,8 @@ use barun_nn::optimizers::{AdamW, AnyOptimizer, Sgd};
 use barun_nn::schedules::{Constant, Schedule, Span, StepDecay};
 use barun_nn::{Init, sequential};
 use barun_train::callback::{Batch, Callback, Flow};
+use barun_train::mending::{Mended, Mending};
+use barun_train::progress::Silent;
 use barun_train::request::{EvalRequest, Machine, Part, ResumeRequest, TrainRequest};
 use barun_train::{Draft, Recipe, Result, Trained, Trainer, evaluate, resume, train};
 
@@ -285,6 +287,17 @@ fn request(recipe: &Recipe, out: &Path) -> TrainRequest {
     }
 }
 
+fn resume_of(run: &Path) -> ResumeRequest {
+    ResumeRequest {
+        run: run.to_path_buf(),
+        epochs: None,
+        max_seconds: None,
+        memory_limit: None,
+        report: false,
+        machine: Machine::default(),
+    }
+}
+
 fn doctor_of(recipe: &Recipe) -> Doctor {
     Doctor::of(&recipe.doctor).unwrap()
 }
@@ -300,15 +313,55 @@ impl Callback for StopAfter {
     }
 }
 
+/// Sets the flag as soon as a repair is due after so many steps, so that trials are broken off.
+struct StopInTrials(usize, Arc<AtomicBool>);
+
+impl Callback for StopInTrials {
+    fn on_batch(&mut self, _: &Batch) -> Result<Flow> {
+        self.0 = self.0.saturating_sub(1);
+        Ok(Flow::Continue)
+    }
+
+    fn wants_to_mend(&self) -> bool {
+        self.0 == 0
+    }
+
+    fn mend(&mut self, _: &Mending<'_>) -> Result<Option<Mended>> {
+        self.1.store(true, Ordering::Relaxed);
+        Ok(None)
+    }
+}
+
 #[test]
-fn a_run_interrupted_before_or_after_its_repair_ends_with_the_same_bits() {
+fn a_run_interrupted_before_in_or_after_its_repair_ends_with_the_same_bits() {
     let recipe = too_slow();
     assert!(is_the_same_interrupted(&recipe, &|| doctor_of(&recipe), "train.lr"));
 }
 
+#[test]
+fn a_run_interrupted_in_trials_before_its_first_step_is_mended_when_it_is_resumed() {
+    let layers =
+        "model.layers=[{type=\"linear\",units=16},\"relu\",{type=\"linear\",units=\"classes\"},\"softmax\"]";
+    let settings = [layers, "train.epochs=8", "train.batch_size=16", "doctor.mode=repair", "doctor.budget=6"];
+    let recipe = recipe(&settings);
+    let folder = tempfile::tempdir().unwrap();
+    let cut = request(&recipe, &folder.path().join("cut"));
+    let stopper = StopInTrials(0, cut.machine.stop.clone());
+    let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(stopper), Box::new(doctor_of(&recipe))];
+    let report = train(&cut, &mut callbacks).unwrap();
+    assert!(report.interrupted && report.train.loss.is_finite(), "{report:?}");
+    assert!(report.doctor.unwrap().repairs.is_empty());
+    let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(Silent), Box::new(doctor_of(&recipe))];
+    let resumed = resume(&resume_of(&folder.path().join("cut")), &mut callbacks).unwrap();
+    let whole = train(&request(&recipe, &folder.path().join("whole")), &mut doctor_of(&recipe)).unwrap();
+    let repairs = resumed.doctor.unwrap().repairs;
+    assert_eq!((repairs[0].step, repairs[0].outcome), (0, Outcome::Accepted));
+    assert_eq!((repairs, resumed.valid), (whole.doctor.unwrap().repairs, whole.valid));
+}
+
 /// With another optimiser the state holds other things.
 #[test]
-fn so_does_a_run_whose_optimizer_was_changed() {
+fn a_run_whose_optimizer_was_changed_also_ends_with_the_same_bits() {
     let recipe = too_slow();
     let changes = |seed: &u64| {
         is_the_same_interrupted(&recipe, &|| doctor_of(&recipe).by_chance(*seed), "train.optimizer")
@@ -341,22 +394,19 @@ fn is_the_same_interrupted(recipe: &Recipe, doctor: &dyn Fn() -> Doctor, wanted:
         return false;
     }
     let at = done[0].step;
-    for stop in [at - 40, at + 1] {
+    for stop in [at - 40, at, at + 1] {
         let cut = folder.path().join(format!("cut-{stop}"));
         let cut_request = request(recipe, &cut);
-        let stopper = StopAfter(stop, cut_request.machine.stop.clone());
-        let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(doctor()), Box::new(stopper)];
-        assert!(train(&cut_request, &mut callbacks).unwrap().interrupted);
-        let resumed = ResumeRequest {
-            run: cut.clone(),
-            epochs: None,
-            max_seconds: None,
-            memory_limit: None,
-            report: false,
-            machine: Machine::default(),
+        let flag = cut_request.machine.stop.clone();
+        let stopper: Box<dyn Callback> = match stop == at {
+            true => Box::new(StopInTrials(stop, flag)),
+            false => Box::new(StopAfter(stop, flag)),
         };
-        let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(doctor())];
-        resume(&resumed, &mut callbacks).unwrap();
+        let mut callbacks: Vec<Box<dyn Callback>> = vec![stopper, Box::new(doctor())];
+        assert!(train(&cut_request, &mut callbacks).unwrap().interrupted);
+        // What callbacks remember is found again by their places.
+        let mut callbacks: Vec<Box<dyn Callback>> = vec![Box::new(Silent), Box::new(doctor())];
+        resume(&resume_of(&cut), &mut callbacks).unwrap();
         for file in ["repairs.jsonl", "findings.jsonl", "doctor.json", "recipe-repaired.toml"] {
             let of = |run: &Path| std::fs::read_to_string(run.join(file)).unwrap();
             assert_eq!(of(&cut), of(&whole), "{file}, stopped after {stop} of {at}");

@@ -150,10 +150,13 @@ impl Pass {
         Pass { without: paths.to_vec(), ..self }
     }
 
-    /// Whether the layer `id` is passed over: it then gives what it gets.
+    /// Whether the layer `id` is passed over: it then gives what it gets. A layer that can be asks before it begins.
     pub fn passes_over(&self, id: &Id) -> bool {
-        let path = self.inventory.paths.get(&id.value());
-        path.is_some_and(|path| self.without.iter().any(|without| without[..] == **path))
+        self.inventory.paths.get(&id.value()).is_some_and(|path| self.is_without(path))
+    }
+
+    fn is_without(&self, path: &str) -> bool {
+        self.without.iter().any(|without| without == path)
     }
 
     /// The same pass with dropout as in training, whatever the mode, to see how the answers differ. [ENS-03]
@@ -209,6 +212,9 @@ impl Pass {
             Some(path) => Arc::clone(path),
             None => return Err(not_visited(kind)),
         };
+        if self.is_without(&path) {
+            return Err(not_passed_over(&path, kind));
+        }
         // A single layer used as a model has an empty path; its errors name the kind.
         let _scope = layer_scope(if path.is_empty() { kind } else { &path });
         self.inside.push(Arc::clone(&path));
@@ -371,6 +377,12 @@ fn normal(first: &Tensor, second: &Tensor) -> Tensor {
 fn not_visited(what: &str) -> Error {
     Error::Model(format!(
         "the {what} of a layer is not part of the model that is being run; its field may be marked #[module(skip)], or `visit` written by hand may leave it out"
+    ))
+}
+
+fn not_passed_over(path: &str, kind: &str) -> Error {
+    Error::Model(format!(
+        "`{path}` is a {kind}: only activations and dropout can be passed over, take it out of `without`"
     ))
 }
 

@@ -11,7 +11,7 @@ use barun_nn::{Forward, InputTransform, Module, Step, StepOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::recipe::{Draft, Layer, Model, Recipe};
+use crate::recipe::{Draft, Layer, Model, Recipe, short_number};
 
 /// Other terms than those a run began with; the default is none. See the [module](self).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,10 +169,10 @@ impl Changes {
             lines.push(format!("train.optimizer={name}"));
         }
         if self.lr_factor != 1.0 || self.optimizer.is_some() {
-            lines.push(format!("train.lr={}", rounded(lr * self.lr_factor)));
+            lines.push(format!("train.lr={}", short_number(lr * self.lr_factor, 3)));
         }
         lines.extend(self.warm_up.map(|rise| format!("train.schedule.warmup={} steps", rise.steps)));
-        lines.extend(self.clip.map(|norm| format!("train.clip=norm({})", rounded(norm))));
+        lines.extend(self.clip.map(|norm| format!("train.clip=norm({})", short_number(norm, 3))));
         if let Some(decay) = self.weight_decay {
             lines.extend([
                 format!("train.optimizer.weight_decay={decay}"),
@@ -228,11 +228,6 @@ impl Front {
     fn transform(&self) -> InputTransform {
         InputTransform { scale: self.scale.clone(), shift: self.shift.clone() }
     }
-}
-
-/// Three digits say enough.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.2e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::diagnosis::{Finding, Level};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::progress::{duration_text, figure_text, metrics_text, resumed_text, start_text, thousands};
+use crate::repair::Repair;
 use crate::report::TrainReport;
 
 /// The names of the curves, by which they are found again.
@@ -185,6 +186,14 @@ impl Callback for Dashboard {
     fn on_finding(&mut self, finding: &Finding) -> Result<()> {
         if let (Some(screen), true) = (&self.screen, finding.level > Level::Info) {
             screen.board().messages.push(finding.headline());
+        }
+        Ok(())
+    }
+
+    /// What was done; the rest of it is said at the end.
+    fn on_repair(&mut self, repair: &Repair) -> Result<()> {
+        if let Some(screen) = &self.screen {
+            screen.board().messages.extend(repair.lines().into_iter().take(1));
         }
         Ok(())
     }

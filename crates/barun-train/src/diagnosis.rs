@@ -10,11 +10,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use barun_data::table::counted;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::{io_error, read, write_atomically};
 use crate::log::Log;
+use crate::recipe::as_arguments;
 use crate::repair::Repair;
 use crate::run::{diagnosis_of, findings_of};
 
@@ -113,10 +115,7 @@ impl fmt::Display for Cure {
         match self.set.is_empty() {
             true if self.advice.ends_with(['.', '?', '!']) => Ok(()),
             true => write!(f, "."),
-            false => {
-                let settings = self.set.iter().map(|set| format!(" --set {set}")).collect::<String>();
-                write!(f, ":{settings}")
-            }
+            false => write!(f, ": {}", as_arguments(&self.set)),
         }
     }
 }
@@ -209,8 +208,12 @@ impl Diagnosis {
     fn healthy_line(&self) -> String {
         let Watched { steps, checks, evaluations, parameters, layers, rules } = self.watched;
         format!(
-            "doctor: nothing wrong found by {rules} rules in {steps} steps ({checks} looked at from inside: {parameters} \
-             parameters, {layers} layers), {evaluations} evaluations"
+            "doctor: nothing wrong found by {} in {} ({checks} looked at from inside: {}, {}), {}",
+            counted(rules, "rule"),
+            counted(steps, "step"),
+            counted(parameters, "parameter"),
+            counted(layers, "layer"),
+            counted(evaluations, "evaluation")
         )
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::memory::OutOfMemory;
-use crate::recipe::Place;
+use crate::recipe::{Place, short_number};
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -271,7 +271,7 @@ pub enum Error {
         fix: String,
     },
     /// The diagnosis of a run cannot be read.
-    #[error("{}: this is no diagnosis of a run: {message}; it may be of another version of barun: train anew", path.display())]
+    #[error("{}: this is no diagnosis of a run: {message}; it may be of another version of barun: remove it to do without, or train anew", path.display())]
     BadDiagnosis {
         /// The file.
         path: PathBuf,
@@ -355,9 +355,9 @@ pub enum Error {
     #[error(
         "the loss or its gradient was not finite in {steps} steps in a row (epoch {epoch}, step {step}, learning rate {}); \
          the weights are those before them.{} A smaller learning rate usually helps: --set train.lr={}",
-        rate(*lr),
+        short_number(*lr, 2),
         found.as_ref().map_or_else(String::new, |found| format!(" What came first: {found}.")),
-        rate(*smaller)
+        short_number(*smaller, 2)
     )]
     NotFinite {
         /// How many.
@@ -367,9 +367,9 @@ pub enum Error {
         /// The last of the steps, since the beginning of the run, from 1.
         step: usize,
         /// The learning rate of that step.
-        lr: f32,
+        lr: f64,
         /// A learning rate to try.
-        smaller: f32,
+        smaller: f64,
         /// What was not finite first in the last of them, where that could be found.
         found: Option<Box<barun_nn::NonFinite>>,
     },
@@ -379,10 +379,4 @@ impl From<OutOfMemory> for Error {
     fn from(error: OutOfMemory) -> Self {
         Error::OutOfMemory(Box::new(error))
     }
-}
-
-/// A learning rate in two digits that count, as a recipe takes it.
-fn rate(lr: f32) -> String {
-    let rounded = format!("{lr:.1e}").parse().unwrap_or(lr);
-    if (1e-4..1e6).contains(&rounded) { format!("{rounded}") } else { format!("{rounded:e}") }
 }

@@ -62,11 +62,19 @@ impl Judgement {
     /// ```
     pub fn table(&self) -> String {
         let mut text = table(&self.evaluation, &self.part, &self.baselines);
-        let unbeaten = self.unbeaten();
-        if !unbeaten.is_empty() {
-            text.push_str(&format!("The model is not better than this baseline: {}.\n", unbeaten.join(", ")));
-        }
+        text.extend(self.verdict().map(|verdict| verdict + "\n"));
         text
+    }
+
+    /// That a baseline does as well; none where the model is better than each.
+    pub fn verdict(&self) -> Option<String> {
+        let unbeaten = self.unbeaten();
+        let which = match unbeaten.len() {
+            0 => return None,
+            1 => "this baseline",
+            _ => "these baselines",
+        };
+        Some(format!("The model is not better than {which}: {}.", unbeaten.join(", ")))
     }
 
     /// The baselines that the model is not better than, by accuracy, or by the squared error of numbers.

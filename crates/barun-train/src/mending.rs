@@ -4,7 +4,7 @@
 //! states from earlier that are worth going back to, the batches to come in this or in other orders, and steps compiled
 //! under other [`Changes`]. All of it is for trying; the run itself changes only by the [`Mended`] that is given back, and goes
 //! on from there with the batches that it would have met. Nothing of it depends on the time or on the number of threads, so a resumed run is
-//! mended alike.
+//! mended alike; one that is [to end](Mending::is_to_end) is left as it is and mended when it is resumed.
 //!
 //! The test part is out of reach: what is tried is measured on the validation part, or without one on training rows.
 
@@ -39,6 +39,7 @@ pub struct Mending<'a> {
     pub(crate) is_kept: bool,
     /// The planned rate of a step, for an optimiser of this rate.
     pub(crate) planned: &'a dyn Fn(f64, usize) -> f64,
+    pub(crate) is_to_end: &'a dyn Fn() -> bool,
 }
 
 /// A state from before.
@@ -82,6 +83,12 @@ impl<'a> Mending<'a> {
     /// Whether the run has a folder, where the state from before is kept.
     pub fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    /// Whether somebody waits for the run to end, or its time is up: trials are then broken off, and nothing is remembered of
+    /// them, so that the resumed run begins with them again.
+    pub fn is_to_end(&self) -> bool {
+        (self.is_to_end)()
     }
 
     /// What has been changed so far.

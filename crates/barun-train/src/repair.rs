@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::log::Log;
 use crate::metrics::null_is_nan;
+use crate::recipe::as_arguments;
 use crate::run::repairs_of;
 
 /// An attempt to mend a run.
@@ -106,8 +107,7 @@ impl Repair {
             step => format!("  from: the weights after step {step}."),
         }));
         if !self.set.is_empty() {
-            let set: String = self.set.iter().map(|set| format!(" --set \"{set}\"")).collect();
-            lines.push(format!("  the same from the beginning:{set}"));
+            lines.push(format!("  the same from the beginning: {}", as_arguments(&self.set)));
         }
         lines.extend(self.before.as_ref().map(|before| format!("  the state from before: {before}")));
         lines
@@ -178,7 +178,7 @@ mod tests {
             "repair after step 120 for R13 UPDATE_RATIO: learning rate / 3; loss 1.6000 against 2.0000 unchanged (+0.4000 \
              better, standard error 0.0500, 5 batch orders), after 40 steps annealed to 0.\n\
              \x20 from: the first weights.\n\
-             \x20 the same from the beginning: --set \"train.lr=0.1\"\n\
+             \x20 the same from the beginning: --set train.lr=0.1\n\
              \x20 the state from before: checkpoints/before-repair-1.safetensors"
         );
         let rejected = repair(Outcome::Rejected).lines();

@@ -45,6 +45,8 @@ impl Axis {
             Scale::Auto if low > 0.0 && high / low >= FAR => Axis::log(low, high),
             Scale::Auto | Scale::Linear => Axis::linear(low, high, 0.0),
             Scale::Whole => Axis::whole(low, high),
+            // Nothing but zeros has nothing below.
+            Scale::FromZero if low == 0.0 && high == 0.0 => Axis::linear(0.0, 1.0, 0.0),
             Scale::FromZero => Axis::linear(low.min(0.0), high.max(0.0), 0.0),
         }
     }
@@ -150,6 +152,7 @@ mod tests {
         assert_eq!(labels(&[0.12, 0.97], Scale::Linear), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&[0.955, 0.97], Scale::Auto).first().unwrap(), "0.955");
         assert_eq!(labels(&[3.0, 180.0], Scale::FromZero), ["0", "50", "100", "150", "200"]);
+        assert_eq!(labels(&[0.0, 0.0], Scale::FromZero), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
     }
 
     #[test]

@@ -26,8 +26,8 @@ Examples:
   barun doctor runs/digits-mlp-1/checkpoints/last.safetensors --tensors --sort std
 
 With --json: mode, watched, findings[] (rule, name, level, layer, step, value, threshold, message, why, evidence[], cure[] with
-advice and set[]), acknowledged[], course[], vitals (steps[], and of each layer or weight the values at them: activations[],
-gradients[], updates[], dead[]).")]
+advice and set[]), repairs[] and repair_notes[] (as of barun train), acknowledged[], course[], vitals (steps[], and of each layer
+or weight the values at them: activations[], gradients[], updates[], dead[]).")]
 pub struct Doctor {
     /// A run folder
     run: PathBuf,

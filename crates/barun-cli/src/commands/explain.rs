@@ -3,7 +3,7 @@
 use barun_doctor::rules::{self, About};
 use barun_nn::registry::{Family, Item, catalog};
 use barun_train::nearest::nearest;
-use barun_train::recipe::LIBRARY_NAMES;
+use barun_train::recipe::{LIBRARY_NAMES, as_arguments};
 use clap::Args;
 use serde::Serialize;
 
@@ -110,7 +110,8 @@ impl Explain {
         if !explains.is_empty() {
             text.push_str(&format!("It can be the cause of: {}.\n", explains.join(", ")));
         }
-        text.push_str(&format!("Known and meant? --set 'doctor.acknowledge=[\"{id}\"]'\n"));
+        let known = as_arguments(&[format!("doctor.acknowledge=[\"{id}\"]")]);
+        text.push_str(&format!("Known and meant? {known}\n"));
         output::text(&text)?;
         Ok(Outcome::Done)
     }

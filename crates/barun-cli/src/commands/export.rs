@@ -17,7 +17,7 @@ use crate::{Outcome, output};
 ///   onnx: the whole way from raw input to answers as a graph, which onnxruntime and many others run. Input: `image`, bytes
 ///   from 0 to 255, [batch, height, width, channels]; or `features`, f32, the raw columns of a table in the order of the
 ///   metadata's `columns`. Output: `logits` and `probabilities` in the order of the metadata's `classes`; or `prediction`,
-///   in the target's own unit. Any batch size.
+///   in the target's own unit; or `reconstruction`, the numbers of the scaled row. Any batch size.
 ///   safetensors: weights and statistics without what only training needs; also a model for `barun predict`. A linear
 ///   layer's weight is [in, out], a convolution's [height, width, in, out].
 #[derive(Debug, Args)]

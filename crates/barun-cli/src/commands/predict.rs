@@ -25,7 +25,8 @@ use crate::{Outcome, output};
 ///
 /// The answer is CSV on standard output, one line for each row in the order of the input, under a header:
 ///   classes: input, prediction, probability; with --probabilities that of every class too, under `p(CLASS)`;
-///   numbers: input, prediction, in the target's own unit.
+///   numbers: input, prediction, in the target's own unit;
+///   rows given again, as by an autoencoder: input and the numbers of the scaled row, `reconstruction 1` and so on.
 /// `input` is the row's number, from 1; with several INPUTs it follows the input's name and a colon. Of an image file it
 /// is the path.
 #[derive(Debug, Args)]
@@ -39,7 +40,7 @@ Examples:
   head -3 new-flowers.csv | barun predict runs/flowers-mlp-1 - --probabilities
 
 With --json: model, classes[], ignored_columns[], notes[], predictions[] with input, prediction and, for classes, probability and
-probabilities[] in the order of classes[].")]
+probabilities[] in the order of classes[]; of rows given again input and reconstruction[].")]
 pub struct Predict {
     /// A run folder or a model file
     model: PathBuf,

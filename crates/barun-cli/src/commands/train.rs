@@ -50,10 +50,10 @@ With --json the last thing on standard output is one document: run, params, epoc
 loss and accuracy, or mae, rmse and r2), gap, findings[] of the data's checks, doctor (mode, watched, findings[] with
 rule, name, level, layer, step, value, threshold, message, why, evidence[], cure[]; repairs[] with step, findings[], outcome,
 trials[] and confirmed with name, loss, unchanged_loss, gain, standard_error, orders, then trial_steps, cost_steps, back_to, set[],
-before; course[]), judgement (all figures on the test part
-with 95 % bootstrap intervals, baselines[], earlier_looks), seconds, samples_per_second, seed, notes[], interrupted,
-stopped. With --seeds: run, seeds[], train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed,
-runs[] with a document each. With --folds: run, judged (likewise), folds[] with a document each.")]
+before; repair_notes[], course[]), judgement (all figures on the test part with 95 % bootstrap intervals, baselines[],
+earlier_looks), seconds, samples_per_second, seed, notes[], interrupted, stopped. With --seeds: run, seeds[],
+train, valid, test, judged (of each figure mean, sd, min, max and runs), best_seed, runs[] with a document each. With
+--folds: run, judged (likewise), folds[] with a document each.")]
 pub struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,

@@ -56,7 +56,7 @@ pub(crate) fn targets(
 }
 
 /// `1 row`, `2 rows`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

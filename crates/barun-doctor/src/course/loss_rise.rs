@@ -13,6 +13,8 @@
 
 use std::fmt;
 
+use barun_train::recipe::as_arguments;
+
 use crate::curve::{mean, stretches, trend};
 use crate::history::History;
 use crate::rules::{lr_times, short};
@@ -78,7 +80,8 @@ pub fn loss_rise(history: &History) -> Option<LossRise> {
     let set = match cause {
         Cause::RateTooLarge => lr_times(history, 1.0 / 3.0),
         Cause::MomentumOvershoot => {
-            vec![format!("train.optimizer.momentum={}", calmer(history.case.optimizer.momentum))]
+            let optimizer = &history.case.optimizer;
+            vec![format!("train.optimizer.{}={}", optimizer.momentum_setting(), calmer(optimizer.momentum))]
         }
         Cause::BatchNoise => Vec::new(),
     };
@@ -133,8 +136,7 @@ impl fmt::Display for LossRise {
                 );
             }
         }
-        let set: String = self.set.iter().map(|set| format!(" --set {set}")).collect();
-        write!(f, "; try{set}")
+        write!(f, "; try {}", as_arguments(&self.set))
     }
 }
 
@@ -167,6 +169,9 @@ mod tests {
         let overshoot = loss_rise(&descend(0.001, 0.98, 10.0, 0.0)).unwrap();
         assert_eq!(overshoot.cause, Cause::MomentumOvershoot);
         assert_eq!(overshoot.set, ["train.optimizer.momentum=0.96"]);
+        let mut history = descend(0.001, 0.98, 10.0, 0.0);
+        history.case.optimizer.name = "adamw".into();
+        assert_eq!(loss_rise(&history).unwrap().set, ["train.optimizer.beta1=0.96"]);
         let noisy = loss_rise(&descend(0.01, 0.0, 10.0, 0.005)).unwrap();
         assert_eq!(noisy.cause, Cause::BatchNoise);
         assert!(noisy.set.is_empty());

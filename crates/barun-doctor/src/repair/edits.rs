@@ -9,6 +9,7 @@ use barun_train::Result;
 use barun_train::changes::{Changes, WarmUp};
 use barun_train::diagnosis::{Finding, Level};
 use barun_train::mending::Mending;
+use barun_train::recipe::short_number;
 
 use super::surgery;
 use crate::case::Case;
@@ -64,8 +65,8 @@ const BRISK: f64 = 10.0;
 const NEAR_ENOUGH: f64 = 3.0;
 /// AdamW's decay against learning by heart, as `OVERFIT` advises it.
 const STRONG_DECAY: f64 = 0.1;
-/// A rise of the rate takes an epoch, but not longer than this part of the run.
-const MOST_WARM_UP: usize = 10;
+/// A rise of the rate takes an epoch, but no more than one of so many parts of the run.
+const WARM_UP_PART: usize = 10;
 
 impl Candidate {
     fn new(rule: &str, edits: impl Into<Vec<Edit>>) -> Candidate {
@@ -102,9 +103,11 @@ impl Edit {
     /// What it is called.
     pub fn name(&self) -> String {
         match self {
-            Edit::Rate(factor) if *factor < 1.0 => format!("learning rate / {}", short(1.0 / factor)),
-            Edit::Rate(factor) => format!("learning rate x {}", short(*factor)),
-            Edit::Clip(norm) => format!("gradients clipped at {}", short(*norm)),
+            Edit::Rate(factor) if *factor < 1.0 => {
+                format!("learning rate / {}", short_number(1.0 / factor, 2))
+            }
+            Edit::Rate(factor) => format!("learning rate x {}", short_number(*factor, 2)),
+            Edit::Clip(norm) => format!("gradients clipped at {}", short_number(*norm, 2)),
             Edit::WarmUp(steps) => format!("a warm-up of {steps} steps"),
             Edit::Optimizer(name) => format!("the optimiser {name}"),
             Edit::Decay(decay) => format!("adamw with weight decay {decay}"),
@@ -264,7 +267,7 @@ fn usual_norm(history: &History) -> Option<f64> {
 
 /// Steps of a warm-up: an epoch, but no more than a tenth of the run.
 fn warm_up_steps(case: &Case) -> usize {
-    case.steps_per_epoch.min(case.total_steps() / MOST_WARM_UP).max(5)
+    case.steps_per_epoch.min(case.total_steps() / WARM_UP_PART).max(5)
 }
 
 /// The last layer passed over, where it is an activation.
@@ -305,15 +308,6 @@ pub(super) fn any_edit(stream: &mut Stream, history: &History, run: &Mending<'_>
     let kinds: Vec<Edit> = kinds.into_iter().flatten().collect();
     let drawn = kinds[stream.below(kinds.len() as u64) as usize].clone();
     Candidate::new("", [drawn])
-}
-
-/// Two digits say enough.
-fn short(number: f64) -> String {
-    let rounded: f64 = format!("{number:.1e}").parse().unwrap_or(number);
-    match rounded.abs() {
-        size if size == 0.0 || (1e-3..1e5).contains(&size) => format!("{rounded}"),
-        _ => format!("{rounded:e}"),
-    }
 }
 
 #[cfg(test)]

@@ -74,9 +74,11 @@ pub(crate) struct Clinic {
     wait_until: usize,
 }
 
-/// A way to go on, by name, with the rule that it is for.
+/// What came of an attempt.
 pub(crate) struct Taken {
+    /// What is told of it.
     pub repair: Repair,
+    /// How the run goes on; none where that is unchanged.
     pub mended: Option<Mended>,
     /// The rule whose candidate it was.
     pub rule: Option<String>,
@@ -126,7 +128,8 @@ impl Clinic {
         let mut notes = Vec::new();
         if self.repairs.iter().any(|repair| repair.before.is_some()) {
             notes.push(
-                "recipe-repaired.toml in the run's folder begins with these changes, recipe.toml is as it was".to_string(),
+                "the recipe that begins with these changes is recipe-repaired.toml in the run's folder; recipe.toml is as it was"
+                    .to_string(),
             );
         }
         let (left, least) = (self.steps_left(terms, total), self.least(terms));
@@ -141,7 +144,8 @@ impl Clinic {
         notes
     }
 
-    /// Tries what mends `findings`, the root cause first; none where there is nothing to try.
+    /// Tries what mends `findings`, the root cause first; none where there is nothing to try. A run that is to end meanwhile is
+    /// left as it is, and so is what is remembered: it is tried again when the run is resumed.
     pub fn treat(
         &mut self,
         terms: &Terms,
@@ -149,6 +153,7 @@ impl Clinic {
         history: &History,
         findings: &[Finding],
     ) -> Result<Option<Taken>> {
+        let (was_due, was_new) = (self.is_due, self.is_new);
         (self.is_due, self.is_new) = (false, false);
         let mut candidates = candidates(findings, history, run.changes());
         if candidates.is_empty() {
@@ -159,6 +164,10 @@ impl Clinic {
         }
         let tried = self.tried();
         candidates.retain(|candidate| !tried.contains(&candidate.name()));
+        // Before states are measured: a finding that stands is thought about again and again.
+        if candidates.is_empty() {
+            return Ok(None);
+        }
         let start = best_start(run, history)?;
         // What cannot be compiled or done to this network is left out.
         let ways = candidates.iter().filter_map(|candidate| {
@@ -170,7 +179,11 @@ impl Clinic {
             return Ok(None);
         };
         ways.truncate(count);
-        self.race(run, history, findings, (&ways, start.1), steps).map(Some)
+        let taken = self.race(run, history, findings, (&ways, start.1), steps)?;
+        if taken.is_none() {
+            (self.is_due, self.is_new) = (was_due, was_new);
+        }
+        Ok(taken)
     }
 
     /// What was tried since the run was last mended: in vain.
@@ -179,7 +192,7 @@ impl Clinic {
         since.flat_map(|repair| repair.trials.iter().map(|trial| trial.name.clone())).collect()
     }
 
-    /// The race of the candidates, and the confirmation of the best.
+    /// The race of the candidates, and the confirmation of the best; none where it is broken off.
     fn race(
         &mut self,
         run: &Mending<'_>,
@@ -187,13 +200,15 @@ impl Clinic {
         findings: &[Finding],
         (ways, back_to): (&[(&str, Way<'_>)], Option<usize>),
         steps: usize,
-    ) -> Result<Taken> {
+    ) -> Result<Option<Taken>> {
         let unchanged = Way::unchanged(run);
         let course = Course { run, steps, worst: 10.0 * history.loss_scale().unwrap_or(f64::MAX / 10.0) };
-        let first = course.losses(&unchanged, 0..ORDERS as u64)?;
+        let orders = 0..ORDERS as u64;
+        let Some(first) = course.losses(&unchanged, orders.clone())? else { return Ok(None) };
         let mut trials = Vec::new();
         for (_, way) in ways {
-            trials.push(course.trial(way, &first, 0..ORDERS as u64)?);
+            let Some(trial) = course.trial(way, &first, orders.clone())? else { return Ok(None) };
+            trials.push(trial);
         }
         let best = (0..trials.len())
             .filter(|at| trials[*at].is_better(LEAST_GAIN))
@@ -201,23 +216,20 @@ impl Clinic {
         let mut cost_steps = (1 + trials.len()) * ORDERS * steps;
         let mut confirmed = None;
         if let Some(best) = best {
-            let orders = ORDERS as u64..2 * ORDERS as u64;
-            let fresh = course.losses(&unchanged, orders.clone())?;
-            confirmed = Some(course.trial(&ways[best].1, &fresh, orders)?);
+            let orders = orders.end..2 * orders.end;
+            let Some(fresh) = course.losses(&unchanged, orders.clone())? else { return Ok(None) };
+            let Some(trial) = course.trial(&ways[best].1, &fresh, orders)? else { return Ok(None) };
+            confirmed = Some(trial);
             cost_steps += 2 * ORDERS * steps;
         }
         let chosen = best.filter(|_| confirmed.as_ref().is_some_and(|trial| trial.is_better(LEAST_GAIN)));
         let mut repair = Repair {
-            step: run.taken(),
-            findings: findings.iter().map(|finding| format!("{} {}", finding.rule, finding.name)).collect(),
             outcome: if chosen.is_some() { Outcome::Accepted } else { Outcome::Rejected },
             trials: trials.iter().map(trial::Gains::told).collect(),
             confirmed: confirmed.as_ref().map(trial::Gains::told),
             trial_steps: steps,
             cost_steps,
-            back_to: None,
-            set: Vec::new(),
-            before: None,
+            ..in_vain(run, findings)
         };
         let chosen = chosen.map(|at| &ways[at]);
         let rule = chosen.map(|(rule, _)| rule.to_string());
@@ -227,7 +239,7 @@ impl Clinic {
         };
         self.wait(run, mended.is_some());
         self.repairs.push(repair.clone());
-        Ok(Taken { repair, mended, rule })
+        Ok(Some(Taken { repair, mended, rule }))
     }
 
     /// An edit drawn by chance from all that could be done here, done without a trial.
@@ -251,16 +263,9 @@ impl Clinic {
         }
         let name = taken.as_ref().map(|(candidate, ..)| candidate.name());
         let mut repair = Repair {
-            step: run.taken(),
-            findings: findings.iter().map(|finding| format!("{} {}", finding.rule, finding.name)).collect(),
             outcome: if taken.is_some() { Outcome::Untried } else { Outcome::Rejected },
             trials: name.map(trial::untried).into_iter().collect(),
-            confirmed: None,
-            trial_steps: 0,
-            cost_steps: 0,
-            back_to: None,
-            set: Vec::new(),
-            before: None,
+            ..in_vain(run, findings)
         };
         let mended = match &taken {
             Some((_, changes, state)) => Some(self.accept(&mut repair, run, changes, state, start.1)?),
@@ -291,6 +296,22 @@ impl Clinic {
     fn wait(&mut self, run: &Mending<'_>, is_mended: bool) {
         let (least, share) = if is_mended { (50, 20) } else { (100, 10) };
         self.wait_until = run.taken() + least.max(run.total() / share);
+    }
+}
+
+/// An attempt to do something about `findings` in which nothing has been tried.
+fn in_vain(run: &Mending<'_>, findings: &[Finding]) -> Repair {
+    Repair {
+        step: run.taken(),
+        findings: findings.iter().map(|finding| format!("{} {}", finding.rule, finding.name)).collect(),
+        outcome: Outcome::Rejected,
+        trials: Vec::new(),
+        confirmed: None,
+        trial_steps: 0,
+        cost_steps: 0,
+        back_to: None,
+        set: Vec::new(),
+        before: None,
     }
 }
 

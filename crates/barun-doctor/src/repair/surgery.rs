@@ -21,9 +21,9 @@ pub fn standardizing(run: &Mending<'_>) -> Result<Front> {
     let width = batch.x.shape().last().copied().unwrap_or(1).max(1);
     let mut values = batch.x.to_f64();
     if let Some(transform) = &run.step().options().input {
-        let of = |numbers: &[f64], at: usize| numbers[at % numbers.len().max(1)];
         for (at, value) in values.iter_mut().enumerate() {
-            *value = *value * of(&transform.scale, at) + of(&transform.shift, at);
+            let (scale, shift) = transform.at(at);
+            *value = *value * scale + shift;
         }
     }
     let count = (values.len() / width).max(1) as f64;
@@ -172,8 +172,8 @@ fn rule_after(case: &Case, path: &str) -> Init {
     }
 }
 
-/// Makes the last weighted layer a tenth as large, and lets its bias say what one would say who knows nothing of the inputs;
-/// false where there is no such layer or it has no bias to set.
+/// Makes the last weighted layer a tenth as large, and lets its bias, if it has one, say what one would say who knows nothing of
+/// the inputs; false where there is no such layer.
 pub fn calm_head(run: &Mending<'_>, case: &Case, state: &mut State) -> Result<bool> {
     let Some(head) = case.weighted_calls().next_back() else { return Ok(false) };
     let mut is_any = false;

@@ -73,12 +73,15 @@ pub struct Gains {
 }
 
 impl Course<'_, '_> {
-    /// The losses that `way` ends with, for each of the batch orders.
-    pub fn losses(&self, way: &Way<'_>, orders: Range<u64>) -> Result<Vec<f64>> {
+    /// The losses that `way` ends with, for each of the batch orders; none where the run is to end meanwhile.
+    pub fn losses(&self, way: &Way<'_>, orders: Range<u64>) -> Result<Option<Vec<f64>>> {
         let step = way.step.as_ref().unwrap_or(self.run.step());
         let lrs = self.run.lrs(&way.changes, step.optimizer().lr(), self.steps);
         let race = Race { anneal: ANNEAL, ..Race::default() };
         let end = |order: u64| {
+            if self.run.is_to_end() {
+                return Ok(None);
+            }
             let batches = self.run.batches(order, self.steps)?.into_iter().zip(&lrs);
             let planned: Vec<Planned> = batches.map(|(batch, lr)| Planned { batch, lr: *lr }).collect();
             let mut report = race.run(step, &way.state, &planned, &[Arm::unchanged()])?;
@@ -87,14 +90,15 @@ impl Course<'_, '_> {
                 None => f64::NAN,
             };
             // Not finite is as bad as can be, and one such order must not drown the others.
-            Ok(if loss.is_finite() { loss.min(self.worst) } else { self.worst })
+            Ok(Some(if loss.is_finite() { loss.min(self.worst) } else { self.worst }))
         };
         orders.map(end).collect()
     }
 
-    /// How `way` does beside an unchanged run with these losses.
-    pub fn trial(&self, way: &Way<'_>, unchanged: &[f64], orders: Range<u64>) -> Result<Gains> {
-        Ok(Gains { name: way.name.clone(), losses: self.losses(way, orders)?, unchanged: unchanged.to_vec() })
+    /// How `way` does beside an unchanged run with these losses; none as of [`losses`](Course::losses).
+    pub fn trial(&self, way: &Way<'_>, unchanged: &[f64], orders: Range<u64>) -> Result<Option<Gains>> {
+        let losses = self.losses(way, orders)?;
+        Ok(losses.map(|losses| Gains { name: way.name.clone(), losses, unchanged: unchanged.to_vec() }))
     }
 }
 

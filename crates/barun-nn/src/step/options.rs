@@ -47,13 +47,21 @@ impl InputTransform {
         InputTransform { scale, shift }
     }
 
+    /// The factor and the summand of number `at` of a batch, counted row after row. Of none, what leaves it as it is.
+    pub fn at(&self, at: usize) -> (f64, f64) {
+        let of = |numbers: &[f64], none: f64| numbers.get(at % numbers.len().max(1)).copied().unwrap_or(none);
+        (of(&self.scale, 1.0), of(&self.shift, 0.0))
+    }
+
     /// This one, and `next` on what it gives.
     pub fn then(&self, next: &InputTransform) -> InputTransform {
-        let of = |numbers: &[f64], at: usize| numbers.get(at % numbers.len().max(1)).copied().unwrap_or(1.0);
-        let numbers = self.scale.len().max(next.scale.len());
-        let scale = |at| of(&self.scale, at) * of(&next.scale, at);
-        let shift = |at| of(&self.shift, at) * of(&next.scale, at) + of(&next.shift, at);
-        InputTransform { scale: (0..numbers).map(scale).collect(), shift: (0..numbers).map(shift).collect() }
+        let all = [self, next].map(|transform| transform.scale.len().max(transform.shift.len()));
+        let both = |at| {
+            let ((scale, shift), (next_scale, next_shift)) = (self.at(at), next.at(at));
+            (scale * next_scale, shift * next_scale + next_shift)
+        };
+        let (scale, shift) = (0..all[0].max(all[1])).map(both).unzip();
+        InputTransform { scale, shift }
     }
 
     fn apply(&self, x: &Tensor) -> Tensor {
@@ -88,7 +96,8 @@ pub struct StepOptions {
     pub decay: Decay,
     /// Parameters that stay as they are: paths or the beginnings of paths, such as `trunk`.
     pub frozen: Vec<String>,
-    /// Activations and dropout layers that are passed over, by path: a softmax before a loss that applies its own.
+    /// Activations and dropout layers that are passed over, by path: a softmax before a loss that applies its own. Other
+    /// layers cannot be.
     pub without: Vec<String>,
     /// Parameters that get an optimiser of their own.
     pub groups: Vec<Group>,
@@ -154,7 +163,8 @@ impl StepOptions {
             let message = "an update needs the gradients of at least one batch: accumulate must be 1 or more";
             return Err(Error::Model(message.to_string()));
         }
-        let paths: Vec<String> = inventory.paths.values().map(|path| path.to_string()).collect();
+        let mut paths: Vec<String> = inventory.paths.values().map(|path| path.to_string()).collect();
+        paths.sort();
         if let Some(missing) = self.without.iter().find(|path| !paths.contains(path)) {
             let family = "layer to pass over".to_string();
             return Err(Error::UnknownName { family, name: missing.clone(), known: paths });

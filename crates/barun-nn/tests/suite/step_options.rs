@@ -201,7 +201,16 @@ fn what_is_passed_over_is_as_if_it_were_not_there() {
     assert_eq!(own, other);
     let unknown = StepOptions { without: vec!["9".into()], ..in_f64() };
     let error = Step::with(layers(true), &Adam::default(), &CrossEntropy::default(), unknown).err().unwrap();
-    assert!(error.to_string().contains("layer to pass over"), "{error}");
+    assert!(error.to_string().ends_with("known: 0, 1, 2, 3, 4"), "{error}");
+}
+
+#[test]
+fn a_layer_that_is_neither_activation_nor_dropout_is_not_passed_over_but_refused() {
+    let model = sequential![Linear::new(2, 8), Tanh::default(), Linear::new(8, 2)];
+    let options = StepOptions { without: vec!["2".into()], ..in_f64() };
+    let step = Step::with(model, &Adam::default(), &CrossEntropy::default(), options).unwrap();
+    let error = step.run(&mut step.init(1).unwrap(), &xor(), 0.1).unwrap_err().to_string();
+    assert!(error.contains("`2` is a Linear: only activations and dropout can be passed over"), "{error}");
 }
 
 #[test]
@@ -210,6 +219,7 @@ fn a_scaling_after_another_is_one_scaling() {
     let next = InputTransform { scale: vec![10.0, 0.5], shift: vec![0.0, -1.0] };
     let both = InputTransform { scale: vec![20.0, 1.0], shift: vec![10.0, -0.5] };
     assert_eq!(first.then(&next), both);
+    assert_eq!([0, 1, 2].map(|at| both.at(at)), [(20.0, 10.0), (1.0, -0.5), (20.0, 10.0)]);
 }
 
 #[test]

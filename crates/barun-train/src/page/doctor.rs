@@ -1,11 +1,13 @@
 //! What the doctor says, and the vital signs by which it judges: layer by layer, through time.
 
+use barun_data::table::counted;
 use barun_view::Scale;
 use barun_view::chart::{Chart, LineChart, Series};
 use barun_view::report::{Block, Figure, Notice, Section, Severity};
 
 use super::Run;
 use crate::diagnosis::{Cure, Diagnosis, Finding, Level, Sign, Vitals};
+use crate::recipe::as_arguments;
 use crate::repair::Repair;
 
 /// More lines than this cannot be told apart: of more layers some are shown, the first and the last among them.
@@ -32,8 +34,11 @@ pub(super) fn section(run: &Run) -> Option<Section> {
 fn healthy(diagnosis: &Diagnosis) -> String {
     let watched = diagnosis.watched;
     format!(
-        "Nothing wrong was found by {} rules in {} steps, {} of which were looked at from inside, and {} evaluations.",
-        watched.rules, watched.steps, watched.checks, watched.evaluations
+        "Nothing wrong was found by {} in {}, {} of which were looked at from inside, and {}.",
+        counted(watched.rules, "rule"),
+        counted(watched.steps, "step"),
+        watched.checks,
+        counted(watched.evaluations, "evaluation")
     )
 }
 
@@ -61,10 +66,9 @@ fn notice(finding: &Finding) -> Notice {
 }
 
 fn advice(cure: &Cure) -> String {
-    let settings: Vec<String> = cure.set.iter().map(|set| format!("`--set {set}`")).collect();
-    match settings.is_empty() {
+    match cure.set.is_empty() {
         true => cure.to_string(),
-        false => format!("{}: {}", cure.advice, settings.join(" ")),
+        false => format!("{}: `{}`", cure.advice, as_arguments(&cure.set)),
     }
 }
 

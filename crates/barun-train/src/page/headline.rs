@@ -152,13 +152,8 @@ pub(super) fn notices(run: &Run) -> Vec<Notice> {
         ));
     }
     if let Some(judgement) = run.outcome.as_ref().and_then(|outcome| outcome.judgement.as_ref()) {
-        let unbeaten = judgement.unbeaten();
-        if !unbeaten.is_empty() {
-            notices.push(notice(
-                Severity::Warning,
-                format!("The model is not better than this baseline: {}.", unbeaten.join(", ")),
-                "What it has learnt can be had without it.",
-            ));
+        if let Some(verdict) = judgement.verdict() {
+            notices.push(notice(Severity::Warning, verdict, "What it has learnt can be had without it."));
         }
         if let Some(note) = &judgement.note {
             notices.push(notice(Severity::Note, sentence(note), ""));

@@ -16,6 +16,7 @@
 //! A key that is left out has its default; [`Recipe::keys`] lists them all. [`Draft`] is what the user said, [`Recipe`]
 //! what it comes to: a draft takes changes (`--set`), resolving it checks everything and fills in the defaults.
 
+mod argument;
 mod augment;
 pub(crate) mod chosen;
 mod data;
@@ -33,6 +34,7 @@ pub(crate) mod tree;
 
 use std::path::Path;
 
+pub use argument::{as_arguments, short_number};
 pub use augment::{Augment, Preset};
 pub use chosen::{Chosen, LossChoice, Scheduled};
 pub use data::{Copies, Data, Method, Normalize, Split, Task};

@@ -139,12 +139,20 @@ impl Told<'_> {
 
 /// Why an epoch ended.
 #[derive(Debug, PartialEq)]
-enum Ended {
+pub(super) enum Ended {
     AllBatches,
     /// By a callback.
     Stopped(String),
     OutOfTime,
     Interrupted,
+}
+
+/// Whether the run is to end here: somebody asks it to, or its time of `most` seconds is up.
+pub(super) fn ended(stop: &AtomicBool, clock: &Clock, most: Option<f64>) -> Option<Ended> {
+    if stop.load(Ordering::Relaxed) {
+        return Some(Ended::Interrupted);
+    }
+    most.filter(|most| clock.seconds() >= *most).map(|_| Ended::OutOfTime)
 }
 
 /// The weights that training gives, and the step that they belong to.
@@ -234,7 +242,8 @@ impl<M: Module + Forward> Course<'_, M> {
 
     /// Measures the weights to keep, unless whoever interrupted would have to wait for it.
     fn finish(self, mut report: TrainReport) -> Result<(Kept<M>, TrainReport)> {
-        let unfinished = self.position.unfinished.as_ref().filter(|_| report.interrupted);
+        let has_steps = |unfinished: &&Unfinished| report.interrupted && unfinished.batches > 0;
+        let unfinished = self.position.unfinished.as_ref().filter(has_steps);
         let unfinished = unfinished.map(|unfinished| unfinished.tally.metrics());
         let kept = match self.best {
             Some(best) if best.changes == self.changes => (self.step, best.changes, best.state),
@@ -298,17 +307,18 @@ impl<M: Module + Forward> Course<'_, M> {
         let begun = self.position.unfinished.as_ref().map_or((0, 0), |begun| (begun.batches, begun.rows));
         self.epoch_began = (self.clock.seconds(), begun.1);
         for gathered in self.loader.epoch_from(done as u64, begun.0) {
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(Ended::Interrupted);
-            }
-            if self.max_seconds.is_some_and(|most| self.clock.seconds() >= most) {
-                return Ok(Ended::OutOfTime);
+            if let Some(ended) = ended(&self.stop, &self.clock, self.max_seconds) {
+                return Ok(ended);
             }
             let gathered = gathered?;
             // The epoch has begun, so that what the best epoch was stays told apart from what it is mended to.
             self.position.unfinished.get_or_insert_with(|| Unfinished::new(objective));
             if self.callback.wants_to_mend() {
                 self.mend()?;
+                // Trials take their time, and what broke them off is to begin with them again.
+                if let Some(ended) = ended(&self.stop, &self.clock, self.max_seconds) {
+                    return Ok(ended);
+                }
             }
             let (stepper, changes) = (Arc::clone(&self.step), &self.changes);
             let base = stepper.optimizer().lr();
@@ -346,8 +356,7 @@ impl<M: Module + Forward> Course<'_, M> {
                 epoch.skipped += 1;
                 epoch.skipped_in_a_row += 1;
                 if epoch.skipped_in_a_row >= MOST_BAD_STEPS {
-                    // Shown with the few digits of an f32.
-                    let (lr, smaller) = (epoch.lr as f32, (changes.lr_factor * base / 10.0) as f32);
+                    let (lr, smaller) = (epoch.lr, changes.lr_factor * base / 10.0);
                     let (steps, step) = (epoch.skipped_in_a_row, step + 1);
                     let found = stepper.locate(&self.state, batch)?.map(Box::new);
                     return Err(Error::NotFinite { steps, epoch: done + 1, step, lr, smaller, found });

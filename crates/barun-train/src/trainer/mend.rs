@@ -7,7 +7,7 @@ use barun_nn::schedules::Moment;
 use barun_nn::{Forward, Module, Step};
 use serde_json::Value;
 
-use super::course::Course;
+use super::course::{Course, ended};
 use crate::changes::Changes;
 use crate::error::Result;
 use crate::mending::{Earlier, Mended, Mending, Next};
@@ -47,6 +47,7 @@ impl<M: Module + Forward> Course<'_, M> {
             };
             self.schedule.lr(lr, &moment)
         };
+        let is_to_end = || ended(&self.stop, &self.clock, self.max_seconds).is_some();
         self.callback.mend(&Mending {
             taken,
             total,
@@ -60,6 +61,7 @@ impl<M: Module + Forward> Course<'_, M> {
             batch_size: self.batch_size,
             is_kept: self.keeper.is_some(),
             planned: &planned,
+            is_to_end: &is_to_end,
         })
     }
 
