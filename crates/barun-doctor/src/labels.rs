@@ -26,6 +26,8 @@ const MOST_SUSPECTS: usize = 10;
 const MOST_PAIRS: usize = 3;
 /// Fewer rows of a class called by another's name are no pair.
 const FEWEST_CALLED: usize = 5;
+/// And no smaller a part of those that look so.
+const LEAST_SHARE: f64 = 0.1;
 /// The ends of intervals are beyond the true share once in 20 times.
 const TAIL: f64 = 0.05;
 /// Two classes are looked at where they have this much of a row's probability between them, and the one of the two at least that much.
@@ -162,12 +164,16 @@ impl LabelCheck {
         })
     }
 
-    /// The share of random labels that strays tell of, and the lower end of its interval; none where they cannot tell.
-    pub fn random_share(&self) -> Option<(f64, f64)> {
+    /// The share of random labels that strays tell of; none where they cannot tell.
+    pub fn random_share(&self) -> Option<f64> {
         let Strays { rows, chance, .. } = self.strays;
-        let is_known = chance > 0.0 && self.sure > 0;
-        let (least, _) = interval(rows, self.sure, TAIL);
-        is_known.then(|| (rows as f64 / self.sure as f64 / chance, least / chance))
+        (chance > 0.0 && self.sure > 0).then(|| rows as f64 / self.sure as f64 / chance)
+    }
+
+    /// The lower end of the interval of that share.
+    pub fn least_random_share(&self) -> Option<f64> {
+        let Strays { rows, chance, .. } = self.strays;
+        self.random_share().map(|_| interval(rows, self.sure, TAIL).0 / chance)
     }
 }
 
@@ -290,7 +296,9 @@ impl Said<'_> {
             named.iter().copied().filter(|&(at, _)| self.labels[at] == called).collect();
         let is_own: Vec<bool> = named.iter().map(|&(at, _)| self.labels[at] == class).collect();
         let order = auroc(&named.iter().map(|(_, look)| *look).collect::<Vec<_>>(), &is_own);
-        if suspects.len() < FEWEST_CALLED || high - low < GAP || !order.is_finite() {
+        let is_rare =
+            suspects.len() < FEWEST_CALLED || (suspects.len() as f64) < LEAST_SHARE * named.len() as f64;
+        if is_rare || high - low < GAP || !order.is_finite() {
             return None;
         }
         let third = (high - low) / 3.0;
@@ -363,7 +371,7 @@ mod tests {
             false => class,
         };
         let found = check(confidence, random);
-        let (share, least) = found.random_share().unwrap();
+        let (share, least) = (found.random_share().unwrap(), found.least_random_share().unwrap());
         assert!((share - 0.3).abs() < 0.06 && least < share && least > 0.2, "{share} {least}");
         assert!((found.strays.order.unwrap() - 0.5).abs() < 0.1, "{found:?}");
         assert!(found.suspects.iter().all(|suspect| chance(suspect.row - 1) < 0.3));
@@ -374,7 +382,7 @@ mod tests {
         let found =
             check(confidence, |row, class| if chance(row) < 0.3 { (class + 1) % CLASSES } else { class });
         assert!(found.doubtful > 50, "{found:?}");
-        assert_eq!((found.strays.rows, found.random_share().unwrap().1), (0, 0.0));
+        assert_eq!((found.strays.rows, found.least_random_share()), (0, Some(0.0)));
     }
 
     #[test]

@@ -23,7 +23,7 @@
 //!   18 % bear the wrong one, and are mixed with the others: the area under the curve that tells the two apart, 0.5 where they look
 //!   the same, and the rows between both classes, as a part of the fewer, come to no more than 0.85 (0.75 where there
 //!   are only two classes). The network tells both classes apart - the middle rows by 0.2 of the probability that they share - and
-//!   is wrong in no more than 30 % of all other rows.
+//!   is wrong in no more than a quarter of all other rows.
 //!
 //! Asked once half of the run is over, or the best epoch is three behind; where classes are told better than by guessing, or the
 //! validation loss was below 0.9 of the trivial one; of 60 training rows or more; and not where another rule finds a reason to
@@ -89,7 +89,7 @@ const CALLED: f64 = 0.18;
 const MIXED: f64 = 0.85;
 const MIXED_OF_TWO: f64 = 0.75;
 /// More wrong answers than this elsewhere, and the network is not good enough to doubt labels.
-const ELSEWHERE: f64 = 0.3;
+const ELSEWHERE: f64 = 0.25;
 
 impl Rule for LabelErrors {
     fn about(&self) -> About {
@@ -128,13 +128,14 @@ fn answered(history: &History) -> Option<&LabelCheck> {
 /// Labels at random.
 fn random(history: &History) -> Option<Found> {
     let labels = answered(history)?;
-    let (share, least) = labels.random_share()?;
+    let share = labels.random_share()?;
     let of_doubtful = share * labels.sure as f64 / labels.doubtful.max(1) as f64;
     let order = labels.strays.order?;
     let most = RANDOM.max(RANDOM_AMONG_FEW / (history.case.classes().max(2) - 1) as f64);
-    if least <= most || of_doubtful < OF_DOUBTFUL || order > ORDERED {
+    if share <= most || of_doubtful < OF_DOUBTFUL || order > ORDERED {
         return None;
     }
+    let least = labels.least_random_share().filter(|least| *least > most)?;
     let message = format!(
         "about {} of the labels are of another class at random: of {} validation rows that surely are of a class {} have \
          another label, {} of them one that is not even likely",
