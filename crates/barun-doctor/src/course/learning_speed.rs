@@ -43,7 +43,9 @@ pub struct LearningSpeed {
     pub to: f64,
     /// What it does at the end.
     pub phase: Phase,
-    /// By which part of itself it falls in an epoch, over the last quarter; below 0 where it rises.
+    /// By which part of itself it falls over the last quarter; below 0 where it rises.
+    pub in_last_quarter: f64,
+    /// The same for an epoch.
     pub per_epoch: f64,
     /// Where it stood still and went on: first and last step.
     pub plateaus: Vec<(usize, usize)>,
@@ -68,8 +70,8 @@ pub fn learning_speed(history: &History) -> Option<LearningSpeed> {
     let tail = &parts[parts.len() - quarter.len().max(TAIL)..];
     let falls = quarter[0] - to;
     let first_quarter = from - parts[parts.len() / 4];
-    let per_epoch =
-        falls / quarter[0].abs().max(f64::MIN_POSITIVE) / epochs_of(quarter.len() - 1).max(f64::MIN_POSITIVE);
+    let in_last_quarter = falls / quarter[0].abs().max(f64::MIN_POSITIVE);
+    let per_epoch = in_last_quarter / epochs_of(quarter.len() - 1).max(f64::MIN_POSITIVE);
     let phase = match () {
         () if trend(quarter) > SURE && -falls > STILL * quarter[0].abs() => Phase::Rising,
         () if falls < STILL * quarter[0].abs() || trend(tail) > -FALLS => Phase::Stalled,
@@ -77,7 +79,7 @@ pub fn learning_speed(history: &History) -> Option<LearningSpeed> {
         () => Phase::Falling,
     };
     let plateaus = plateaus(&still, |stretch| (stretch as f64 * per_stretch) as usize);
-    Some(LearningSpeed { from, to, phase, per_epoch, plateaus })
+    Some(LearningSpeed { from, to, phase, in_last_quarter, per_epoch, plateaus })
 }
 
 /// Rows of at least [`PLATEAU`] stretches without progress that progress follows.
@@ -98,15 +100,14 @@ fn plateaus(still: &[bool], step_of: impl Fn(usize) -> usize) -> Vec<(usize, usi
 impl fmt::Display for LearningSpeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the loss went from {} to {}", short(self.from), short(self.to))?;
+        // What a part of an epoch brought is not what a whole one would bring.
+        let pace = match self.per_epoch < self.in_last_quarter {
+            true => format!("by {} an epoch", percent(self.per_epoch)),
+            false => format!("by {} over the last quarter", percent(self.in_last_quarter)),
+        };
         match self.phase {
-            Phase::Falling => write!(
-                f,
-                " and still falls, by {} an epoch: more epochs would help",
-                percent(self.per_epoch)
-            )?,
-            Phase::Slowing => {
-                write!(f, " and falls slowly at the end, by {} an epoch", percent(self.per_epoch))?
-            }
+            Phase::Falling => write!(f, " and still falls, {pace}: more epochs would help")?,
+            Phase::Slowing => write!(f, " and falls slowly at the end, {pace}")?,
             Phase::Stalled => write!(f, " and stands still at the end")?,
             Phase::Rising => write!(f, " and rises at the end")?,
         }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use barun_train::diagnosis::{Cure, Finding, Level};
+use barun_train::recipe::short_number;
 
 use crate::history::History;
 
@@ -228,7 +229,7 @@ pub(crate) fn lr_times(history: &History, factor: f64) -> Vec<String> {
     let lr = history.case.optimizer.lr * factor;
     // Two digits say enough.
     match lr > 0.0 && lr.is_finite() {
-        true => vec![format!("train.lr={}", format!("{lr:.1e}").parse::<f64>().unwrap_or(lr))],
+        true => vec![format!("train.lr={}", short_number(lr, 2))],
         false => Vec::new(),
     }
 }

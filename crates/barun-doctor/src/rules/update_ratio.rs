@@ -257,7 +257,7 @@ mod tests {
         let mut history = history_of_updates(&[1e-9, 1e-9, 1e-9]);
         history.case.optimizer = crate::case::Optimizer { name: "adamw".into(), lr: 1e-9, ..Default::default() };
         assert_eq!(raised(&history, 1e6), ["train.lr=0.001"]);
-        assert_eq!(raised(&history, 10.0), ["train.lr=0.00000001"]);
+        assert_eq!(raised(&history, 10.0), ["train.lr=1e-8"]);
         history.case.optimizer.name = "sgd".into();
         assert_eq!(raised(&history, 1e6), ["train.lr=0.1"]);
         history.case.optimizer.lr = 0.1;
