@@ -3,10 +3,12 @@
 //! Northcutt, Jiang, Chuang, 2021, "Confident learning: estimating uncertainty in dataset labels", JAIR 70. Of held-out rows
 //! with labels `y` and probabilities `p`:
 //!
-//!     t_j     = mean of p_j over the rows labelled j                              how sure the network is of class j
-//!     class   = argmax of p_j over the classes with p_j >= t_j                    none where there is no such class
-//!     C[i][j] = rows labelled i that surely are of class j                        the confident joint
-//!     Q[i][j] = C[i][j] / sum_j C[i][j] * rows labelled i / rows                  calibrated to the labels
+//! ```text
+//! t_j     = mean of p_j over the rows labelled j                              how sure the network is of class j
+//! class   = argmax of p_j over the classes with p_j >= t_j                    none where there is no such class
+//! C[i][j] = rows labelled i that surely are of class j                        the confident joint
+//! Q[i][j] = C[i][j] / sum_j C[i][j] * rows labelled i / rows                  calibrated to the labels
+//! ```
 //!
 //! What lies off the diagonal are rows whose label is doubtful. A threshold for each class makes up for a network that is
 //! less sure of one class than of another, as it is of one that is often called by another name.
