@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::confident::ConfidentJoint;
 use crate::curve::median;
-use crate::shares::interval;
+use crate::shares::lower_end;
 
 /// Rows are named for people to look at: so many, as `barun check` does.
 const MOST_SUSPECTS: usize = 10;
@@ -173,7 +173,7 @@ impl LabelCheck {
     /// The lower end of the interval of that share.
     pub fn least_random_share(&self) -> Option<f64> {
         let Strays { rows, chance, .. } = self.strays;
-        self.random_share().map(|_| interval(rows, self.sure, TAIL).0 / chance)
+        self.random_share().map(|_| lower_end(rows, self.sure, TAIL) / chance)
     }
 }
 
@@ -311,7 +311,7 @@ impl Said<'_> {
             called: self.classes[called].clone(),
             rows: suspects.len(),
             of: named.len(),
-            least: interval(suspects.len(), named.len(), TAIL).0,
+            least: lower_end(suspects.len(), named.len(), TAIL),
             order,
             between: between as f64 / fewer.max(1) as f64,
             wrong_elsewhere: sorted.wrong_but_for(&like_class),

@@ -6,8 +6,12 @@
 /// The interval of a share: its ends are where as few, or as many, would be seen with the probability `tail` each. 0.025
 /// gives the usual interval of 95 %.
 pub fn interval(count: usize, of: usize, tail: f64) -> (f64, f64) {
-    let low = if count == 0 { 0.0 } else { 1.0 - upper_end(of.saturating_sub(count), of, tail) };
-    (low, upper_end(count, of, tail))
+    (lower_end(count, of, tail), upper_end(count, of, tail))
+}
+
+/// The lower end alone.
+pub fn lower_end(count: usize, of: usize, tail: f64) -> f64 {
+    if count == 0 { 0.0 } else { 1.0 - upper_end(of.saturating_sub(count), of, tail) }
 }
 
 fn upper_end(count: usize, of: usize, tail: f64) -> f64 {
