@@ -15,6 +15,7 @@ use barun_engine::{Device, DeviceOptions};
 use barun_nn::losses::CrossEntropy;
 use barun_nn::optimizers::Adam;
 use barun_train::Trainer;
+use barun_train::answers::Answers;
 use barun_train::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use barun_train::subject::Subject;
 use barun_train::watching::Watched;
@@ -242,6 +243,14 @@ impl Callback for InTurns {
     fn on_watch(&mut self, event: &Watched<'_>) -> barun_train::Result<Flow> {
         self.timing().watched += 1;
         self.doctor.on_watch(event)
+    }
+
+    fn wants_answers(&self, epoch: usize) -> bool {
+        self.doctor.wants_answers(epoch)
+    }
+
+    fn on_answers(&mut self, event: &Answers<'_>) -> barun_train::Result<()> {
+        self.doctor.on_answers(event)
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> barun_train::Result<Flow> {

@@ -118,6 +118,11 @@ pub trait Callback: Send {
         false
     }
 
+    /// A callback is about to mend the run, which may take many steps' time.
+    fn on_mending(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether it wants to mend the run now, before the next step.
     fn wants_to_mend(&self) -> bool {
         false
@@ -326,6 +331,10 @@ impl Callback for Vec<Box<dyn Callback + '_>> {
         self.iter().any(|callback| callback.keeps_state(step))
     }
 
+    fn on_mending(&mut self) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_mending())
+    }
+
     fn wants_to_mend(&self) -> bool {
         self.iter().any(|callback| callback.wants_to_mend())
     }
@@ -430,6 +439,10 @@ impl<C: Callback + ?Sized> Callback for &mut C {
 
     fn keeps_state(&self, step: usize) -> bool {
         (**self).keeps_state(step)
+    }
+
+    fn on_mending(&mut self) -> Result<()> {
+        (**self).on_mending()
     }
 
     fn wants_to_mend(&self) -> bool {

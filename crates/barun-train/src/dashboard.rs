@@ -16,7 +16,9 @@ use crate::callback::{Batch, Callback, EpochEnd, Flow, Start};
 use crate::diagnosis::{Finding, Level};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::progress::{duration_text, figure_text, metrics_text, resumed_text, start_text, thousands};
+use crate::progress::{
+    MENDING, duration_text, figure_text, metrics_text, resumed_text, start_text, thousands,
+};
 use crate::repair::Repair;
 use crate::report::TrainReport;
 
@@ -186,6 +188,14 @@ impl Callback for Dashboard {
     fn on_finding(&mut self, finding: &Finding) -> Result<()> {
         if let (Some(screen), true) = (&self.screen, finding.level > Level::Info) {
             screen.board().messages.push(finding.headline());
+        }
+        Ok(())
+    }
+
+    /// The next batch puts its own text there.
+    fn on_mending(&mut self) -> Result<()> {
+        if let Some(screen) = &self.screen {
+            screen.board().pace = MENDING.to_string();
         }
         Ok(())
     }

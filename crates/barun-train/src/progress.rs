@@ -43,6 +43,9 @@ impl Told {
     }
 }
 
+/// What is said while copies of the run are tried.
+pub(crate) const MENDING: &str = "the doctor tries repairs on copies of the run ...";
+
 /// The bar is drawn anew no more often than this.
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -112,6 +115,13 @@ impl Callback for Bar {
 
     fn on_finding(&mut self, finding: &diagnosis::Finding) -> Result<()> {
         finding_lines(finding).iter().for_each(|line| self.bar.println(line));
+        Ok(())
+    }
+
+    /// The next batch puts its own text there.
+    fn on_mending(&mut self) -> Result<()> {
+        self.bar.set_message(MENDING);
+        self.bar.tick();
         Ok(())
     }
 

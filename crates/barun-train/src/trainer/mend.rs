@@ -22,6 +22,7 @@ const KEPT: usize = 2;
 impl<M: Module + Forward> Course<'_, M> {
     /// Asks the callbacks for a better way to go on, and takes it.
     pub(super) fn mend(&mut self) -> Result<()> {
+        self.callback.on_mending()?;
         let mended = self.ask_to_mend()?;
         let repairs = self.callback.repairs();
         if let Some(mended) = mended {
