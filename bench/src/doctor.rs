@@ -155,7 +155,8 @@ fn learnable(workload: &Workload, steps: usize) -> Result<PreparedData> {
     let targets = Targets::Classes { name: "class".into(), labels, classes };
     let valid = workload.rows() as f64 / count as f64;
     let split = Split::random(1.0 - valid, valid, 0.0);
-    Ok(Dataset::new(workload.name, features, targets)?.split(split)?.fit(Standardize::per_feature())?)
+    let scaling = if sample.len() == 3 { Standardize::global() } else { Standardize::per_feature() };
+    Ok(Dataset::new(workload.name, features, targets)?.split(split)?.fit(scaling)?)
 }
 
 /// An epoch that was timed.
@@ -265,6 +266,14 @@ impl Callback for InTurns {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_every_workload_data_can_be_made() {
+        for name in DOCTOR_WORKLOADS {
+            let data = learnable(crate::workloads::by_name(name).unwrap(), 2).unwrap();
+            assert!(!data.valid().is_empty(), "{name}");
+        }
+    }
 
     #[test]
     fn the_price_is_the_median_of_the_pairs_per_step() {

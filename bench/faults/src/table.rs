@@ -60,18 +60,25 @@ scored part was moved to the tuning part:
   `division-by-zero` moved, and rules were mended for them. The other operators were seen too, but nothing was done for them;
 - after the third scoring that `labels-confused` was missed in 8 of 10 runs: it moved, and R26 was given confident learning.
 
-So the scored part below has fewer operators than it began with, and those that moved did badly: its figures are kinder to the doctor
-than those of the second scoring, which are the fairer ones. Between the two some checks were added knowing that a scored operator
-does what they look for, but not what came of it: R19 knows smoothed labels and noise on weights, R03 is silent where penalties are
-part of the loss, R13 is sure of itself where a slow run is also a poor one, R04 knows recurrent weights that are too small and
-does not blame a layer that gets a constant, and R26 weighs rows against columns.
+Before the fourth scoring 16 operators were added to the scored part by a hand that had read the text above and what the rules are
+to know, but not the rules, the tables below or what had been said of any fault: `missing-as-a-number`, `one-class-guessed`,
+`half-misaligned`, `answers-missing-as-a-number`, `row-numbers-kept`, `cut-in-order`, `judged-transposed`, `loss-broadcast`,
+`loss-averaged-twice`, `biases-high`, `hidden-softmax`, `warm-up-past-the-end`, `gradients-never-zeroed`, `inputs-dropped`,
+`inputs-noisy` and `dropout-before-batch-norm`. Their causes were written down first, and their strengths and bases were settled by
+harm alone. With them `loss-summed` was mended, which had given `titanic/dropout-mlp` two outputs where its loss takes one.
 
-Later 16 operators were added to the scored part by a hand that had read the text above and what the rules are to know, but not the
-rules, the tables below or what had been said of any fault: `missing-as-a-number`, `one-class-guessed`, `half-misaligned`,
-`answers-missing-as-a-number`, `row-numbers-kept`, `cut-in-order`, `judged-transposed`, `loss-broadcast`, `loss-averaged-twice`,
-`biases-high`, `hidden-softmax`, `warm-up-past-the-end`, `gradients-never-zeroed`, `inputs-dropped`, `inputs-noisy` and
-`dropout-before-batch-norm`. Their causes were written down first, their strengths and bases were settled by harm alone, and they are
-scored once. With them `loss-summed` was mended, which had given `titanic/dropout-mlp` two outputs where its loss takes one.
+The fourth scoring: of 435 faults 360 detected (82.8 %, 78.9 to 86.2 %), 280 with the right cause first (64.4 %, 59.7 to 68.9 %); 5 of 605
+healthy runs with a false alarm (0.8 %, 0.3 to 1.9 %); of the 134 faults by the new operators alone 72 (53.7 %) and 39 (29.1 %). So a
+mistake of a kind that no rule was tuned on is found about every second time. After it `missing-as-a-number`, `hidden-softmax`,
+`warm-up-past-the-end`, `inputs-dropped`, `inputs-noisy` and `dropout-before-batch-norm` moved to the tuning part, and rules were
+mended for them; the false alarms were all R26 on `fashion/deep-cnn`, which since asks that a pair of classes is surely mixed up among
+all pairs that are looked at.
+
+**The fourth scoring is the fair figure.** The scored part below has fewer operators than it began with, those that moved did badly,
+and the false alarms on it are known: its figures are kinder to the doctor. Between the scorings some checks were added knowing that a
+scored operator does what they look for, but not what came of it: R19 knows smoothed labels and noise on weights, R03 is silent where
+penalties are part of the loss, R13 is sure of itself where a slow run is also a poor one, R04 knows recurrent weights that are too
+small and does not blame a layer that gets a constant, and R26 weighs rows against columns.
 ";
 
 fn share(count: usize, of: usize) -> String {

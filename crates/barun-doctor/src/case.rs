@@ -118,6 +118,10 @@ pub struct Inputs {
     pub most_of_nonzero: f64,
     /// The largest absolute value of all.
     pub max_abs: f64,
+    /// The share of numbers that are exactly 0.
+    pub zeros: f64,
+    /// The standard deviation over all numbers.
+    pub std: f64,
     /// How the numbers of each column, or channel, are spread.
     pub columns: Vec<Spread>,
 }
@@ -131,6 +135,9 @@ pub struct Spread {
     pub median: f64,
     /// The number that a hundredth is above.
     pub high: f64,
+    /// A number at one of the ends that stands there again and again, farther from all others than these are from each other,
+    /// and its share: what a file writes where it knows nothing, such as -999.
+    pub mark: Option<(f64, f64)>,
 }
 
 /// What is to be predicted, of the training rows.
@@ -368,13 +375,38 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let at = |share: f64| values.get(((values.len().max(1) - 1) as f64 * share).round() as usize);
         let at = |share: f64| at(share).copied().unwrap_or(0.0);
-        Spread { low: at(0.01), median: at(0.5), high: at(0.99) }
+        let mark = mark(&values).or_else(|| {
+            let mirrored: Vec<f64> = values.iter().rev().map(|value| -value).collect();
+            mark(&mirrored).map(|(value, share)| (-value, share))
+        });
+        Spread { low: at(0.01), median: at(0.5), high: at(0.99), mark }
     }
 
     /// How far the middle 98 of 100 reach.
     pub fn width(&self) -> f64 {
         self.high - self.low
     }
+}
+
+/// A mark for what is missing has this share of the numbers at least, and at most;
+const MARKS: (f64, f64) = (0.01, 0.5);
+/// and stands so often, beside so many different others.
+const LEAST_MARKS: usize = 3;
+const OTHERS: usize = 10;
+
+/// The least of these numbers in rising order and its share, if it is a [mark](Spread::mark).
+fn mark(rising: &[f64]) -> Option<(f64, f64)> {
+    let (&least, &most) = (rising.first()?, rising.last()?);
+    let marks = rising.partition_point(|value| *value <= least);
+    let others = &rising[marks..];
+    let share = marks as f64 / rising.len() as f64;
+    let different = 1 + others.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    let is_mark = marks >= LEAST_MARKS
+        && (MARKS.0..MARKS.1).contains(&share)
+        && !others.is_empty()
+        && different >= OTHERS
+        && others[0] - least > most - others[0];
+    is_mark.then_some((least, share))
 }
 
 impl Inputs {
@@ -391,7 +423,11 @@ impl Inputs {
             |at: usize| Spread::of(values.iter().skip(at).step_by(columns).copied().map(f64::from).collect());
         let max_abs = values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
         let columns = (0..columns).map(column).collect();
-        Inputs { shape, most: magnitudes.high, most_of_nonzero, max_abs, columns }
+        let count = values.len().max(1) as f64;
+        let zeros = values.iter().filter(|value| **value == 0.0).count() as f64 / count;
+        let mean = values.iter().copied().map(f64::from).sum::<f64>() / count;
+        let std = (values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count).sqrt();
+        Inputs { shape, most: magnitudes.high, most_of_nonzero, max_abs, zeros, std, columns }
     }
 }
 
@@ -431,6 +467,19 @@ mod tests {
         let inputs = Inputs::of(vec![2], &values);
         assert_eq!((inputs.most, inputs.max_abs), (3.0, 250.0));
         assert!(inputs.columns.iter().all(|column| column.width() <= 6.0));
+    }
+
+    #[test]
+    fn a_number_that_stands_far_from_all_others_again_and_again_is_a_mark() {
+        let with = |mark: f64, every: usize| {
+            let value = |at: usize| if at.is_multiple_of(every) { mark } else { (at % 37) as f64 };
+            Spread::of((0..1000).map(value).collect()).mark
+        };
+        assert_eq!(with(-999.0, 20), Some((-999.0, 0.05)));
+        assert_eq!(with(9999.0, 20), Some((9999.0, 0.05)));
+        assert_eq!(with(-20.0, 20), None, "not as far as the others are from each other");
+        assert_eq!(with(-999.0, 600), None, "two far values");
+        assert_eq!(Spread::of((0..1000).map(|at| f64::from(at % 3 == 0)).collect()).mark, None, "yes and no");
     }
 
     #[test]

@@ -28,7 +28,8 @@ const MOST_PAIRS: usize = 3;
 const FEWEST_CALLED: usize = 5;
 /// And no smaller a part of those that look so.
 const LEAST_SHARE: f64 = 0.1;
-/// The ends of intervals are beyond the true share once in 20 times.
+/// The ends of intervals are beyond the true share once in 20 times; of pairs, once in 20 times for all that are looked at
+/// together (Bonferroni), since the gravest of many is picked.
 const TAIL: f64 = 0.05;
 /// Two classes are looked at where they have this much of a row's probability between them, and the one of the two at least that much.
 const BOTH: f64 = 0.5;
@@ -261,16 +262,17 @@ impl Said<'_> {
             }
         }
         let is_candidate = |&pair: &usize| candidates[pair] >= FEWEST_CALLED;
-        let pairs = (0..classes * classes).filter(is_candidate);
-        let mut pairs: Vec<Pair> =
-            pairs.filter_map(|pair| self.pair(sorted, pair / classes, pair % classes)).collect();
+        let pairs: Vec<usize> = (0..classes * classes).filter(is_candidate).collect();
+        let tail = TAIL / pairs.len().max(1) as f64;
+        let of = |pair: &usize| self.pair(sorted, (pair / classes, pair % classes), tail);
+        let mut pairs: Vec<Pair> = pairs.iter().filter_map(of).collect();
         pairs.sort_by(|a, b| b.least.total_cmp(&a.least));
         pairs.truncate(MOST_PAIRS);
         pairs
     }
 
     /// Rows that look like `class` and are called `called`; none where there are few, or the two are not told apart.
-    fn pair(&self, sorted: &Sorted, called: usize, class: usize) -> Option<Pair> {
+    fn pair(&self, sorted: &Sorted, (called, class): (usize, usize), tail: f64) -> Option<Pair> {
         // How much more like the class than like the other, and whether it is about the two at all.
         let looks = |at: usize| {
             let (p, q) = (self.of(at)[class], self.of(at)[called]);
@@ -311,7 +313,7 @@ impl Said<'_> {
             called: self.classes[called].clone(),
             rows: suspects.len(),
             of: named.len(),
-            least: lower_end(suspects.len(), named.len(), TAIL),
+            least: lower_end(suspects.len(), named.len(), tail),
             order,
             between: between as f64 / fewer.max(1) as f64,
             wrong_elsewhere: sorted.wrong_but_for(&like_class),

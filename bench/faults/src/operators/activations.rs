@@ -87,6 +87,6 @@ pub(super) const ALL: &[Operator] = &[
             plan.activate("softmax");
             Ok(())
         },
-        ..Operator::scored("hidden-softmax", "a softmax after every hidden layer", &["R09", "R12"])
+        ..Operator::tuning("hidden-softmax", "a softmax after every hidden layer", &["R09", "R12"])
     },
 ];

@@ -88,6 +88,6 @@ pub(super) const ALL: &[Operator] = &[
                 .collect();
             Ok(())
         },
-        ..Operator::scored("dropout-before-batch-norm", "dropout right before batch normalisation", &["R20"])
+        ..Operator::tuning("dropout-before-batch-norm", "dropout right before batch normalisation", &["R20"])
     },
 ];

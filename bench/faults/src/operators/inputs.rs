@@ -129,7 +129,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored(
+        ..Operator::tuning(
             "missing-as-a-number",
             "what is missing in the inputs is written as -999",
             &["R01"],

@@ -96,7 +96,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.schedule = Box::new(Warmup::new(Span::Steps(steps as u64), Constant::default()));
             Ok(())
         },
-        ..Operator::scored("warm-up-past-the-end", "a warm-up of many times the run's steps", &["R13"])
+        ..Operator::tuning("warm-up-past-the-end", "a warm-up of many times the run's steps", &["R13"])
     },
     // The third of "the most common neural net mistakes" of Karpathy, 2018; PyTorch adds to the gradients that are there.
     Operator {

@@ -110,7 +110,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.before_all(Stage::Dropout(rate));
             Ok(())
         },
-        ..Operator::scored("inputs-dropped", "dropout of 80 % on the inputs", &["R19", "R02"])
+        ..Operator::tuning("inputs-dropped", "dropout of 80 % on the inputs", &["R19", "R02"])
     },
     // Noise on the training data is a mutation of Humbatova et al., 2021, "DeepCrime"; deviations are given for inputs as they
     // were before they were scaled.
@@ -121,6 +121,6 @@ pub(super) const ALL: &[Operator] = &[
             plan.before_all(Stage::Own(Box::new(GaussianNoise::new(deviation))));
             Ok(())
         },
-        ..Operator::scored("inputs-noisy", "noise on the inputs larger than they are", &["R19"])
+        ..Operator::tuning("inputs-noisy", "noise on the inputs larger than they are", &["R19"])
     },
 ];

@@ -8,6 +8,8 @@
 //! - one column is 100 times as wide as another, and wider than 10: WARN;
 //! - all but the largest twentieth of the numbers that are not 0 are below 0.05: WARN; below 0.005: ERROR (scaled twice:
 //!   pixels over 255 over 255; scaled by a far value that squashes all others);
+//! - the lowest or highest number of a column stands in a hundredth of the rows or more, and lies farther from all others than
+//!   these from each other: it seems to stand for what is missing, such as -999: WARN;
 //! - a target of numbers whose deviation is beyond 100, or below 0.001: WARN.
 //!
 //! Threshold: ours, on quantiles and never on the maximum, which calls every feature-wise standardised image and every
@@ -17,7 +19,7 @@
 
 use barun_train::diagnosis::Level;
 
-use super::{About, Found, Kind, Rule, short};
+use super::{About, Found, Kind, Rule, percent, short};
 use crate::case::{Spread, Target};
 use crate::history::History;
 
@@ -45,7 +47,7 @@ impl Rule for InputScale {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        inputs(history).or_else(|| target(history))
+        inputs(history).or_else(|| marks(history)).or_else(|| target(history))
     }
 }
 
@@ -85,6 +87,25 @@ fn inputs(history: &History) -> Option<Found> {
         return found(Level::Warn, widest / narrowest, UNEVEN, message);
     }
     None
+}
+
+/// Columns in which a number stands for what is missing.
+fn marks(history: &History) -> Option<Found> {
+    let columns = &history.case.inputs.columns;
+    let marks = columns.iter().enumerate().filter_map(|(at, column)| Some((at, column.mark?)));
+    let (at, (value, share)) = marks.clone().max_by(|a, b| a.1.1.total_cmp(&b.1.1))?;
+    let message = format!(
+        "{} of {} columns have a number far from all others again and again, such as {} in {} of the rows of column {}",
+        marks.count(),
+        columns.len(),
+        short(value),
+        percent(share),
+        at + 1
+    );
+    let why = "What stands for a missing value is taken for a very low or high one, and squeezes all others together";
+    let found = Found::new(Level::Warn, (share, 0.01), message, why);
+    let advice = "Name the mark as missing (`data.table.missing`), so that the gap is filled and noted, or leave these rows out";
+    Some(found.cure(advice, &[]))
 }
 
 fn target(history: &History) -> Option<Found> {

@@ -3,6 +3,7 @@
 //! - A dropout layer silences more than two thirds of what it gets (measured from its zeros), and the validation part, which is
 //!   met without dropout, does better than the training part by more than a fifth of the trivial loss, or the run stands
 //!   still: WARN.
+//! - Noise that is larger than what it is added to, with the same signs of harm, or the loss above half of the trivial one: WARN.
 //! - Something costs large weights, at least half of them are below 0.3 of what they were in the first step, and the loss is
 //!   above half of the trivial one, or the run stands still: WARN.
 //!
@@ -23,6 +24,7 @@ pub struct OverRegularized;
 
 const DROPPED: f64 = 0.67;
 const VALID_BETTER: f64 = 0.2;
+const DROWNED: f64 = 1.0;
 const SHRUNK: f64 = 0.3;
 const HARMFUL: f64 = 0.5;
 const SMOOTHED: f64 = 0.7;
@@ -41,7 +43,8 @@ impl Rule for OverRegularized {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        dropout(history).or_else(|| shrinking(history)).or_else(|| smoothing(history)).or_else(|| weight_noise(history))
+        let found = dropout(history).or_else(|| noise(history)).or_else(|| shrinking(history));
+        found.or_else(|| smoothing(history)).or_else(|| weight_noise(history))
     }
 }
 
@@ -49,8 +52,11 @@ impl Rule for OverRegularized {
 fn strongest_dropout(history: &History) -> Option<(usize, f64)> {
     let check = history.checks.back()?;
     let share = |at: usize| {
-        // Of nothing it can silence nothing.
-        let before = check.activations.get(at.checked_sub(1)?).filter(|before| before.max_abs > 0.0)?.zeros;
+        let before = match at.checked_sub(1) {
+            // Of nothing it can silence nothing.
+            Some(before) => check.activations.get(before).filter(|before| before.max_abs > 0.0)?.zeros,
+            None => history.case.inputs.zeros,
+        };
         Some(1.0 - (1.0 - check.activations[at].zeros) / (1.0 - before).max(f64::MIN_POSITIVE))
     };
     let layers = history.activations.iter().enumerate().filter(|(_, (_, kind))| kind == "Dropout");
@@ -59,11 +65,9 @@ fn strongest_dropout(history: &History) -> Option<(usize, f64)> {
 
 fn dropout(history: &History) -> Option<Found> {
     let (at, share) = strongest_dropout(history).filter(|(_, share)| *share > DROPPED)?;
-    let scale = history.loss_scale()?;
-    let last = history.evaluations.back().and_then(|evaluation| Some((evaluation.train.loss, evaluation.valid?.loss)));
-    let better = last.map_or(0.0, |(train, valid)| (train - valid) / scale);
     let stands_still = Plateau.judge(history).is_some();
-    if better <= VALID_BETTER && !stands_still {
+    let last = last_losses(history);
+    if !stands_still && !is_better_without(history) {
         return None;
     }
     let message = match (last, stands_still) {
@@ -78,6 +82,34 @@ fn dropout(history: &History) -> Option<Found> {
     let why = "Of what is left too little gets through to learn from";
     let found = Found::new(Level::Warn, (share, DROPPED), message, why).at(history.activations[at].0.clone());
     Some(found.cure("Drop less", &["model.dropout=0.2".to_string()]))
+}
+
+/// The last losses of the training and the validation part.
+fn last_losses(history: &History) -> Option<(f64, f64)> {
+    history.evaluations.back().and_then(|evaluation| Some((evaluation.train.loss, evaluation.valid?.loss)))
+}
+
+/// Whether the validation part, which is met without what disturbs training, does far better.
+fn is_better_without(history: &History) -> bool {
+    let better = last_losses(history).zip(history.loss_scale());
+    better.is_some_and(|((train, valid), scale)| (train - valid) / scale > VALID_BETTER)
+}
+
+/// Noise that drowns what it is added to.
+fn noise(history: &History) -> Option<Found> {
+    let check = history.checks.back()?;
+    let variance = |at: usize| check.activations[at].std.powi(2);
+    let share = |at: usize| {
+        let signal = at.checked_sub(1).map_or(history.case.inputs.std.powi(2), variance);
+        (signal > 0.0).then(|| ((variance(at) - signal).max(0.0) / signal).sqrt())
+    };
+    let layers = history.activations.iter().enumerate().filter(|(_, (_, kind))| kind == "GaussianNoise");
+    let (at, share) = layers.filter_map(|(at, _)| Some((at, share(at)?))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let harms = is_high(history) || is_better_without(history) || Plateau.judge(history).is_some();
+    let message = format!("its noise is {} times as large as what it is added to", short(share));
+    let found = Found::new(Level::Warn, (share, DROWNED), message, "What is to be learned from is lost in it");
+    let found = found.at(history.activations[at].0.clone()).cure("Use less noise, of the scale of what the layer gets", &[]);
+    (share > DROWNED && harms).then_some(found)
 }
 
 fn smoothing(history: &History) -> Option<Found> {
@@ -151,6 +183,35 @@ mod tests {
         assert!(judge(0.9, 1.2).unwrap().message.contains("90 %"));
         assert_eq!(judge(0.9, 1.9), None, "no harm");
         assert_eq!(judge(0.5, 1.2), None, "the usual");
+    }
+
+    #[test]
+    fn noise_is_told_where_it_drowns_what_it_is_added_to() {
+        let judge = |std: f64, loss: f64| {
+            let mut history = History::of(ten_classes(), None);
+            history.case.inputs.std = 1.0;
+            (0..200).for_each(|_| history.add_step(step(loss)));
+            let activations = vec![barun_nn::ActivationRecord { std, ..layer("0", "GaussianNoise", 0.5) }];
+            history.add_check((200, 32), step(loss), &StepRecord { activations, ..StepRecord::default() });
+            OverRegularized.judge(&history)
+        };
+        assert!(judge(f64::sqrt(10.0), 2.0).unwrap().message.contains("3.00 times"));
+        assert_eq!(judge(1.1, 2.0), None, "a little");
+        assert_eq!(judge(f64::sqrt(10.0), 0.2), None, "no harm");
+    }
+
+    #[test]
+    fn dropout_on_the_inputs_is_held_against_their_own_zeros() {
+        let judge = |zeros: f64| {
+            let mut history = History::of(ten_classes(), None);
+            history.case.inputs.zeros = zeros;
+            let activations = vec![ActivationRecord { zeros: 0.9, ..layer("0", "Dropout", 0.5) }];
+            history.add_check((1, 32), step(2.0), &StepRecord { activations, ..StepRecord::default() });
+            history.add_evaluation(evaluation(1, (2.0, 0.3), (1.2, 0.5)));
+            OverRegularized.judge(&history)
+        };
+        assert!(judge(0.0).is_some());
+        assert_eq!(judge(0.8), None, "half of what is there");
     }
 
     #[test]

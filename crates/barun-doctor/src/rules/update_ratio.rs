@@ -14,12 +14,15 @@
 //! were of a usual size and have changed the weights by less than 1e-6 ever since the middle of the run, with the loss above a
 //! tenth of the trivial one after three quarters of it, are those of a rate that has died: WARN, whatever the loss does.
 //!
+//! A rate that after half of the run is still below a third of what it is to be, and rises, with the loss above a tenth of the
+//! trivial one, is that of a warm-up that does not fit into the run: WARN, whatever the loss does.
+//!
 //! Cannot see: a rate that is too large for a narrow valley and yet moves the weights by little; `SHARPNESS` measures that.
 
 use barun_train::diagnosis::Level;
 use barun_train::recipe::usual_lr;
 
-use super::{About, Found, Kind, Plateau, Rule, lr_times, short};
+use super::{About, Found, Kind, Plateau, Rule, lr_times, percent, short};
 use crate::curve::median;
 use crate::history::{Check, History};
 
@@ -43,6 +46,8 @@ const BLOWN_UP: f64 = 30.0;
 const GROWN: f64 = 3.0;
 /// Where most runs go well.
 const HEALTHY: f64 = 3e-3;
+/// A rate below this part of what it is to be is not warm.
+const WARM: f64 = 1.0 / 3.0;
 /// The rate is never changed by more than this at once.
 const MOST_CHANGE: f64 = 30.0;
 
@@ -60,7 +65,7 @@ impl Rule for UpdateRatio {
 
     fn judge(&self, history: &History) -> Option<Found> {
         let pace = Pace::of(history, history.checks.back()?)?;
-        too_fast(history, &pace).or_else(|| too_slow(history, &pace))
+        too_fast(history, &pace).or_else(|| still_warming_up(history)).or_else(|| too_slow(history, &pace))
     }
 }
 
@@ -178,9 +183,31 @@ pub(super) fn has_died(history: &History) -> bool {
     let late: Vec<&Check> = history.checks.iter().filter(|check| 2 * check.step > total).collect();
     let is_still = |check: &&Check| median_of(check).is_some_and(|ratio| ratio < MOVES);
     let has_moved = history.first_check.as_ref().and_then(median_of).is_some_and(|ratio| ratio > TOO_SLOW);
-    let is_unlearned =
-        history.smooth_loss().zip(history.loss_scale()).is_some_and(|(loss, scale)| loss > UNLEARNED * scale);
-    4 * history.steps >= 3 * total && late.len() >= OFTEN && late.iter().all(is_still) && has_moved && is_unlearned
+    4 * history.steps >= 3 * total && late.len() >= OFTEN && late.iter().all(is_still) && has_moved && is_unlearned(history)
+}
+
+/// A warm-up that ends after the run, or near its end.
+fn still_warming_up(history: &History) -> Option<Found> {
+    let (total, planned) = (history.case.total_steps(), history.case.optimizer.lr);
+    let (first, last) = (history.first_check.as_ref()?, history.checks.back()?);
+    let rises = history.checks.iter().zip(history.checks.iter().skip(1)).all(|(a, b)| a.lr <= b.lr) && first.lr < last.lr;
+    if 2 * last.step < total || !rises || last.lr >= WARM * planned || !is_unlearned(history) {
+        return None;
+    }
+    let share = last.lr / planned;
+    let message = format!(
+        "after {} of {total} steps the learning rate is still at {} of what it is to be, and rises",
+        last.step,
+        percent(share)
+    );
+    let found = Found::new(Level::Warn, (share, WARM), message, "The run ends before it has begun to learn at its own pace");
+    let found = found.cure("Warm up over a tenth of the run at most", &[format!("train.schedule.warmup={} steps", total / 20)]);
+    Some(found.certain())
+}
+
+/// Whether there is much still to be learned.
+fn is_unlearned(history: &History) -> bool {
+    history.smooth_loss().zip(history.loss_scale()).is_some_and(|(loss, scale)| loss > UNLEARNED * scale)
 }
 
 /// Whether a schedule has brought the rate down for the end of the run.
@@ -233,6 +260,29 @@ mod tests {
         assert_eq!(UpdateRatio.judge(&history), None);
         history.steps = 1000;
         assert!(UpdateRatio.judge(&history).is_some(), "in the middle of the run it is too small");
+    }
+
+    #[test]
+    fn a_warm_up_that_does_not_fit_into_the_run_is_told() {
+        let judge = |warm_up: f64, loss: f64| {
+            let mut history = history_of_updates(&[1e-3, 1e-3]);
+            history.case.optimizer.lr = 1.0;
+            (0..1500).for_each(|_| history.add_step(crate::testing::step(loss)));
+            for number in 1..=10 {
+                let step = 150 * number;
+                let scalars = crate::history::StepScalars {
+                    lr: 0.1 + (step as f64 / warm_up).min(1.0) * 0.9,
+                    ..crate::testing::step(loss)
+                };
+                let weights = [("0.weight", 0.1, 0.01, 1e-4), ("1.weight", 0.1, 0.01, 1e-4)];
+                history.add_check((step, 32), scalars, &crate::testing::record(&weights));
+            }
+            UpdateRatio.judge(&history)
+        };
+        let found = judge(1e5, 1.5).unwrap();
+        assert!(found.is_certain && found.message.contains("and rises"), "{}", found.message);
+        assert_eq!(judge(100.0, 1.5), None, "it was warm early on");
+        assert_eq!(judge(1e5, 0.01), None, "it has learned all the same");
     }
 
     #[test]
