@@ -8,6 +8,8 @@ use barun_nn::{Fans, Hyper, Role, optimizers};
 use barun_train::Result;
 use barun_train::subject::Subject;
 
+use crate::known_answers::KnownAnswers;
+
 /// A training before its first step.
 #[derive(Clone, Debug, Default)]
 pub struct Case {
@@ -41,6 +43,8 @@ pub struct Case {
     pub inputs: Inputs,
     /// What is to be predicted.
     pub target: Target,
+    /// What the loss says of answers that are known; none of losses that do not take any.
+    pub known_answers: Option<KnownAnswers>,
 }
 
 /// A call of a layer.
@@ -219,6 +223,7 @@ impl Case {
             valid_rows,
             inputs: Inputs::of(inputs.shape, &inputs.values),
             target: Target::of(subject.targets(), subject.train.indices()),
+            known_answers: KnownAnswers::of(subject.loss, subject.targets(), subject.train.indices()),
         })
     }
 

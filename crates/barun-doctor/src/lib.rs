@@ -40,6 +40,7 @@ mod data;
 mod doctor;
 pub mod gate;
 mod history;
+mod known_answers;
 mod labels;
 mod probe;
 pub mod ranking;
@@ -57,4 +58,5 @@ pub use case::{Call, Case, Inputs, Loss, Optimizer, Planned, Spread, Target, Wei
 pub use curve::Curve;
 pub use doctor::{Doctor, diagnosis_of_log};
 pub use history::{ActivationCheck, Check, Evaluation, History, ParameterCheck, Probe, StepScalars};
+pub use known_answers::KnownAnswers;
 pub use labels::{LabelCheck, Pair, Strays, Suspect};

@@ -110,7 +110,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.loss = Box::new(Crossed {});
             Ok(())
         },
-        ..Operator::scored("loss-broadcast", "each prediction is compared with every row's answer", &["R05"])
+        ..Operator::tuning("loss-broadcast", "each prediction is compared with every row's answer", &["R05"])
     },
     // A loop that adds up loss / rows for its report, and goes backwards from that: a wrong loss in Humbatova et al., 2020,
     // "Taxonomy of real faults in deep learning systems".

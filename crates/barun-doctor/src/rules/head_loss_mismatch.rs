@@ -11,6 +11,8 @@
 //! A last layer of one's own is known by what it gives: numbers from 0 to 1 whose mean is exactly one over their number, in 5
 //! checks in a row, are a softmax: ERROR where the loss takes scores.
 //!
+//! A loss of one's own that is lower of wrong answers than of a guess, by whatever formula, has its sign turned: ERROR.
+//!
 //! A whole network without anything that bends its values is a linear model, however many layers it has: INFO, and WARN
 //! once the loss stands still above a third of the trivial one (over the last third of the steps so far, at least 100, it has
 //! improved by less than 5 %).
@@ -23,10 +25,11 @@
 use barun_nn::losses::{Outputs, Task};
 use barun_train::diagnosis::Level;
 
-use super::{About, Found, Kind, Rule, percent};
+use super::{About, Found, Kind, Rule, percent, short};
 use crate::case::{Case, Target, is_nonlinear, is_weighted};
 use crate::curve::stretches;
 use crate::history::{Check, History};
+use crate::known_answers::KnownAnswers;
 
 /// See the [module](self).
 pub struct HeadLossMismatch;
@@ -42,12 +45,15 @@ impl Rule for HeadLossMismatch {
             summary: "The network's last layer does not give what the loss takes.",
             kind: Kind::Static,
             persist: (1, 1),
-            explains: &["R03", "R06", "R07", "R09", "R12", "R13", "R14", "R15", "R16", "R19"],
+            explains: &["R03", "R06", "R07", "R08", "R09", "R10", "R12", "R13", "R14", "R15", "R16", "R19"],
         }
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
         let case = &history.case;
+        if let Some(found) = turned(case) {
+            return Some(found);
+        }
         let last = case.last_call()?;
         let task = case.loss.task?;
         let (kind, loss) = (last.kind.as_str(), case.loss.name.as_str());
@@ -65,6 +71,16 @@ impl Rule for HeadLossMismatch {
 
 const TWICE: &str = "Of scores between 0 and 1 a second one makes nearly equal probabilities: learning is slow, and the loss \
                      cannot come near 0";
+
+/// A loss that falls the more, the worse the answers are.
+fn turned(case: &Case) -> Option<Found> {
+    let known = case.known_answers.filter(KnownAnswers::likes_wrong_ones)?;
+    let (wrong, guess) = (short(known.wrong), short(known.guess));
+    let message = format!("the loss is {wrong} of wrong answers and {guess} of a guess: it is lowest where answers are worst");
+    let why = "What makes the loss smaller makes the network worse";
+    let found = Found::new(Level::Error, (known.wrong, known.guess), message, why);
+    Some(found.cure("Turn the sign of the loss", &[]))
+}
 
 fn one_output(loss: &str) -> Found {
     let message = format!("the network has a single output and {loss} takes a softmax over it, which is always 1");
@@ -186,6 +202,13 @@ mod tests {
 
     const SCORES: Task = Task::Classes(Outputs::Scores);
     const PROBABILITIES: Task = Task::Classes(Outputs::Probabilities);
+
+    #[test]
+    fn a_loss_with_its_sign_turned_is_told_before_the_first_step() {
+        let mut history = History::default();
+        history.case.known_answers = Some(KnownAnswers { guess: -1.6, right: -1.5, wrong: -1.7 });
+        assert_eq!(HeadLossMismatch.judge(&history).unwrap().level, Level::Error);
+    }
 
     #[test]
     fn a_softmax_under_another_and_scores_taken_for_probabilities_are_errors() {

@@ -171,7 +171,7 @@ rules! {
     head_loss_mismatch: HeadLossMismatch,
     init_loss: InitLoss,
     bad_init: BadInit,
-    channel_order: ChannelOrder,
+    shape_broadcast: ShapeBroadcast,
     cannot_overfit_batch: CannotOverfitBatch,
     input_ignored: InputIgnored,
     non_finite: NonFinite,

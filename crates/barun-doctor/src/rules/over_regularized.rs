@@ -1,7 +1,7 @@
 //! What is to keep the network from learning by heart keeps it from learning at all.
 //!
 //! - A dropout layer silences more than two thirds of what it gets (measured from its zeros), and the validation part, which is
-//!   met without dropout, does better than the training part by more than a fifth of the trivial loss, or the run stands
+//!   met without dropout, does better than the training part by more than a tenth of the trivial loss, or the run stands
 //!   still: WARN.
 //! - Noise that is larger than what it is added to, with the same signs of harm, or the loss above half of the trivial one: WARN.
 //! - Something costs large weights, at least half of them are below 0.3 of what they were in the first step, and the loss is
@@ -23,7 +23,7 @@ use crate::history::{Check, History};
 pub struct OverRegularized;
 
 const DROPPED: f64 = 0.67;
-const VALID_BETTER: f64 = 0.2;
+const VALID_BETTER: f64 = 0.1;
 const DROWNED: f64 = 1.0;
 const SHRUNK: f64 = 0.3;
 const HARMFUL: f64 = 0.5;
