@@ -91,7 +91,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         return Err(Error::Data(format!("no run has {words} in its name; --list shows the names")));
     }
     if arguments.list {
-        cases.iter().for_each(|case| println!("{case}"));
+        cases.iter().for_each(|case| say(case));
         return Ok(());
     }
     let mut results = Results::open(&arguments.out, arguments.again)?;
@@ -117,12 +117,17 @@ fn run(arguments: &Arguments) -> Result<()> {
         if arguments.verbose {
             verbose(score, &is_meant);
         }
-        println!("{}", table::of(score));
+        say(&table::of(score));
     }
     match &arguments.page {
         Some(path) => Ok(barun_train::files::write_atomically(path, table::page(&scores).as_bytes())?),
         None => Ok(()),
     }
+}
+
+/// A reader that has gone away wants no more.
+fn say(line: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Says which data there is not, so that nobody takes a part of the bench for all of it.
