@@ -166,7 +166,7 @@ fn verbose(score: &Score, is_meant: &impl Fn(&Case) -> bool) {
             (_, _, true) => "right",
             (_, _, false) => "WRONG",
         };
-        println!("{verdict} {} (harm {:+.3}){}", fault.case, fault.harm, said(&fault.said));
+        say(&format!("{verdict} {} (harm {:+.3}){}", fault.case, fault.harm, said(&fault.said)));
     }
     for run in score.healthy.iter().filter(|run| is_meant(&run.case)) {
         let verdict = match (run.is_well, run.said.is_empty()) {
@@ -174,6 +174,6 @@ fn verbose(score: &Score, is_meant: &impl Fn(&Case) -> bool) {
             (true, true) => "well",
             (true, false) => "ALARM",
         };
-        println!("{verdict} {} (score {:.3}){}", run.case, run.score, said(&run.said));
+        say(&format!("{verdict} {} (score {:.3}){}", run.case, run.score, said(&run.said)));
     }
 }
