@@ -51,8 +51,8 @@ pub struct DoctorCost {
     pub overhead_percent: f64,
     /// The interval that holds the median of all pairs with 95 % confidence.
     pub overhead_interval: [f64; 2],
-    /// Findings above information: what is trained here is healthy.
-    pub alarms: usize,
+    /// The rules with findings above information: what is trained here is healthy, but for rows that are learned by heart (R18).
+    pub alarms: Vec<String>,
 }
 
 /// The workloads of rows and images, of which a data set can be made.
@@ -97,7 +97,8 @@ fn cost(workload: &Workload, device: &Device, pace: &Pace) -> Result<DoctorCost>
         .fit(&data)?;
     let timing = lock(&timing);
     let findings = trained.report().doctor.iter().flat_map(|diagnosis| &diagnosis.findings);
-    let alarms = findings.filter(|finding| finding.level > Level::Info).count();
+    let grave = findings.filter(|finding| finding.level > Level::Info);
+    let alarms = grave.map(|finding| format!("{} {}", finding.rule, finding.name)).collect();
     Ok(DoctorCost {
         alarms,
         ..DoctorCost::of(workload.name, timing.epochs.get(before..).unwrap_or_default())
@@ -120,7 +121,7 @@ impl DoctorCost {
             us_per_step: median(&mut plain),
             overhead_percent,
             overhead_interval: median_interval(&overheads),
-            alarms: 0,
+            alarms: Vec::new(),
         }
     }
 }

@@ -33,12 +33,13 @@ use crate::repair::{Clinic, Terms};
 use crate::rules::{About, Found, Kind, Rule, all};
 use crate::vitals::vitals;
 
-/// After the first steps every so-manieth is looked at from inside; in long runs of steps so short that this would show, a
-/// part of the run each time, up to this many steps apart. It follows from the work of the run, not from the time it takes, so
-/// that a run is seen the same on every machine.
+/// After the first steps every so-manieth is looked at from inside; in long runs a part of the run each time, up to so many steps
+/// apart, and farther where steps are so short that looking would show. It follows from the work of the run, not from the time it
+/// takes, so that a run is seen the same on every machine.
 const EVERY: usize = 20;
-const LOOKS_OF_SHORT: usize = 40;
-const MOST_APART: usize = 200;
+const LOOKS: usize = 40;
+const MOST_APART: usize = 50;
+const MOST_APART_OF_SHORT: usize = 400;
 /// A step is short if parameters times rows are fewer than this.
 const SHORT: usize = 1 << 21;
 /// While the run is in trouble, costly looks are this many steps apart, and fewer in a run that would see few of them.
@@ -473,8 +474,8 @@ impl Callback for Doctor {
         let case = Case::of(subject, self.planned)?;
         let is_short = subject.inventory.trainable().saturating_mul(subject.batch_size) < SHORT;
         let steps = self.planned.epochs.saturating_mul(self.planned.steps_per_epoch);
-        let apart = (steps / LOOKS_OF_SHORT).clamp(EVERY, MOST_APART);
-        self.every = WatchEvery::steps(if is_short { apart } else { EVERY });
+        let most = if is_short { MOST_APART_OF_SHORT } else { MOST_APART };
+        self.every = WatchEvery::steps((steps / LOOKS).clamp(EVERY, most));
         self.notes.history = History::of(case, self.data.clone());
         self.notes.history.overfit = self.overfit.clone();
         // A resumed run goes on with what it remembers, if it does.

@@ -22,8 +22,8 @@ Examples:
   barun bench doctor --only tab32 --rounds 50
 
 With --json: threads, rounds, and workloads[] with workload, steps (of an epoch), watched (steps, of all watched epochs),
-us_per_step (without the doctor), overhead_percent, overhead_interval, alarms (findings above information; there should
-be none).")]
+us_per_step (without the doctor), overhead_percent, overhead_interval, alarms (rules with findings above information;
+R18 where the rows are learned by heart).")]
 pub struct Doctor {
     /// Workloads by name, separated by commas [default: those of rows and images]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -67,7 +67,7 @@ fn table(report: &DoctorReport) -> String {
             row.watched.to_string(),
             format!("{:+.2} %", row.overhead_percent),
             format!("({low:+.2} to {high:+.2})"),
-            row.alarms.to_string(),
+            if row.alarms.is_empty() { "none".to_string() } else { row.alarms.join(", ") },
         ]
     }));
     let DoctorReport { threads, rounds, .. } = report;
