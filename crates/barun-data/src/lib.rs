@@ -26,6 +26,7 @@
 //! are not there are fetched with the feature `download`.
 
 pub mod augment;
+mod cholesky;
 mod dataset;
 pub mod digits;
 mod divide;
@@ -50,6 +51,7 @@ pub mod table;
 pub mod toy;
 
 pub use augment::Augment;
+pub use cholesky::Cholesky;
 pub use dataset::{Dataset, Features, FeaturesRef, Sample, Target, Targets, one_hot};
 pub use divide::{DividingColumns, GivenPart};
 pub use encode::{

@@ -8,6 +8,7 @@ use barun_nn::{Fans, Hyper, Role, optimizers};
 use barun_train::Result;
 use barun_train::subject::Subject;
 
+use crate::baseline::Baseline;
 use crate::known_answers::KnownAnswers;
 
 /// A training before its first step.
@@ -45,6 +46,8 @@ pub struct Case {
     pub target: Target,
     /// What the loss says of answers that are known; none of losses that do not take any.
     pub known_answers: Option<KnownAnswers>,
+    /// What a model that is not trained by steps says of the validation rows; none where there are too few, or there is no such model.
+    pub baseline: Option<Baseline>,
 }
 
 /// A call of a layer.
@@ -224,6 +227,7 @@ impl Case {
             inputs: Inputs::of(inputs.shape, &inputs.values),
             target: Target::of(subject.targets(), subject.train.indices()),
             known_answers: KnownAnswers::of(subject.loss, subject.targets(), subject.train.indices()),
+            baseline: Baseline::of(subject)?,
         })
     }
 

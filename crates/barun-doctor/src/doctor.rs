@@ -538,7 +538,7 @@ impl Callback for Doctor {
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_>) -> Result<Flow> {
         self.notes.history.add_evaluation(evaluation_of(event.record));
-        self.ask(&[Kind::Static, Kind::Evaluation])?;
+        self.ask(&[Kind::Static, Kind::Evaluation, Kind::Outcome])?;
         Ok(self.reason_to_abandon().map_or(Flow::Continue, Flow::Stop))
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A rule *holds* when it was true in p of its last n looks. Dead units, saturation, fast updates are found in many runs
 //! that end well; they are told as more than information only while the run is in fact in trouble: while a rule of the kind
-//! [`Trouble`](crate::rules::Kind::Trouble) holds. Its loss left the finite numbers, diverges, or stands still where it began.
+//! [`Trouble`](crate::rules::Kind::Trouble) or [`Outcome`](crate::rules::Kind::Outcome) holds. Its loss left the finite numbers, diverges, or
+//! stands still where it began, or the network learns less than a simple model does.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,9 @@ impl Looks {
 
     /// Whether the run is in trouble, by the rules that tell so.
     pub fn is_in_trouble<'a>(&self, rules: impl IntoIterator<Item = &'a About>) -> bool {
-        rules.into_iter().any(|about| about.kind == Kind::Trouble && self.holds(about))
+        rules
+            .into_iter()
+            .any(|about| matches!(about.kind, Kind::Trouble | Kind::Outcome) && self.holds(about))
     }
 }
 

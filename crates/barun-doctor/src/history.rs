@@ -345,6 +345,21 @@ impl History {
         valid.loss.is_finite() && before.fold(f64::INFINITY, f64::min) > valid.loss
     }
 
+    /// The best figure on the validation part so far - the accuracy, or the share of the variance that is explained - and how
+    /// many evaluations ago it was.
+    pub fn best_figure(&self) -> Option<(f64, usize)> {
+        let figure = |evaluation: &Evaluation| evaluation.valid.and_then(|valid| valid.accuracy.or(valid.r2));
+        let figures: Vec<f64> = self
+            .evaluations
+            .iter()
+            .filter_map(figure)
+            .map(|figure| if figure.is_nan() { f64::NEG_INFINITY } else { figure })
+            .collect();
+        let best = figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let at = figures.iter().position(|figure| *figure == best)?;
+        Some((best.max(-1.0), figures.len() - 1 - at))
+    }
+
     /// The last `count` checks, the oldest first; none where there are not as many yet.
     pub fn last_checks(&self, count: usize) -> Option<Vec<&Check>> {
         let skip = self.checks.len().checked_sub(count)?;

@@ -25,13 +25,15 @@
 //!
 //! * A rule *holds* when it is true in p of its last n looks; a single odd step is nobody's fault.
 //! * A rule that tells of a **symptom** is only worth knowing until the run is in [trouble](gate): its loss left the finite
-//!   numbers, diverges, or stands still where it began.
+//!   numbers, diverges, or stands still where it began; or the network learns less than
+//!   a [baseline](Baseline) does.
 //! * The [root cause](ranking) comes first: what explains another finding takes it as its evidence.
 //!
 //! Advising changes nothing: the run ends with the same bits as without a doctor. [`Doctor::repair`] also [mends](repair), where
 //! trials on copies of the run show that it is better for it.
 
 mod acknowledge;
+mod baseline;
 mod case;
 pub mod confident;
 pub mod course;
@@ -54,6 +56,7 @@ mod vitals;
 pub use acknowledge::unknown_rule;
 pub use barun_train::diagnosis::{Cure, Diagnosis, Finding, Level, Watched};
 pub use barun_train::repair::{Outcome, Repair, Trial};
+pub use baseline::Baseline;
 pub use case::{Call, Case, Inputs, Loss, Optimizer, Planned, Spread, Target, Weight};
 pub use curve::Curve;
 pub use doctor::{Doctor, diagnosis_of_log};

@@ -22,7 +22,7 @@ const ORDER: &[&str] = &[
     "R02", "R03", // head and loss
     "R04", "R14", "R11", "R12", "R22", "R20", // first weights and architecture
     "R13", "R15", "R21", "R10", "R09", "R08", // optimiser
-    "R19", "R06", "R16", "R17", "R18", "R23", "R07", // schedule and regularisation
+    "R19", "R06", "R16", "R17", "R18", "R23", "R07", "R27", // schedule and regularisation
 ];
 
 fn place(rule: &str) -> usize {

@@ -27,6 +27,8 @@ pub struct Subject<'a> {
     pub batch_size: usize,
     /// The rows that it learns from.
     pub train: &'a Part,
+    /// The rows that it is judged by while it learns; may be empty.
+    pub valid: &'a Part,
     calls: &'a (dyn Fn() -> Result<Vec<SummaryRow>> + 'a),
 }
 
@@ -43,7 +45,8 @@ impl<'a> Subject<'a> {
     /// Of a training by `step`, whose layers `calls` tells.
     pub(crate) fn new<M: Module + Forward>(
         step: &'a Step<M>,
-        (train, batch_size): (&'a Part, usize),
+        (train, valid): (&'a Part, &'a Part),
+        batch_size: usize,
         changes: &'a Changes,
         calls: &'a (dyn Fn() -> Result<Vec<SummaryRow>> + 'a),
     ) -> Subject<'a> {
@@ -55,6 +58,7 @@ impl<'a> Subject<'a> {
             changes,
             batch_size,
             train,
+            valid,
             calls,
         }
     }
@@ -72,8 +76,15 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// Rows of a table on disk that cannot be read.
     pub fn inputs(&self, most: usize) -> Result<Inputs> {
-        let features = self.train.dataset().features();
-        let rows = &self.train.indices()[..self.train.len().min(most)];
+        self.inputs_of(self.train, &self.train.indices()[..self.train.len().min(most)])
+    }
+
+    /// Rows of a part, which count in its data set, as the network gets them.
+    ///
+    /// # Errors
+    /// As of [`inputs`](Subject::inputs).
+    pub fn inputs_of(&self, part: &Part, rows: &[usize]) -> Result<Inputs> {
+        let features = part.dataset().features();
         let mut batch = features.batch();
         features.gather(rows, &mut batch)?;
         let mut values: Vec<f32> = match batch {

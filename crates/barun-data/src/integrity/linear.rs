@@ -1,5 +1,7 @@
 //! Least squares over few columns, in f64.
 
+use crate::cholesky::Cholesky;
+
 /// Sums over rows from which any subset of columns can be regressed on a target: `X^T X` and `X^T y` of standardised
 /// columns.
 pub(super) struct Moments {
@@ -63,8 +65,8 @@ impl Moments {
                 self.correlations[row * width + column] + if row == column { RIDGE } else { 0.0 }
             }));
         }
-        let right = which.iter().map(|&column| self.with_target[column]).collect();
-        let standardised = solve(matrix, right);
+        let right: Vec<f64> = which.iter().map(|&column| self.with_target[column]).collect();
+        let standardised = Cholesky::of(matrix).solve(right);
         let coefficient = |(&column, weight): (&usize, &f64)| {
             (column, if self.deviations[column] > 0.0 { weight / self.deviations[column] } else { 0.0 })
         };
@@ -92,32 +94,6 @@ impl Formula {
             target.iter().enumerate().map(|(row, value)| (value - self.value(columns, row)).powi(2)).sum();
         if scatter > 0.0 { 1.0 - squares / scatter } else { 0.0 }
     }
-}
-
-/// Solves a symmetric positive definite system by Cholesky's decomposition. A direction that is lost in rounding gets 0.
-fn solve(mut matrix: Vec<f64>, mut right: Vec<f64>) -> Vec<f64> {
-    let n = right.len();
-    for column in 0..n {
-        for row in column..n {
-            let sum: f64 = (0..column).map(|k| matrix[row * n + k] * matrix[column * n + k]).sum();
-            let value = matrix[row * n + column] - sum;
-            matrix[row * n + column] = match (row == column, matrix[column * n + column]) {
-                (true, _) => value.max(0.0).sqrt(),
-                (false, pivot) if pivot > 0.0 => value / pivot,
-                (false, _) => 0.0,
-            };
-        }
-    }
-    let divide = |sum: f64, pivot: f64| if pivot > 0.0 { sum / pivot } else { 0.0 };
-    for row in 0..n {
-        let sum: f64 = (0..row).map(|k| matrix[row * n + k] * right[k]).sum();
-        right[row] = divide(right[row] - sum, matrix[row * n + row]);
-    }
-    for row in (0..n).rev() {
-        let sum: f64 = (row + 1..n).map(|k| matrix[k * n + row] * right[k]).sum();
-        right[row] = divide(right[row] - sum, matrix[row * n + row]);
-    }
-    right
 }
 
 #[cfg(test)]

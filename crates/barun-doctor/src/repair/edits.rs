@@ -212,7 +212,7 @@ fn edits_for(finding: &Finding, history: &History, changes: &Changes) -> Vec<Vec
             vec![Some(Edit::Revive)],
         ],
         "R15" => vec![vec![advised, clip], vec![brisk], vec![calm], vec![warm_up]],
-        "R16" => vec![vec![healthy], vec![adam], vec![Some(Edit::Redraw)]],
+        "R16" | "R27" => vec![vec![healthy], vec![adam], vec![Some(Edit::Redraw)]],
         "R17" => vec![vec![advised], vec![clip]],
         "R18" => vec![vec![Some(Edit::Decay(STRONG_DECAY))]],
         "R19" => vec![vec![dropouts(case)], vec![case.decays.then_some(Edit::NoDecay)]],

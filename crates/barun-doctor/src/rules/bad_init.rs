@@ -37,7 +37,7 @@ impl Rule for BadInit {
             summary: "First weights are too large, too small, or all the same.",
             kind: Kind::FirstStep,
             persist: (1, 1),
-            explains: &["R03", "R06", "R07", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R22"],
+            explains: &["R03", "R06", "R07", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R22", "R27"],
         }
     }
 

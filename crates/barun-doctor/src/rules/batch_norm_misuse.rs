@@ -38,7 +38,7 @@ impl Rule for BatchNormMisuse {
             summary: "Batch normalisation with too few rows, or with statistics that are not those of the data.",
             kind: Kind::Evaluation,
             persist: (1, 1),
-            explains: &["R06", "R09", "R10", "R15", "R16", "R17", "R18", "R23"],
+            explains: &["R06", "R09", "R10", "R15", "R16", "R17", "R18", "R23", "R27"],
         }
     }
 

@@ -26,7 +26,7 @@ impl Rule for CannotOverfitBatch {
             summary: "The network cannot learn even a few rows by heart.",
             kind: Kind::Trouble,
             persist: (1, 1),
-            explains: &["R07", "R16"],
+            explains: &["R07", "R16", "R27"],
         }
     }
 

@@ -32,7 +32,7 @@ impl Rule for DeadUnits {
             summary: "Units give 0 for every row, and so learn nothing any more.",
             kind: Kind::Symptom,
             persist: (1, 1),
-            explains: &["R06", "R07", "R09", "R14", "R16", "R22"],
+            explains: &["R06", "R07", "R09", "R14", "R16", "R22", "R27"],
         }
     }
 

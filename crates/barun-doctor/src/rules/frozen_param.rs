@@ -34,7 +34,7 @@ impl Rule for FrozenParam {
             summary: "A parameter that is to be trained stays as it is.",
             kind: Kind::Step,
             persist: (1, 1),
-            explains: &["R06", "R07", "R09", "R16"],
+            explains: &["R06", "R07", "R09", "R16", "R27"],
         }
     }
 

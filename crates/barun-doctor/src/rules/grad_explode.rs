@@ -30,7 +30,7 @@ impl Rule for GradExplode {
             summary: "Gradients grow far beyond what they were.",
             kind: Kind::Symptom,
             persist: (1, 1),
-            explains: &["R06", "R08", "R15", "R16", "R17"],
+            explains: &["R06", "R08", "R15", "R16", "R17", "R27"],
         }
     }
 

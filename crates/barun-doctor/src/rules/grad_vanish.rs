@@ -29,7 +29,7 @@ impl Rule for GradVanish {
             summary: "Gradients vanish on their way back, so that the first layers do not learn.",
             kind: Kind::Symptom,
             persist: (3, 5),
-            explains: &["R06", "R07", "R16"],
+            explains: &["R06", "R07", "R16", "R27"],
         }
     }
 

@@ -45,7 +45,7 @@ impl Rule for HeadLossMismatch {
             summary: "The network's last layer does not give what the loss takes.",
             kind: Kind::Static,
             persist: (1, 1),
-            explains: &["R03", "R06", "R07", "R08", "R09", "R10", "R12", "R13", "R14", "R15", "R16", "R19"],
+            explains: &["R03", "R06", "R07", "R08", "R09", "R10", "R12", "R13", "R14", "R15", "R16", "R19", "R27"],
         }
     }
 

@@ -35,7 +35,7 @@ impl Rule for InitLoss {
             summary: "The first loss is not that of a network that knows nothing.",
             kind: Kind::FirstStep,
             persist: (1, 1),
-            explains: &["R10", "R15", "R17"],
+            explains: &["R10", "R15", "R17", "R27"],
         }
     }
 

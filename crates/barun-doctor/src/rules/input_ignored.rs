@@ -31,7 +31,7 @@ impl Rule for InputIgnored {
             summary: "The network says the same whatever it is given, or answers a row by what another is.",
             kind: Kind::Symptom,
             persist: (2, 3),
-            explains: &["R06", "R16", "R20", "R23"],
+            explains: &["R06", "R16", "R20", "R23", "R27"],
         }
     }
 

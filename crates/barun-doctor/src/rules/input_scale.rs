@@ -42,7 +42,7 @@ impl Rule for InputScale {
             summary: "Inputs, or the numbers to predict, are far larger, smaller or more uneven than networks expect.",
             kind: Kind::Data,
             persist: (1, 1),
-            explains: &["R03", "R04", "R06", "R07", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18", "R20", "R21", "R22", "R23", "R26"],
+            explains: &["R03", "R04", "R06", "R07", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "R16", "R17", "R18", "R20", "R21", "R22", "R23", "R26", "R27"],
         }
     }
 

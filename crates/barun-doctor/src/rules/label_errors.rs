@@ -6,8 +6,9 @@
 //!   saying the most frequent one (by more than 0.02 and two standard errors). And either the training rows are learned by
 //!   heart - their loss has come down, at steps of a usual size, to below 0.7 of the trivial one, or, after three fifths of the
 //!   run, to below it and below the validation loss by more than 0.05 of it - or the run stands still where it began though steps
-//!   are of a usual size, the halves of batches do not agree on a direction, and no other rule finds anything. Labels that are
-//!   shuffled or belong to other rows look so: WARN.
+//!   are of a usual size, the halves of batches do not agree on a direction, and no other rule finds anything; or three fifths of
+//!   the run are over, no other rule finds anything, and the baseline of `BELOW_BASELINE` knows nothing either. Labels that are
+//!   shuffled or belong to other rows look so: WARN. Where the baseline learns something, it is not the labels.
 //! - Some labels are wrong, by confident learning on the answers of the best epoch to the validation rows (see below): WARN.
 //!
 //! Confident learning (Northcutt, Jiang, Chuang, 2021, "Confident learning: estimating uncertainty in dataset labels") calls a
@@ -54,6 +55,8 @@ use crate::labels::{LabelCheck, Pair, Suspect};
 /// See the [module](self).
 pub struct LabelErrors;
 
+const UNRELATED: &str = "So it is where the labels have nothing to do with the inputs, or the inputs say nothing";
+const LOOK: &str = "Look at some rows with their labels: were they shuffled apart, or joined to the wrong rows?";
 const EVALUATIONS: usize = 3;
 const LEARNED: f64 = 0.7;
 const APART: f64 = 0.05;
@@ -99,7 +102,7 @@ impl Rule for LabelErrors {
             summary: "Labels contradict each other, are partly wrong, or have nothing to do with the inputs.",
             kind: Kind::Evaluation,
             persist: (1, 1),
-            explains: &["R06", "R07", "R15", "R16", "R17", "R18", "R20", "R23"],
+            explains: &["R06", "R07", "R15", "R16", "R17", "R18", "R20", "R23", "R27"],
         }
     }
 
@@ -191,6 +194,12 @@ fn unrelated(history: &History) -> Option<Found> {
     // With half as many columns as rows even a linear model learns any labels by heart: Cover, 1965.
     let columns = if history.case.inputs.shape.len() == 1 { history.case.inputs.shape[0] } else { 0 };
     let has_few = history.case.rows < FEW.max(2 * columns);
+    let baseline = history.case.baseline;
+    let of_classes = history.case.classes() > 0;
+    // What a simple model learns of the same rows their labels do tell.
+    if baseline.is_some_and(|baseline| baseline.knows(of_classes)) {
+        return None;
+    }
     if has_few || has_died(history) || !best.is_finite() || best < nothing * trivial || tells_classes(history, rows) {
         return None;
     }
@@ -218,12 +227,29 @@ fn unrelated(history: &History) -> Option<Found> {
             short(train),
             short(trivial)
         );
-        (message, "So it is where the labels have nothing to do with the inputs, or the inputs say nothing")
+        (message, UNRELATED)
+    } else if let Some(baseline) = baseline.filter(|baseline| {
+        is_late && baseline.knows_nothing(of_classes) && is_flat(history) && mixed_rows(history).is_none() && !is_unwell(history)
+    }) {
+        let message = format!(
+            "of the validation rows the network knows nothing (at best a loss of {}, where knowing nothing costs {}), and a ridge \
+             regression on random features, solved without training, neither",
+            short(best),
+            short(trivial)
+        );
+        let evidence = format!("the simple model learned from {} rows", baseline.trained);
+        let found = Found::new(Level::Warn, (best / trivial, nothing), message, UNRELATED).evidence(evidence);
+        return Some(found.cure(LOOK, &[]));
     } else {
         return None;
     };
     let found = Found::new(Level::Warn, (best / trivial, nothing), message, why);
-    Some(found.cure("Look at some rows with their labels: were they shuffled apart, or joined to the wrong rows?", &[]))
+    Some(found.cure(LOOK, &[]))
+}
+
+/// Whether inputs are rows of numbers or images: of the order of a sequence a simple model knows nothing.
+fn is_flat(history: &History) -> bool {
+    history.case.inputs.shape.len() != 2
 }
 
 /// Whether classes are told better than by always saying the most frequent one, beyond chance.

@@ -33,7 +33,7 @@ impl Rule for LossDiverge {
             summary: "The loss grows, and does not come back.",
             kind: Kind::Trouble,
             persist: (5, 5),
-            explains: &["R08", "R10", "R17"],
+            explains: &["R08", "R10", "R17", "R27"],
         }
     }
 

@@ -25,7 +25,7 @@ impl Rule for MissingNorm {
             summary: "A deep network without normalisation or residual connections, whose gradients show it.",
             kind: Kind::Symptom,
             persist: (3, 5),
-            explains: &["R06", "R07", "R09", "R10", "R12", "R13", "R16"],
+            explains: &["R06", "R07", "R09", "R10", "R12", "R13", "R16", "R27"],
         }
     }
 

@@ -28,6 +28,8 @@ pub enum Kind {
     Trouble,
     /// Evaluations on the validation part.
     Evaluation,
+    /// Evaluations as well: that the run is in trouble.
+    Outcome,
 }
 
 impl fmt::Display for Kind {
@@ -39,7 +41,7 @@ impl fmt::Display for Kind {
             Kind::Step => "steps",
             Kind::Symptom => "symptom",
             Kind::Trouble => "trouble",
-            Kind::Evaluation => "evaluations",
+            Kind::Evaluation | Kind::Outcome => "evaluations",
         })
     }
 }
@@ -193,6 +195,7 @@ rules! {
     class_imbalance: ClassImbalance,
     split_leak_drift: SplitLeakDrift,
     label_errors: LabelErrors,
+    below_baseline: BelowBaseline,
 }
 
 /// The rule of this number or name, in any case.

@@ -40,7 +40,7 @@ impl Rule for NoiseScale {
             summary: "Batches are so small that their gradients are mostly noise, or so large that there are few steps.",
             kind: Kind::Symptom,
             persist: (3, 3),
-            explains: &["R06", "R10", "R16", "R17"],
+            explains: &["R06", "R10", "R16", "R17", "R27"],
         }
     }
 

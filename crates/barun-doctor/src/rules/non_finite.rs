@@ -26,7 +26,7 @@ impl Rule for NonFinite {
             summary: "The loss or a gradient is not a finite number; the step was not taken.",
             kind: Kind::Trouble,
             persist: (1, 1),
-            explains: &["R06", "R10", "R14", "R15", "R16", "R17"],
+            explains: &["R06", "R10", "R14", "R15", "R16", "R17", "R27"],
         }
     }
 

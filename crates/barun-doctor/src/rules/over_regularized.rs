@@ -38,7 +38,7 @@ impl Rule for OverRegularized {
             summary: "Dropout or weight decay keep the network from learning at all.",
             kind: Kind::Step,
             persist: (3, 5),
-            explains: &["R03", "R04", "R06", "R07", "R09", "R10", "R11", "R13", "R14", "R16", "R17"],
+            explains: &["R03", "R04", "R06", "R07", "R09", "R10", "R11", "R13", "R14", "R16", "R17", "R27"],
         }
     }
 

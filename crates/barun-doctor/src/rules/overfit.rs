@@ -33,7 +33,7 @@ impl Rule for Overfit {
             summary: "The training rows are learned by heart: they get better and others worse.",
             kind: Kind::Evaluation,
             persist: (1, 1),
-            explains: &[],
+            explains: &["R27"],
         }
     }
 

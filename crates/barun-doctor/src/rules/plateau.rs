@@ -37,7 +37,7 @@ impl Rule for Plateau {
             summary: "The loss stands still where it began: nothing is being learned.",
             kind: Kind::Trouble,
             persist: (3, 5),
-            explains: &["R21"],
+            explains: &["R21", "R27"],
         }
     }
 

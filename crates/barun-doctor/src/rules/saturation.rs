@@ -31,7 +31,7 @@ impl Rule for Saturation {
             summary: "Sigmoids or tanhs are in their flat parts, where hardly any gradient passes.",
             kind: Kind::Symptom,
             persist: (3, 5),
-            explains: &["R06", "R07", "R09", "R13", "R16"],
+            explains: &["R06", "R07", "R09", "R13", "R16", "R27"],
         }
     }
 

@@ -18,7 +18,6 @@ use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Rule, short};
 use crate::history::History;
-use crate::known_answers::KnownAnswers;
 
 /// See the [module](self).
 pub struct ShapeBroadcast;
@@ -31,7 +30,7 @@ impl Rule for ShapeBroadcast {
             summary: "Shapes that fit by accident: channels first, or a loss that compares predictions with the answers of other rows.",
             kind: Kind::Static,
             persist: (1, 1),
-            explains: &["R06", "R07", "R15", "R16", "R18"],
+            explains: &["R06", "R07", "R15", "R16", "R18", "R27"],
         }
     }
 
@@ -41,7 +40,9 @@ impl Rule for ShapeBroadcast {
 }
 
 fn crossed(history: &History) -> Option<Found> {
-    let known = history.case.known_answers.filter(KnownAnswers::ignores_right_ones)?;
+    // Labels that are smoothed away have no right answer left; that is another finding.
+    let is_smoothed = history.case.loss.label_smoothing > 0.0;
+    let known = history.case.known_answers.filter(|known| known.ignores_right_ones() && !is_smoothed)?;
     let (right, guess) = (short(known.right), short(known.guess));
     let message = format!("the loss is {right} where every answer is right, and {guess} where all are the same guess");
     let why = "It does not compare an answer with its own row: are predictions and targets of one shape?";
@@ -65,7 +66,8 @@ fn channels_first(history: &History) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Case, Inputs};
+    use crate::case::{Case, Inputs, Loss};
+    use crate::known_answers::KnownAnswers;
     use crate::testing::calls;
 
     #[test]
@@ -76,6 +78,10 @@ mod tests {
         };
         assert_eq!(judge(2.0).unwrap().level, Level::Error);
         assert_eq!(judge(0.0), None);
+        let loss = Loss { label_smoothing: 0.999, ..Loss::default() };
+        let known_answers = Some(KnownAnswers { guess: 1.0, right: 1.0, wrong: 1.1 });
+        let smoothed = History::of(Case { known_answers, loss, ..Case::default() }, None);
+        assert_eq!(ShapeBroadcast.judge(&smoothed), None);
     }
 
     #[test]

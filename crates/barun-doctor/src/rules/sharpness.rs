@@ -28,7 +28,7 @@ impl Rule for Sharpness {
             summary: "Steps are longer than the valley is wide.",
             kind: Kind::Symptom,
             persist: (2, 3),
-            explains: &["R06", "R08", "R10", "R15", "R16", "R17"],
+            explains: &["R06", "R08", "R10", "R15", "R16", "R17", "R27"],
         }
     }
 

@@ -59,7 +59,7 @@ impl Rule for UpdateRatio {
             summary: "Steps are far too large, or far too small, for the weights they change.",
             kind: Kind::Symptom,
             persist: (1, 1),
-            explains: &["R06", "R07", "R08", "R09", "R10", "R11", "R12", "R14", "R15", "R16", "R17", "R18", "R20", "R21", "R23"],
+            explains: &["R06", "R07", "R08", "R09", "R10", "R11", "R12", "R14", "R15", "R16", "R17", "R18", "R20", "R21", "R23", "R27"],
         }
     }
 

@@ -179,9 +179,9 @@ impl<M: Module + Forward> Course<'_, M> {
         resumed: Option<&Resumed>,
     ) -> Result<(Kept<M>, TrainReport)> {
         let (step, changes) = (Arc::clone(&self.step), self.changes.clone());
-        let part = self.loader.part().clone();
+        let (part, valid) = (self.loader.part().clone(), self.valid.clone());
         let calls = || calls_of(&*step, &part);
-        let subject = Subject::new(&*step, (&part, self.batch_size), &changes, &calls);
+        let subject = Subject::new(&*step, (&part, &valid), self.batch_size, &changes, &calls);
         let params = step.inventory().trainable();
         let memory = std::mem::take(&mut self.position.callbacks);
         self.callback.on_start(&Start {

@@ -113,7 +113,8 @@ impl<M: Module + Forward> Course<'_, M> {
         self.earlier = vec![Earlier { taken: self.steps_taken(), state: self.state.clone() }];
         let (step, part) = (Arc::clone(&self.step), self.loader.part().clone());
         let calls = || calls_of(&*step, &part);
-        self.callback.on_mended(&Subject::new(&*step, (&part, self.batch_size), &self.changes, &calls))
+        let parts = (&part, &self.valid);
+        self.callback.on_mended(&Subject::new(&*step, parts, self.batch_size, &self.changes, &calls))
     }
 }
 
