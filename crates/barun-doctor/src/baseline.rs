@@ -16,7 +16,7 @@
 //!
 //! It takes some thousand rows and a few milliseconds, before the first step, and the same data give the same baseline.
 
-use barun_data::{Cholesky, Part, Targets};
+use barun_data::{Cholesky, Features, Part, Targets};
 use barun_engine::random::Stream;
 use barun_nn::losses::Task;
 use barun_nn::{Buffer, Tensor};
@@ -25,13 +25,15 @@ use barun_train::metrics::argmax;
 use barun_train::subject::Subject;
 
 /// Rows to learn from and to be judged by, at most and at least, and so many numbers of inputs in all.
-const ROWS: usize = 2048;
+const ROWS: (usize, usize) = (2048, 1024);
 const FEWEST: (usize, usize) = (50, 30);
 const NUMBERS: usize = 1 << 22;
+/// Images that are only decoded when they are asked for take longer than all else.
+const MADE: usize = 256;
 /// They are taken in stretches of so many: a table on disk is read in blocks.
 const STRETCH: usize = 64;
 /// So many columns are looked at, evenly spaced, and used as they are beside the random features if there are no more than that.
-const COLUMNS: usize = 1024;
+const COLUMNS: usize = 256;
 const FEW_COLUMNS: usize = 64;
 const FEATURES: usize = 192;
 const FARTHEST: f32 = 5.0;
@@ -55,7 +57,7 @@ pub struct Baseline {
     pub trained: usize,
 }
 
-/// Rows, answers of `outputs` numbers each.
+/// Rows of some of the columns, and answers of `outputs` numbers each.
 struct Sample {
     inputs: Vec<f32>,
     answers: Vec<f64>,
@@ -71,15 +73,25 @@ impl Baseline {
     pub fn of(subject: &Subject<'_>) -> Result<Option<Baseline>> {
         let is_of_rows =
             matches!(subject.loss.task(), Task::Classes(_) | Task::TwoClasses(_) | Task::Numbers);
-        let width = subject.train.dataset().features().width();
-        let most = ROWS.min(NUMBERS / width.max(1));
-        let (train, valid) = (some_of(subject.train, most), some_of(subject.valid, most));
+        let features = subject.train.dataset().features();
+        let width = features.width();
+        let most = match features {
+            Features::Lazy(_) => MADE,
+            _ => NUMBERS / width.max(1),
+        };
+        let (train, valid) =
+            (some_of(subject.train, most.min(ROWS.0)), some_of(subject.valid, most.min(ROWS.1)));
         if !is_of_rows || train.len() < FEWEST.0 || valid.len() < FEWEST.1 {
             return Ok(None);
         }
         let outputs = outputs(subject.targets());
         let sample = |part: &Part, rows: &[usize]| -> Result<Sample> {
-            let inputs = subject.inputs_of(part, rows)?.values;
+            let mut inputs = Vec::with_capacity(rows.len() * width.min(COLUMNS));
+            // A stretch at a time, of which most columns of large inputs go again.
+            for stretch in rows.chunks(STRETCH) {
+                let values = subject.inputs_of(part, stretch)?.values;
+                inputs.extend(values.chunks_exact(width).flat_map(some_columns));
+            }
             Ok(Sample { inputs, answers: answers(part.dataset().targets(), rows, outputs), rows: rows.len() })
         };
         let (train, valid) = (sample(subject.train, &train)?, sample(subject.valid, &valid)?);
@@ -119,6 +131,12 @@ fn some_of(part: &Part, most: usize) -> Vec<usize> {
     starts.flat_map(|start| indices[start..start + STRETCH].iter().copied()).collect()
 }
 
+/// Evenly spaced columns of a row.
+fn some_columns(row: &[f32]) -> impl Iterator<Item = f32> + '_ {
+    let taken = row.len().min(COLUMNS);
+    (0..taken).map(move |at| row[at * row.len() / taken])
+}
+
 fn outputs(targets: &Targets) -> usize {
     match targets {
         Targets::Classes { classes, .. } => classes.len(),
@@ -144,12 +162,9 @@ fn judged(train: &Sample, valid: &Sample, outputs: usize) -> Option<Baseline> {
     let width = known.len() / train.rows;
     let is_held_out = |row: usize| row % HELD_OUT == HELD_OUT - 1;
     let (held_out, fitted): (Vec<usize>, Vec<usize>) = (0..train.rows).partition(|&row| is_held_out(row));
-    let of = |features: &[f64], rows: &[usize], width: usize| -> Vec<f64> {
-        rows.iter().flat_map(|&row| features[row * width..][..width].iter().copied()).collect()
-    };
-    let (phi, y) = (of(&known, &fitted, width), of(&train.answers, &fitted, outputs));
+    let (phi, y) = (only(&known, &fitted, width), only(&train.answers, &fitted, outputs));
     let moments = Moments::of(&phi, &y, width, outputs)?;
-    let (other_phi, other_y) = (of(&known, &held_out, width), of(&train.answers, &held_out, outputs));
+    let (other_phi, other_y) = (only(&known, &held_out, width), only(&train.answers, &held_out, outputs));
     let fits = RIDGES.iter().map(|&ridge| moments.fit(ridge));
     let figure_of = |fit: &Fit| figure(&fit.answers(&other_phi), &other_y, outputs);
     let fit = fits.max_by(|a, b| figure_of(a).total_cmp(&figure_of(b)))?;
@@ -161,6 +176,11 @@ fn judged(train: &Sample, valid: &Sample, outputs: usize) -> Option<Baseline> {
         trained: fitted.len(),
     };
     (baseline.figure.is_finite() && baseline.of_guessing.is_finite()).then_some(baseline)
+}
+
+/// These rows of `[rows, width]` numbers.
+fn only<T: Copy>(numbers: &[T], rows: &[usize], width: usize) -> Vec<T> {
+    rows.iter().flat_map(|&row| numbers[row * width..][..width].iter().copied()).collect()
 }
 
 /// The accuracy where there are classes, else the share of the variance that is explained.
@@ -178,10 +198,8 @@ fn figure(said: &[f64], answers: &[f64], outputs: usize) -> f64 {
     1.0 - squares / scatter
 }
 
-/// How the baseline looks at inputs: which columns, their scale, and what is drawn.
+/// How the baseline looks at inputs: their scale, and what is drawn.
 struct View {
-    width: usize,
-    columns: Vec<usize>,
     /// Of each column: its mean, and one over its deviation.
     scale: Vec<(f32, f32)>,
 }
@@ -189,9 +207,7 @@ struct View {
 impl View {
     fn of(train: &Sample) -> View {
         let width = train.inputs.len() / train.rows;
-        let taken = width.min(COLUMNS);
-        let columns: Vec<usize> = (0..taken).map(|at| at * width / taken.max(1)).collect();
-        let scale = |&column: &usize| {
+        let scale = |column: usize| {
             let values = || train.inputs.iter().skip(column).step_by(width).map(|value| f64::from(*value));
             let finite = || values().filter(|value| value.is_finite());
             let count = finite().count().max(1) as f64;
@@ -199,21 +215,20 @@ impl View {
             let deviation = (finite().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
             (mean as f32, if deviation > 0.0 { (1.0 / deviation) as f32 } else { 0.0 })
         };
-        let scale = columns.iter().map(scale).collect();
-        View { width, columns, scale }
+        View { scale: (0..width).map(scale).collect() }
     }
 
     /// `[rows, features]`.
-    fn features(&self, sample: &Sample) -> Option<Vec<f64>> {
-        let columns = self.columns.len();
+    fn features(&self, sample: &Sample) -> Option<Vec<f32>> {
+        let columns = self.scale.len();
         let scaled = |row: &[f32]| {
-            let seen = self.columns.iter().zip(&self.scale).map(|(&column, (mean, scale))| {
-                let value = (row[column] - mean) * scale;
+            let seen = row.iter().zip(&self.scale).map(|(value, (mean, scale))| {
+                let value = (value - mean) * scale;
                 if value.is_nan() { 0.0 } else { value.clamp(-FARTHEST, FARTHEST) }
             });
             seen.collect::<Vec<f32>>()
         };
-        let z: Vec<f32> = sample.inputs.chunks_exact(self.width).flat_map(scaled).collect();
+        let z: Vec<f32> = sample.inputs.chunks_exact(columns).flat_map(scaled).collect();
         let mut stream = Stream::new(0, "baseline");
         let spread = 1.0 / (columns.max(1) as f64).sqrt();
         let weights: Vec<f32> = (0..columns * FEATURES).map(|_| (spread * stream.normal()) as f32).collect();
@@ -222,7 +237,7 @@ impl View {
         let weights = Tensor::new(Buffer::new(&weights, [columns, FEATURES]));
         let bent = (inputs.matmul(&weights) + Tensor::new(Buffer::new(&biases, [1, FEATURES]))).relu();
         let seen = if columns <= FEW_COLUMNS { Tensor::concat(&[&inputs, &bent], 1) } else { bent };
-        Some(seen.eval().ok()?.to_f64())
+        Some(seen.eval().ok()?.as_slice::<f32>().ok()?.to_vec())
     }
 }
 
@@ -244,30 +259,25 @@ struct Fit<'a> {
 }
 
 impl Moments {
-    fn of(phi: &[f64], y: &[f64], width: usize, outputs: usize) -> Option<Moments> {
+    /// Of `[rows, width]` features and `[rows, outputs]` answers.
+    fn of(phi: &[f32], y: &[f64], width: usize, outputs: usize) -> Option<Moments> {
         let rows = phi.len() / width;
-        let means = |values: &[f64], width: usize| -> Vec<f64> {
-            let sum = |at: usize| values.iter().skip(at).step_by(width).sum::<f64>();
-            (0..width).map(|at| sum(at) / rows as f64).collect()
-        };
-        let (phi_means, y_means) = (means(phi, width), means(y, outputs));
-        let centred = |values: &[f64], means: &[f64]| {
-            let values: Vec<f64> =
-                values.iter().zip(means.iter().cycle()).map(|(value, mean)| value - mean).collect();
-            Tensor::new(Buffer::new(&values, [rows, means.len()]))
-        };
-        let (phi, y) = (centred(phi, &phi_means), centred(y, &y_means));
-        let across = phi.transpose();
-        let (covariance, with_answers) = (across.matmul(&phi), y.transpose().matmul(&phi));
-        Tensor::eval_all(&[&covariance, &with_answers]).ok()?;
-        let of_rows = |tensor: &Tensor| -> Option<Vec<f64>> {
-            Some(tensor.eval().ok()?.to_f64().into_iter().map(|sum| sum / rows as f64).collect())
-        };
+        let phi = Tensor::new(Buffer::new(phi, [rows, width]));
+        let y = Tensor::new(Buffer::new(
+            &y.iter().map(|answer| *answer as f32).collect::<Vec<f32>>(),
+            [rows, outputs],
+        ));
+        let (means, mean_answers) = (phi.mean_keep([0]), y.mean_keep([0]));
+        let (phi, y) = (&phi - &means, &y - &mean_answers);
+        let covariance = phi.transpose().matmul(&phi) / rows as f64;
+        let with_answers = y.transpose().matmul(&phi) / rows as f64;
+        Tensor::eval_all(&[&means, &mean_answers, &covariance, &with_answers]).ok()?;
+        let numbers = |tensor: &Tensor| Some(tensor.eval().ok()?.to_f64());
         Some(Moments {
-            means: phi_means,
-            mean_answers: y_means,
-            covariance: of_rows(&covariance)?,
-            with_answers: of_rows(&with_answers)?,
+            means: numbers(&means)?,
+            mean_answers: numbers(&mean_answers)?,
+            covariance: numbers(&covariance)?,
+            with_answers: numbers(&with_answers)?,
         })
     }
 
@@ -285,16 +295,16 @@ impl Moments {
 
 impl Fit<'_> {
     /// `[rows, outputs]` of `[rows, features]`.
-    fn answers(&self, features: &[f64]) -> Vec<f64> {
+    fn answers(&self, features: &[f32]) -> Vec<f64> {
         let Moments { means, mean_answers, .. } = self.of;
         let width = means.len();
-        let answer = |row: &[f64], output: usize| {
+        let answer = |row: &[f32], output: usize| {
             let weights = &self.weights[output * width..][..width];
             let sum: f64 = row
                 .iter()
                 .zip(means)
                 .zip(weights)
-                .map(|((value, mean), weight)| (value - mean) * weight)
+                .map(|((value, mean), weight)| (f64::from(*value) - mean) * weight)
                 .sum();
             mean_answers[output] + sum
         };
