@@ -98,12 +98,14 @@ pub struct Optimizer {
     pub lr: f64,
     /// The share of the last step that the next one keeps; 0 without momentum.
     pub momentum: f64,
+    /// Whether its steps grow with the gradient, as those of plain descent do; the others are [adaptive](Optimizer::is_adaptive).
+    pub is_plain: bool,
 }
 
 impl Optimizer {
     /// Whether it divides gradients by their size, so that its learning rate means the same in every network.
     pub fn is_adaptive(&self) -> bool {
-        !matches!(self.name.as_str(), "sgd" | "momentum" | "nesterov")
+        !self.is_plain
     }
 
     /// What recipes call its [`momentum`](Optimizer::momentum): Adam and its kin have `beta1`.
@@ -373,6 +375,7 @@ impl Optimizer {
             name: optimizer.name().to_string(),
             lr: lr_factor * optimizer.lr(),
             momentum: momentum.unwrap_or(0.0),
+            is_plain: !optimizer.is_adaptive(),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::changes::Changes;
 use crate::error::Result;
 use crate::feed::Feed;
 use crate::objective::Objective;
-use crate::predictor::measure;
+use crate::predictor::Measured;
 
 /// No more rows than these are measured.
 const MOST_ROWS: usize = 2048;
@@ -150,10 +150,10 @@ impl<'a> Mending<'a> {
     pub fn loss(&self, step: &Step<&dyn Model>, state: &State) -> Result<f64> {
         let part = if self.valid.is_empty() { self.next.loader.part() } else { self.valid };
         let rows = spread(part.indices(), MOST_ROWS);
-        let data = (part.dataset().features(), part.dataset().targets());
-        let batch_size = self.batch_size.min(rows.len());
         let kept = averaged(state)?;
-        Ok(measure(step, &kept, self.next.objective, data, &rows, batch_size)?.loss)
+        let at_once = self.batch_size.min(rows.len());
+        let of_part = Measured::of((step, &kept), self.next.objective, part, at_once);
+        Ok(Measured { rows: &rows, ..of_part }.figures()?.loss)
     }
 
     /// At most `rows` rows of the training part, evenly from all of it.

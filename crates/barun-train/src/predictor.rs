@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use barun_data::{Dataset, Features, Schema, Targets};
+use barun_data::{Dataset, Features, Part, Schema, Targets};
 use barun_engine::{DType, Device, Options, State};
 use barun_nn::layers::Sequential;
 use barun_nn::{Batch, Forward, Module, Step, StepOptions};
@@ -151,7 +151,15 @@ impl<M: Module + Forward> Predictor<M> {
         targets: &Targets,
         rows: &[usize],
     ) -> Result<Metrics> {
-        measure(&self.step, &self.state, self.objective, (features, targets), rows, self.batch_size)
+        Measured {
+            step: &*self.step,
+            state: &self.state,
+            objective: self.objective,
+            data: (features, targets),
+            rows,
+            batch_size: self.batch_size,
+        }
+        .figures()
     }
 
     /// Saves weights and everything training keeps beside them. [LAYER-16]
@@ -176,51 +184,58 @@ impl<M: Module + Forward> Predictor<M> {
     }
 }
 
-/// The figures of the rows `rows` in eval mode, in batches of at most `batch_size`.
-pub(crate) fn measure<M: Module + Forward>(
-    step: &Step<M>,
-    state: &State,
-    objective: Objective,
-    data: (&Features, &Targets),
-    rows: &[usize],
-    batch_size: usize,
-) -> Result<Metrics> {
-    tallied(objective, data, rows, batch_size, |batch| Ok(step.evaluate(state, batch)?))
+/// Rows on which a state of a step is to be measured, in eval mode.
+#[derive(Clone, Copy)]
+pub(crate) struct Measured<'a, M: Module> {
+    pub step: &'a Step<M>,
+    pub state: &'a State,
+    pub objective: Objective,
+    pub data: (&'a Features, &'a Targets),
+    /// Which rows of the data.
+    pub rows: &'a [usize],
+    /// At most so many at once.
+    pub batch_size: usize,
 }
 
-/// The same figures, bit for bit, and the network's outputs for the rows, one row after the other.
-pub(crate) fn measure_telling<M: Module + Forward>(
-    step: &Step<M>,
-    state: &State,
-    objective: Objective,
-    data: (&Features, &Targets),
-    rows: &[usize],
-    batch_size: usize,
-) -> Result<(Metrics, Vec<f64>)> {
-    let mut outputs = Vec::new();
-    let metrics = tallied(objective, data, rows, batch_size, |batch| {
-        let (found, told) = step.evaluate_telling(state, batch)?;
-        outputs.extend(told.to_f64());
-        Ok(found)
-    })?;
-    Ok((metrics, outputs))
-}
-
-fn tallied(
-    objective: Objective,
-    (features, targets): (&Features, &Targets),
-    rows: &[usize],
-    batch_size: usize,
-    mut evaluate: impl FnMut(&Batch) -> Result<barun_nn::Evaluation>,
-) -> Result<Metrics> {
-    let mut feed = Feed::new(objective);
-    let mut tally = Tally::new(objective);
-    for rows in rows.chunks(batch_size.max(1)) {
-        let batch = feed.gather(features, Some(targets), rows)?;
-        let found = evaluate(batch)?;
-        tally.add(found.loss, &found.metrics, rows.len(), &batch.y);
+impl<'a, M: Module + Forward> Measured<'a, M> {
+    /// All rows of a part.
+    pub fn of(
+        (step, state): (&'a Step<M>, &'a State),
+        objective: Objective,
+        part: &'a Part,
+        batch_size: usize,
+    ) -> Self {
+        let data = (part.dataset().features(), part.dataset().targets());
+        Measured { step, state, objective, data, rows: part.indices(), batch_size }
     }
-    Ok(tally.metrics())
+
+    /// The figures.
+    pub fn figures(&self) -> Result<Metrics> {
+        self.tallied(|batch| Ok(self.step.evaluate(self.state, batch)?))
+    }
+
+    /// The same figures, bit for bit, and the network's outputs for the rows, one row after the other.
+    pub fn figures_and_outputs(&self) -> Result<(Metrics, Vec<f64>)> {
+        let mut outputs = Vec::new();
+        let metrics = self.tallied(|batch| {
+            let (found, told) = self.step.evaluate_telling(self.state, batch)?;
+            outputs.extend(told.to_f64());
+            Ok(found)
+        })?;
+        Ok((metrics, outputs))
+    }
+
+    fn tallied(&self, mut evaluate: impl FnMut(&Batch) -> Result<barun_nn::Evaluation>) -> Result<Metrics> {
+        let (features, targets) = self.data;
+        let mut feed = Feed::new(self.objective);
+        let mut tally = Tally::new(self.objective);
+        for rows in self.rows.chunks(self.batch_size.max(1)) {
+            let batch = feed.gather(features, Some(targets), rows)?;
+            let found = evaluate(batch)?;
+            tally.add(found.loss, &found.metrics, rows.len(), &batch.y);
+        }
+        Ok(tally.metrics())
+    }
 }
 
 /// A model file, opened: the network of its recipe with its weights.

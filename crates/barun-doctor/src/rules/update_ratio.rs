@@ -308,7 +308,7 @@ mod tests {
         history.case.optimizer = crate::case::Optimizer { name: "adamw".into(), lr: 1e-9, ..Default::default() };
         assert_eq!(raised(&history, 1e6), ["train.lr=0.001"]);
         assert_eq!(raised(&history, 10.0), ["train.lr=1e-8"]);
-        history.case.optimizer.name = "sgd".into();
+        (history.case.optimizer.name, history.case.optimizer.is_plain) = ("sgd".into(), true);
         assert_eq!(raised(&history, 1e6), ["train.lr=0.1"]);
         history.case.optimizer.lr = 0.1;
         assert_eq!(raised(&history, 1e6), ["train.lr=3"]);

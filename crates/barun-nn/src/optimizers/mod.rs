@@ -138,6 +138,12 @@ pub trait Optimizer: Hyper + Clone + fmt::Debug + Send + Sync + 'static {
     /// The base learning rate.
     fn lr(&self) -> f64;
 
+    /// Whether it divides gradients by their size, as Adam does, so that its learning rate means the same in every network; true
+    /// unless this is overridden. Steps of the others grow with the gradient.
+    fn is_adaptive(&self) -> bool {
+        true
+    }
+
     /// The shape of what it remembers as `slot` about a parameter of this shape: the same, unless this is overridden, as for a
     /// single number for all elements.
     fn slot_shape(&self, _slot: &str, parameter: &Shape) -> Shape {
@@ -151,6 +157,7 @@ pub trait Optimizer: Hyper + Clone + fmt::Debug + Send + Sync + 'static {
 /// An [`Optimizer`] whose kind is not known when compiling, such as one that a recipe names.
 trait Erased: Hyper + fmt::Debug + Send + Sync {
     fn lr(&self) -> f64;
+    fn is_adaptive(&self) -> bool;
     fn slots(&self, parameter: &Shape) -> Vec<(&'static str, Shape)>;
     fn update(&self, p: &Tensor, g: &Tensor, slots: Vec<Tensor>, context: &Context) -> (Tensor, Vec<Tensor>);
     fn clone_box(&self) -> Box<dyn Erased>;
@@ -159,6 +166,9 @@ trait Erased: Hyper + fmt::Debug + Send + Sync {
 impl<O: Optimizer> Erased for O {
     fn lr(&self) -> f64 {
         Optimizer::lr(self)
+    }
+    fn is_adaptive(&self) -> bool {
+        Optimizer::is_adaptive(self)
     }
     fn slots(&self, parameter: &Shape) -> Vec<(&'static str, Shape)> {
         O::Slots::names().into_iter().map(|name| (name, self.slot_shape(name, parameter))).collect()
@@ -228,6 +238,11 @@ impl AnyOptimizer {
     /// The base learning rate.
     pub fn lr(&self) -> f64 {
         self.0.lr()
+    }
+
+    /// See [`Optimizer::is_adaptive`].
+    pub fn is_adaptive(&self) -> bool {
+        self.0.is_adaptive()
     }
 
     /// The names and shapes of what it remembers about a parameter of this shape.

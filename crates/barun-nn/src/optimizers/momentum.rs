@@ -72,6 +72,10 @@ impl Optimizer for Momentum {
         self.lr
     }
 
+    fn is_adaptive(&self) -> bool {
+        false
+    }
+
     fn update(&self, p: &Tensor, g: &Tensor, slots: MomentumSlots, context: &Context) -> (Tensor, MomentumSlots) {
         let (p, g) = context.decayed(self.decay_form, self.weight_decay, p, g);
         let added = match self.form {

@@ -35,6 +35,10 @@ impl Optimizer for Sgd {
         self.lr
     }
 
+    fn is_adaptive(&self) -> bool {
+        false
+    }
+
     fn update(&self, p: &Tensor, g: &Tensor, _: (), context: &Context) -> (Tensor, ()) {
         let (p, g) = context.decayed(DecayForm::Coupled, self.weight_decay, p, g);
         (p - &context.lr * g, ())

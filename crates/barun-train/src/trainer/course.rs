@@ -25,7 +25,7 @@ use crate::mending::{Earlier, Next};
 use crate::metrics::Metrics;
 use crate::objective::Objective;
 use crate::position::{Position, Unfinished};
-use crate::predictor::{measure, measure_telling};
+use crate::predictor::Measured;
 use crate::recipe::BestBy;
 use crate::report::TrainReport;
 use crate::restore::Best;
@@ -258,8 +258,7 @@ impl<M: Module + Forward> Course<'_, M> {
             Some(unfinished) => unfinished,
             None => {
                 let part = self.loader.part();
-                let data = (part.dataset().features(), part.dataset().targets());
-                measure(&*step, &state, self.objective, data, part.indices(), self.batch_size)?
+                Measured::of((&*step, &state), self.objective, part, self.batch_size).figures()?
             }
         };
         report.gap = report.valid.and_then(|valid| report.train.gap_to(&valid));
@@ -466,13 +465,10 @@ impl<M: Module + Forward> Course<'_, M> {
 
     /// The figures on the validation part of what [is kept](Self::to_keep); none where there is no such part.
     fn validate(&self, exact: Option<&State>) -> Result<Option<Metrics>> {
-        let rows = self.valid.indices();
-        if rows.is_empty() {
+        if self.valid.is_empty() {
             return Ok(None);
         }
-        let data = (self.valid.dataset().features(), self.valid.dataset().targets());
-        let kept = self.validated(exact)?;
-        measure(&*self.step, &kept, self.objective, data, rows, self.validated_at_once()).map(Some)
+        self.measured(&*self.validated(exact)?).figures().map(Some)
     }
 
     /// The same figures after epoch `epoch`, with the answers row by row to those who want them.
@@ -480,19 +476,18 @@ impl<M: Module + Forward> Course<'_, M> {
         if self.valid.is_empty() || !self.callback.wants_answers(epoch) {
             return self.validate(exact);
         }
-        let (rows, dataset) = (self.valid.indices(), self.valid.dataset());
-        let data = (dataset.features(), dataset.targets());
-        let kept = self.validated(exact)?;
-        let at_once = self.validated_at_once();
-        let (valid, outputs) = measure_telling(&*self.step, &kept, self.objective, data, rows, at_once)?;
-        let (objective, targets) = (self.objective, dataset.targets());
-        let event = Answers { epoch, valid: &valid, rows, objective, targets, outputs: &outputs };
+        let (valid, outputs) = self.measured(&*self.validated(exact)?).figures_and_outputs()?;
+        let (rows, targets) = (self.valid.indices(), self.valid.dataset().targets());
+        let event =
+            Answers { epoch, valid: &valid, rows, objective: self.objective, targets, outputs: &outputs };
         self.callback.on_answers(&event)?;
         Ok(Some(valid))
     }
 
-    fn validated_at_once(&self) -> usize {
-        self.batch_size.min(self.valid.len())
+    /// Of a state on the validation part.
+    fn measured<'a>(&'a self, state: &'a State) -> Measured<'a, M> {
+        let at_once = self.batch_size.min(self.valid.len());
+        Measured::of((&*self.step, state), self.objective, &self.valid, at_once)
     }
 
     /// The weights that are validated.
