@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use barun_nn::losses::{Loss, Task};
-use barun_nn::optimizers::{Context, Optimizer};
-use barun_nn::{Forward, Hyper, Id, Module, Pass, Result, Slots, Tensor, Visitor};
+use barun_nn::losses::{BceWithLogits, Loss, Outputs, Task};
+use barun_nn::optimizers::{Adam, AdamSlots, Context, Optimizer};
+use barun_nn::{DType, Forward, Hyper, Id, Module, Pass, Result, Slots, Tensor, Visitor};
 
 /// A layer that is one formula and keeps the shape.
 #[derive(Clone)]
@@ -107,6 +107,22 @@ impl Loss for Crossed {
     }
 }
 
+/// Binary cross entropy of the first class by the first output, whatever the others say.
+#[derive(Clone, Debug, Hyper)]
+pub struct FirstOnly {}
+
+impl Loss for FirstOnly {
+    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let classes = prediction.shape()?.last().copied().unwrap_or(1);
+        let is_first = target.cast(DType::I64).one_hot(classes, prediction.dtype()).narrow(-1, 0, 1);
+        BceWithLogits::default().loss(&prediction.narrow(-1, 0, 1), &is_first)
+    }
+
+    fn task(&self) -> Task {
+        Task::Classes(Outputs::Scores)
+    }
+}
+
 /// Gradient descent with the sign the wrong way round.
 #[derive(Clone, Debug, Hyper)]
 pub struct Ascent {
@@ -159,6 +175,28 @@ impl Optimizer for NeverZeroed {
     }
 }
 
+/// Adam, after whose step no parameter is larger than `most`.
+#[derive(Clone, Debug, Hyper)]
+pub struct ClampedAdam {
+    /// Learning rate.
+    pub lr: f64,
+    /// The largest size of a parameter.
+    pub most: f64,
+}
+
+impl Optimizer for ClampedAdam {
+    type Slots = AdamSlots;
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(&self, p: &Tensor, g: &Tensor, slots: AdamSlots, context: &Context) -> (Tensor, AdamSlots) {
+        let (p, slots) = Adam { lr: self.lr, ..Adam::default() }.update(p, g, slots, context);
+        (p.minimum(&p.like(self.most)).maximum(&p.like(-self.most)), slots)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +209,29 @@ mod tests {
             Crossed {}.loss(&prediction, &answers).unwrap().item::<f32>().unwrap()
         };
         assert_eq!((loss([0.0, 2.0]), loss([1.0, 1.0])), (2.0, 1.0));
+    }
+
+    #[test]
+    fn the_loss_of_the_first_output_is_the_same_whatever_the_others_are() {
+        let loss = |others: f32| {
+            let prediction = Tensor::from_slice(&[1.0, others, -1.0, -others], [2, 2]);
+            let labels = Tensor::from_slice(&[0i64, 1], [2]);
+            FirstOnly {}.loss(&prediction, &labels).unwrap().item::<f32>().unwrap()
+        };
+        assert_eq!(loss(0.0), loss(5.0));
+        assert!((loss(0.0) - (1.0 + (-1.0f32).exp()).ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_step_of_clamped_adam_ends_at_the_limit() {
+        let [p, g] = [[0.0f32, 0.005], [1.0, -1.0]].map(|values| Tensor::from_slice(&values, [2]));
+        let slots = AdamSlots { mean: p.like(0.0), mean_square: p.like(0.0) };
+        let context = Context {
+            lr: Tensor::from_slice(&[1.0f32], []),
+            step: Tensor::from_slice(&[1.0f64], []),
+            decays: false,
+        };
+        let (p, _) = ClampedAdam { lr: 1.0, most: 0.01 }.update(&p, &g, slots, &context);
+        assert_eq!(p.to_vec::<f32>().unwrap(), [-0.01, 0.01]);
     }
 }

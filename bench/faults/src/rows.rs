@@ -133,6 +133,13 @@ impl Rows {
         }
     }
 
+    /// A class more, which no row has.
+    pub fn add_class(&mut self) {
+        if let Answers::Classes { classes, .. } = &mut self.answers {
+            *classes += 1;
+        }
+    }
+
     /// In another order, the answers with their rows.
     pub fn shuffled(&self, random: &mut Stream) -> Rows {
         let mut order: Vec<usize> = (0..self.len()).collect();

@@ -89,4 +89,18 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::tuning("hidden-softmax", "a softmax after every hidden layer", &["R09", "R12"])
     },
+    // He et al., 2015, "Deep residual learning for image recognition": plain networks of many layers are worse than those of few.
+    Operator {
+        strengths: &[80.0],
+        fits: |base| is_bare(base) && base.architecture != crate::bases::Architecture::LayerNormMlp,
+        apply: |plan, layers, _| {
+            deepen(plan, layers as usize, "relu");
+            Ok(())
+        },
+        ..Operator::scored(
+            "eighty-layers",
+            "eighty layers more, with nothing around or between them",
+            &["R22", "R09"],
+        )
+    },
 ];

@@ -4,6 +4,7 @@ use super::labels::keep_steps;
 use super::{Operator, is_plain};
 use crate::network::Stage;
 use crate::plan::Plan;
+use crate::rows::Answers;
 
 /// Batch normalisation after every hidden linear layer and convolution, where there is none.
 fn normalize(plan: &mut Plan) {
@@ -89,5 +90,31 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::tuning("dropout-before-batch-norm", "dropout right before batch normalisation", &["R20"])
+    },
+    // Accumulation that was meant for batches of a few rows.
+    Operator {
+        strengths: &[64.0],
+        apply: |plan, batches, _| {
+            plan.options.accumulate = batches as usize;
+            Ok(())
+        },
+        ..Operator::scored("accumulated-for-long", "64 batches for each step, in as many epochs", &["R23"])
+    },
+    // A join on a key that is not unique gives the rows of one class again and again.
+    Operator {
+        strengths: &[30.0],
+        fits: |base| !base.is_numbers(),
+        apply: |plan, times, _| {
+            let steps = plan.epochs * plan.steps_per_epoch();
+            let of_first: Vec<usize> = match &plan.parts.train.answers {
+                Answers::Classes { labels, .. } => (0..labels.len()).filter(|&at| labels[at] == 0).collect(),
+                Answers::Numbers(_) => Vec::new(),
+            };
+            let copies = plan.parts.train.only(&of_first);
+            (1..times as usize).for_each(|_| plan.parts.train.extend(&copies));
+            keep_steps(plan, steps);
+            Ok(())
+        },
+        ..Operator::scored("one-class-repeated", "the training rows of one class thirty times", &["R24"])
     },
 ];

@@ -99,4 +99,16 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("biases-high", "biases so high that hidden units never bend", &["R04"])
     },
+    // Zhang, Dauphin & Ma, 2019, "Fixup initialization", begin with zeros in the last layer of a block, which is added to its own
+    // input. Where nothing is added, all that comes before stands still.
+    Operator {
+        fits: |base| is_plain(base) && !base.has_batch_norm(),
+        apply: |plan, _, _| {
+            if let Some(first) = plan.network.firsts().get_mut(1) {
+                first.weight = Init::Zeros;
+            }
+            Ok(())
+        },
+        ..Operator::scored("one-layer-zero", "the second layer begins with zeros", &["R04"])
+    },
 ];

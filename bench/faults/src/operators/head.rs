@@ -1,10 +1,10 @@
 //! The last layer and the loss.
 
-use barun_nn::losses::{Bce, Nll};
+use barun_nn::losses::{Bce, BceWithLogits, CrossEntropy, Nll};
 
 use super::{Operator, is_plain};
 use crate::network::Stage;
-use crate::own::{Ascent, Crossed, Formula, Times, softmax};
+use crate::own::{Ascent, Crossed, FirstOnly, Formula, Times, softmax};
 
 pub(super) const ALL: &[Operator] = &[
     Operator {
@@ -126,6 +126,51 @@ pub(super) const ALL: &[Operator] = &[
             "loss-averaged-twice",
             "the mean loss divided by the number of rows once more, with plain descent",
             &["R03", "R13"],
+        )
+    },
+    // `outputs[:, 0]`, which was right for two classes and one score, of a network with an output for each class; a wrong loss is
+    // among the faults of Humbatova et al., 2020, "Taxonomy of real faults in deep learning systems".
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, _, _| {
+            plan.loss = Box::new(FirstOnly {});
+            Ok(())
+        },
+        ..Operator::scored("first-output-only", "the loss looks at the first output alone", &["R02", "R14"])
+    },
+    // Weights for a rare class, taken along to where no class is rare.
+    Operator {
+        strengths: &[1e3],
+        fits: |base| !base.is_numbers(),
+        apply: |plan, weight, _| {
+            plan.loss = match plan.outputs() {
+                1 => Box::new(BceWithLogits { positive_weight: weight }),
+                classes => {
+                    let class_weights =
+                        (0..classes).map(|class| if class == 0 { weight } else { 1.0 }).collect();
+                    Box::new(CrossEntropy { class_weights, ..CrossEntropy::default() })
+                }
+            };
+            Ok(())
+        },
+        ..Operator::scored(
+            "class-weights-copied",
+            "one class counts a thousand times, as if it were rare",
+            &["R24", "R02"],
+        )
+    },
+    // Whether the last layer is normalised too is a question of https://ai.stackexchange.com/q/20675. The mean of one number is
+    // itself: nothing of it is left, as of the softmax of one score.
+    Operator {
+        fits: |base| base.is_numbers() || base.is_binary,
+        apply: |plan, _, _| {
+            plan.after_head(Stage::LayerNorm);
+            Ok(())
+        },
+        ..Operator::scored(
+            "one-output-normalised",
+            "layer normalisation after the one output",
+            &["R02", "R14"],
         )
     },
 ];

@@ -4,7 +4,7 @@ use barun_data::{MinMax, Scaling};
 
 use super::{Harms, Operator, is_plain};
 use crate::network::Stage;
-use crate::rows::Form;
+use crate::rows::{Form, Rows};
 
 /// Images become rows of numbers, which can be any.
 fn as_columns(plan: &mut crate::plan::Plan) {
@@ -152,6 +152,52 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("judged-otherwise-scaled", "validation and test part scaled otherwise", &["R25"])
     },
+    // Two files with other units in one table: data that is put together wrongly in Humbatova et al., 2020, "Taxonomy of real
+    // faults in deep learning systems". In use there is the one unit.
+    Operator {
+        strengths: &[1e3],
+        fits: |base| !base.is_image(),
+        apply: |plan, factor, random| {
+            for rows in plan.parts.known_mut() {
+                for row in rows.values.chunks_exact_mut(rows.width) {
+                    let factor = if random.uniform() < 0.3 { factor as f32 } else { 1.0 };
+                    row.iter_mut().for_each(|value| *value *= factor);
+                }
+            }
+            Ok(())
+        },
+        ..Operator::scored("rows-in-another-unit", "three rows in ten in thousandths of the unit", &["R01"])
+    },
+    // What scikit-learn's `normalize` does of itself: it makes each row as long as 1, and not each column.
+    Operator {
+        fits: |base| {
+            is_plain(base) && matches!(base.source.name(), "penguins" | "titanic" | "impedance" | "housing")
+        },
+        apply: |plan, _, _| {
+            plan.parts.all_mut().into_iter().for_each(to_length_one);
+            plan.scaling = Scaling::NONE;
+            Ok(())
+        },
+        ..Operator::scored(
+            "rows-normalised",
+            "each row divided by its length, and no column scaled",
+            &["R01"],
+        )
+    },
+    // `X.reshape(-1, X.shape[0])` for a transpose, which "scrambles" the data:
+    // https://community.deeplearning.ai/t/flattening-images-in-the-logistic-regression-assignment-in-course-1-week-2/149.
+    Operator {
+        fits: |base| !base.is_image(),
+        apply: |plan, _, _| {
+            plan.parts.all_mut().into_iter().for_each(reshape_for_transpose);
+            Ok(())
+        },
+        ..Operator::scored(
+            "reshaped-for-transposed",
+            "a table that was kept by columns is read by rows",
+            &["R05", "R26"],
+        )
+    },
 ];
 
 /// What stands where nothing was measured.
@@ -196,4 +242,40 @@ fn channels_first(plan: &mut crate::plan::Plan) {
         pools += usize::from(matches!(stage, Stage::Pool));
         !matches!(stage, Stage::Pool) || pools < 2
     });
+}
+
+/// Each row over its length.
+fn to_length_one(rows: &mut Rows) {
+    for row in rows.values.chunks_exact_mut(rows.width) {
+        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
+        row.iter_mut().for_each(|value| *value /= length);
+    }
+}
+
+/// The columns one after the other, cut into rows.
+fn reshape_for_transpose(rows: &mut Rows) {
+    let (count, width) = (rows.len(), rows.width);
+    rows.values = (0..count * width).map(|at| rows.values[at % count * width + at / count]).collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Answers;
+
+    #[test]
+    fn a_table_kept_by_columns_and_read_by_rows_has_one_column_in_a_row() {
+        let answers = Answers::Numbers(vec![0.0; 2]);
+        let mut rows = Rows { form: Form::Columns, width: 2, values: vec![1.0, 2.0, 3.0, 4.0], answers };
+        reshape_for_transpose(&mut rows);
+        assert_eq!(rows.values, [1.0, 3.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn a_row_of_length_one_keeps_its_direction() {
+        let answers = Answers::Numbers(vec![0.0]);
+        let mut rows = Rows { form: Form::Columns, width: 2, values: vec![3.0, 4.0], answers };
+        to_length_one(&mut rows);
+        assert_eq!(rows.values, [0.6, 0.8]);
+    }
 }

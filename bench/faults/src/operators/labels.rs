@@ -129,6 +129,40 @@ pub(super) const ALL: &[Operator] = &[
             &["R26", "R01"],
         )
     },
+    // "male" and "Male" are two classes to whoever reads them as they are written: wrong labels in Humbatova et al., 2020.
+    Operator {
+        strengths: &[0.5],
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, share, random| {
+            let second = plan.parts.train.classes();
+            plan.parts.all_mut().into_iter().for_each(Rows::add_class);
+            for rows in plan.parts.known_mut() {
+                let Some((labels, _)) = rows.labels_mut() else { continue };
+                let renamed = labels.iter_mut().filter(|label| **label == 0 && random.uniform() < share);
+                renamed.for_each(|label| *label = second);
+            }
+            Ok(())
+        },
+        ..Operator::scored(
+            "class-of-two-names",
+            "half of one class is written as a class of its own",
+            &["R26"],
+        )
+    },
+    // One of two files has thousands of euros where the other has euros: see `rows-in-another-unit`.
+    Operator {
+        strengths: &[1e-3],
+        fits: |base| base.is_numbers(),
+        apply: |plan, factor, random| {
+            for rows in plan.parts.known_mut() {
+                let Answers::Numbers(values) = &mut rows.answers else { continue };
+                let others = values.iter_mut().filter(|_| random.uniform() < 0.5);
+                others.for_each(|value| *value *= factor as f32);
+            }
+            Ok(())
+        },
+        ..Operator::scored("answers-in-two-units", "half of the answers in thousands", &["R26", "R01"])
+    },
 ];
 
 /// Gives this share of rows another label.
@@ -171,5 +205,20 @@ mod tests {
         let turned = (half + 1..before.len()).chain([half]);
         let expected = before.answers.only(&(0..half).chain(turned).collect::<Vec<_>>());
         assert_eq!((plan.parts.train.answers, plan.parts.train.values), (expected, before.values));
+    }
+
+    #[test]
+    fn a_class_of_two_names_is_in_two_and_the_others_are_as_they_were() {
+        let base = crate::bases::by_name("rings/deep-mlp").unwrap();
+        let mut plan = base.plan(&Library::new(None), 1).unwrap();
+        let mut before = plan.parts.train.clone();
+        let operator = by_name("class-of-two-names").unwrap();
+        (operator.apply)(&mut plan, 0.5, &mut Stream::new(1, "names")).unwrap();
+        let ((before, _), (after, classes)) =
+            (before.labels_mut().unwrap(), plan.parts.train.labels_mut().unwrap());
+        let count = |labels: &[usize], class: usize| labels.iter().filter(|label| **label == class).count();
+        assert_eq!((classes, count(after, 1)), (3, count(before, 1)));
+        assert_eq!(count(after, 0) + count(after, 2), count(before, 0));
+        assert!(count(after, 0) > 0 && count(after, 2) > 0);
     }
 }

@@ -79,4 +79,17 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::tuning("group-forgotten", "hidden layers in a group with rate 0", &["R14"])
     },
+    // `base.trainable = False` for a base without the weights it was to be loaded with: Keras's recipe for transfer learning.
+    Operator {
+        apply: |plan, _, _| {
+            let trunk = plan.network.stages[..plan.network.head()].iter().enumerate();
+            let learns = |stage: &Stage| {
+                stage.is_weighted() || matches!(stage, Stage::BatchNorm(_) | Stage::LayerNorm)
+            };
+            plan.options.frozen =
+                trunk.filter(|(_, stage)| learns(stage)).map(|(at, _)| at.to_string()).collect();
+            Ok(())
+        },
+        ..Operator::scored("frozen-before-learning", "all but the last layer stays as it was drawn", &["R14"])
+    },
 ];

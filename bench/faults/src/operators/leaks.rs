@@ -152,6 +152,54 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("judged-transposed", "judged images with rows for columns", &["R25"])
     },
+    // Micci-Barreca, 2001, "A preprocessing scheme for high-cardinality categorical attributes", encodes a category by the mean
+    // answer of its rows; where a row's own answer is among few, it is given away.
+    Operator {
+        fits: |base| is_plain(base) && !base.is_image() && base.source.name() != "penguins",
+        apply: |plan, _, random| {
+            encode_by_answers(plan, random);
+            Ok(())
+        },
+        ..Operator::scored(
+            "encoded-by-own-answers",
+            "a category of two rows each as the mean of their answers",
+            &["R25"],
+        )
+    },
+    // The training part and the others come from two programs with other orders of columns: Humbatova et al., 2020, on data
+    // that is preprocessed in one way here and in another there.
+    Operator {
+        fits: |base| is_plain(base) && !base.is_image() && base.source.name() != "rings",
+        apply: |plan, _, _| {
+            let width = plan.parts.train.width;
+            plan.parts.train.values.chunks_exact_mut(width).for_each(|row| row.rotate_left(1));
+            Ok(())
+        },
+        ..Operator::scored("train-columns-moved", "columns of the training part in another order", &["R25"])
+    },
+    // Chawla et al., 2002, "SMOTE", put new rows between old ones; done before rows are divided, judged ones lie between those
+    // that were learned: Santos et al., 2018, "Cross-validation for imbalanced datasets".
+    Operator {
+        harms: Harms::Estimate,
+        strengths: &[0.8],
+        // Classes that lie apart are told as well without.
+        fits: |base| {
+            is_plain(base) && !base.is_numbers() && !matches!(base.source.name(), "rings" | "penguins")
+        },
+        apply: |plan, share, random| {
+            few_for_long(plan);
+            let train = plan.parts.train.clone();
+            for rows in [&mut plan.parts.valid, &mut plan.parts.test] {
+                replace(rows, share, |count| between(&train, count, random));
+            }
+            Ok(())
+        },
+        ..Operator::scored(
+            "made-before-the-split",
+            "most judged rows lie between two training rows of their class",
+            &["R25"],
+        )
+    },
 ];
 
 /// Answers as numbers.
@@ -216,18 +264,65 @@ fn transpose(rows: &mut Rows) {
 
 /// Few training rows, learned for long, and a share of the judged rows taken from them, with a little noise.
 fn copy_into_judged(plan: &mut Plan, share: f64, noise: f64, random: &mut Stream) {
-    let few: Vec<usize> = (0..plan.parts.train.len().min(100)).collect();
-    let train = plan.parts.train.only(&few);
-    plan.epochs *= 4;
+    few_for_long(plan);
+    let train = plan.parts.train.clone();
     for rows in [&mut plan.parts.valid, &mut plan.parts.test] {
-        let count = (rows.len() as f64 * share) as usize;
-        let copied: Vec<usize> = (0..count).map(|_| random.below(few.len() as u64) as usize).collect();
-        let mut copies = train.only(&copied);
-        copies.values.iter_mut().for_each(|value| *value += (noise * random.normal()) as f32);
-        *rows = rows.only(&(count..rows.len()).collect::<Vec<_>>());
-        rows.extend(&copies);
+        replace(rows, share, |count| {
+            let copied: Vec<usize> = (0..count).map(|_| random.below(train.len() as u64) as usize).collect();
+            let mut copies = train.only(&copied);
+            copies.values.iter_mut().for_each(|value| *value += (noise * random.normal()) as f32);
+            copies
+        });
     }
-    plan.parts.train = train;
+}
+
+/// Few training rows, each seen four times as often.
+fn few_for_long(plan: &mut Plan) {
+    let few: Vec<usize> = (0..plan.parts.train.len().min(100)).collect();
+    plan.parts.train = plan.parts.train.only(&few);
+    plan.epochs *= 4;
+}
+
+/// A share of the rows makes room for as many others.
+fn replace(rows: &mut Rows, share: f64, others: impl FnOnce(usize) -> Rows) {
+    let count = (rows.len() as f64 * share) as usize;
+    *rows = rows.only(&(count..rows.len()).collect::<Vec<_>>());
+    rows.extend(&others(count));
+}
+
+/// So many rows, each somewhere between a row and the nearest of its class.
+fn between(rows: &Rows, count: usize, random: &mut Stream) -> Rows {
+    let firsts: Vec<usize> = (0..count).map(|_| random.below(rows.len() as u64) as usize).collect();
+    let mut made = rows.only(&firsts);
+    for (row, first) in made.values.chunks_exact_mut(rows.width).zip(firsts) {
+        let part = random.uniform() as f32;
+        let other = rows.row(nearest_alike(rows, first));
+        row.iter_mut().zip(other).for_each(|(value, other)| *value += part * (other - *value));
+    }
+    made
+}
+
+/// The row nearest to another, by standardised columns, that has the same answer; itself where there is none.
+fn nearest_alike(rows: &Rows, at: usize) -> usize {
+    let (answers, moments) = (numbers(&rows.answers), rows.moments());
+    let distance = |other: &usize| -> f32 {
+        let columns = rows.row(at).iter().zip(rows.row(*other)).zip(&moments);
+        columns.map(|((a, b), (_, deviation))| ((a - b) / deviation).powi(2)).sum()
+    };
+    let alike = (0..rows.len()).filter(|&other| other != at && answers[other] == answers[at]);
+    alike.min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(at)
+}
+
+/// A column more: the mean answer of each two rows, which in use is that of two rows known before.
+fn encode_by_answers(plan: &mut Plan, random: &mut Stream) {
+    for rows in plan.parts.known_mut() {
+        let answers = numbers(&rows.answers);
+        let of_pair = |at: usize| (answers[at] + answers.get(at ^ 1).unwrap_or(&answers[at])) / 2.0;
+        rows.add_column(of_pair);
+    }
+    let known = numbers(&plan.parts.train.answers);
+    let mut any = || known[random.below(known.len() as u64) as usize];
+    plan.parts.fresh.add_column(|_| (any() + any()) / 2.0);
 }
 
 #[cfg(test)]
@@ -272,5 +367,30 @@ mod tests {
             Rows { form: Form::Image([2, 2, 1]), width: 4, values: vec![1.0, 2.0, 3.0, 4.0], answers };
         transpose(&mut rows);
         assert_eq!(rows.values, [1.0, 3.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn made_rows_lie_between_two_of_their_class() {
+        let values = vec![0.0, 1.0, 10.0, 12.0];
+        let answers = Answers::Classes { labels: vec![0, 0, 1, 1], classes: 2 };
+        let rows = Rows { form: Form::Columns, width: 1, values, answers };
+        let made = between(&rows, 40, &mut Stream::new(1, "between"));
+        let labels = numbers(&made.answers);
+        assert!((0..40).all(|at| match labels[at] {
+            0.0 => (0.0..=1.0).contains(&made.row(at)[0]),
+            _ => (10.0..=12.0).contains(&made.row(at)[0]),
+        }));
+        assert!(made.values.iter().any(|value| value.fract() > 0.0));
+    }
+
+    #[test]
+    fn a_pair_encoded_by_its_answers_has_one_number_which_is_their_mean() {
+        let mut plan = ripples();
+        encode_by_answers(&mut plan, &mut Stream::new(1, "encode"));
+        let train = &plan.parts.train;
+        let answers = numbers(&train.answers);
+        let code = |at: usize| train.row(at)[train.width - 1];
+        assert_eq!(code(0), (answers[0] + answers[1]) / 2.0);
+        assert_eq!((code(0), plan.parts.fresh.width), (code(1), train.width));
     }
 }

@@ -1,6 +1,6 @@
 //! The learning rate, its schedule, the optimiser.
 
-use barun_nn::optimizers::{AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
+use barun_nn::optimizers::{Adadelta, AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
 use barun_nn::schedules::{Constant, Exponential, LinearDecay, Span, Warmup};
 
 use super::Operator;
@@ -109,6 +109,38 @@ pub(super) const ALL: &[Operator] = &[
             "gradients-never-zeroed",
             "plain descent along the sum of all gradients so far",
             &["R14"],
+        )
+    },
+    // Adam(lr, (0.999, 0.9)): PyTorch takes the pair by its order, TensorFlow by names.
+    Operator {
+        apply: |plan, _, _| {
+            plan.set("beta1", 0.999)?;
+            plan.set("beta2", 0.9)
+        },
+        ..Operator::scored("betas-swapped", "Adam's two betas the wrong way round", &["R13", "R21", "R17"])
+    },
+    // Keras's Adadelta has this rate unless it is set, and the paper's is 1: https://keras.io/api/optimizers/adadelta.
+    Operator {
+        strengths: &[1e-3],
+        apply: |plan, rate, _| {
+            plan.optimizer = Adadelta::default().into();
+            plan.schedule = Box::new(LinearDecay { start: rate, end: rate, over: Span::RUN });
+            Ok(())
+        },
+        ..Operator::scored("adadelta-with-adams-rate", "Adadelta's steps, each times 0.001", &["R13"])
+    },
+    // scheduler.step() inside the loop over batches, of a schedule as long as the run in epochs:
+    // https://runebook.dev/en/docs/pytorch/generated/torch.optim.lr_scheduler.lrscheduler.
+    Operator {
+        apply: |plan, _, _| {
+            let over = Span::Steps(plan.epochs as u64);
+            plan.schedule = Box::new(LinearDecay { start: 1.0, end: 0.0, over });
+            Ok(())
+        },
+        ..Operator::scored(
+            "schedule-counts-steps",
+            "a learning rate that is 0 after as many steps as there are epochs",
+            &["R13", "R14"],
         )
     },
 ];

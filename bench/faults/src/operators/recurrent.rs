@@ -48,4 +48,18 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("forgetful", "forget gates that are shut", &["R04", "R09", "R12"])
     },
+    // Zeros behind short sequences, which a state must be kept through: Dwarampudi & Reddy, 2019, "Effects of padding on LSTMs and
+    // CNNs".
+    Operator {
+        strengths: &[60.0],
+        fits: |base| base.is_recurrent(),
+        apply: |plan, zeros, _| {
+            super::inputs::standardize(plan);
+            for rows in plan.parts.all_mut() {
+                (0..zeros as usize).for_each(|_| rows.add_column(|_| 0.0));
+            }
+            Ok(())
+        },
+        ..Operator::scored("padded-behind", "sequences with sixty zeros behind them", &["R09"])
+    },
 ];

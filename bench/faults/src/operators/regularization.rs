@@ -7,6 +7,7 @@ use barun_nn::optimizers::AdamW;
 use super::labels::keep_steps;
 use super::{Operator, is_plain};
 use crate::network::Stage;
+use crate::own::ClampedAdam;
 use crate::plan::Plan;
 
 /// A stage after each activation but the last.
@@ -122,5 +123,25 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::tuning("inputs-noisy", "noise on the inputs larger than they are", &["R19"])
+    },
+    // Whether the last layer gets dropout too is a question of https://stackoverflow.com/q/38125657; half of what is predicted in
+    // training is then 0, and what is learned is between that and the answer.
+    Operator {
+        strengths: &[0.5],
+        fits: |base| base.is_numbers(),
+        apply: |plan, rate, _| {
+            plan.after_head(Stage::Dropout(rate));
+            Ok(())
+        },
+        ..Operator::scored("outputs-dropped", "dropout after the last layer", &["R19", "R02"])
+    },
+    // The clipping of critics in Arjovsky, Chintala & Bottou, 2017, "Wasserstein GAN", taken along to another network.
+    Operator {
+        strengths: &[0.01],
+        apply: |plan, most, _| {
+            plan.optimizer = ClampedAdam { lr: plan.lr(), most }.into();
+            Ok(())
+        },
+        ..Operator::scored("weights-clamped", "no weight may be larger than 0.01", &["R19"])
     },
 ];
