@@ -4,7 +4,7 @@
 use barun_data::Targets;
 use barun_nn::hyper::Value;
 use barun_nn::losses::Task;
-use barun_nn::{Fans, Hyper, Role, optimizers};
+use barun_nn::{Fans, Hyper, ParameterEntry, Role, optimizers};
 use barun_train::Result;
 use barun_train::subject::Subject;
 
@@ -18,6 +18,8 @@ pub struct Case {
     pub calls: Vec<Call>,
     /// Its trained parameters.
     pub weights: Vec<Weight>,
+    /// Paths of those weights that the run never changes.
+    pub frozen: Vec<String>,
     /// What is minimised.
     pub loss: Loss,
     /// How a gradient becomes a step.
@@ -83,6 +85,8 @@ pub struct Loss {
     pub task: Option<Task>,
     /// Whether it weighs classes, or anything else that makes its value hard to foretell.
     pub is_weighted: bool,
+    /// What a row of each class weighs; empty where all weigh the same.
+    pub class_weights: Vec<f64>,
     /// Whether the network is to give the logarithms of probabilities.
     pub of_logarithms: bool,
     /// The part of each label that is given to all classes alike.
@@ -144,6 +148,8 @@ pub struct Spread {
     pub median: f64,
     /// The number that a hundredth is above.
     pub high: f64,
+    /// The width of the narrowest stretch that has half of the numbers.
+    pub core: f64,
     /// A number at one of the ends that stands there again and again, farther from all others than these are from each other,
     /// and its share: what a file writes where it knows nothing, such as -999.
     pub mark: Option<(f64, f64)>,
@@ -211,10 +217,15 @@ impl Case {
                 count: entry.count(),
                 fan_in: if entry.shape.rank() > 1 { Fans::of(&entry.shape).fan_in } else { 1 },
             });
+        let is_frozen_weight =
+            |entry: &&ParameterEntry| entry.role == Role::Weight && !is_trained(&entry.path);
+        let frozen =
+            subject.inventory.parameters.iter().filter(is_frozen_weight).map(|entry| entry.path.clone());
         let weight_decay = number(subject.optimizer, "weight_decay").unwrap_or(0.0);
         Ok(Case {
             calls: calls.collect(),
             weights: weights.collect(),
+            frozen: frozen.collect(),
             loss: Loss::of(subject.loss),
             optimizer: Optimizer::of(subject.optimizer, subject.changes.lr_factor),
             batch_size: subject.batch_size,
@@ -345,6 +356,17 @@ fn number(of: &dyn Hyper, setting: &str) -> Option<f64> {
     }
 }
 
+fn numbers(of: &dyn Hyper, setting: &str) -> Vec<f64> {
+    let found = of.settings().into_iter().find(|known| known.name == setting);
+    let Some(Value::List(values)) = found.map(|found| found.value) else { return Vec::new() };
+    let number = |value: &Value| match value {
+        Value::Number(number) => Some(*number),
+        Value::Whole(number) => Some(*number as f64),
+        _ => None,
+    };
+    values.iter().filter_map(number).collect()
+}
+
 fn entropy(counts: &[usize]) -> f64 {
     let total = counts.iter().sum::<usize>().max(1) as f64;
     let shares = counts.iter().map(|&count| count as f64 / total).filter(|share| *share > 0.0);
@@ -358,10 +380,15 @@ impl Loss {
         let is = |name: &str, text: &str| {
             settings.iter().any(|known| known.name == name && known.value == Value::Text(text.into()))
         };
+        let class_weights = match number(loss, "positive_weight") {
+            Some(weight) => vec![1.0, weight],
+            None => numbers(loss, "class_weights"),
+        };
         Loss {
             name: loss.name().to_string(),
             task: Some(loss.task()),
             is_weighted: settings.iter().any(|known| is_list(&known.value)),
+            class_weights,
             of_logarithms: is("of", "log_probabilities"),
             label_smoothing: number(loss, "label_smoothing").unwrap_or(0.0),
         }
@@ -391,7 +418,16 @@ impl Spread {
             let mirrored: Vec<f64> = values.iter().rev().map(|value| -value).collect();
             mark(&mirrored).map(|(value, share)| (-value, share))
         });
-        Spread { low: at(0.01), median: at(0.5), high: at(0.99), mark }
+        let half = values.len().div_ceil(2);
+        let cores = values.windows(half.max(1)).map(|half| half[half.len() - 1] - half[0]);
+        let core = cores.fold(f64::INFINITY, f64::min);
+        Spread {
+            core: if core.is_finite() { core } else { 0.0 },
+            low: at(0.01),
+            median: at(0.5),
+            high: at(0.99),
+            mark,
+        }
     }
 
     /// How far the middle 98 of 100 reach.

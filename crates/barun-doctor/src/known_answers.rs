@@ -15,6 +15,8 @@ const ROWS: usize = 64;
 const STEP: f64 = 0.1;
 /// Wrong numbers lie so many deviations from their mean.
 const FAR: f64 = 10.0;
+/// So many classes are looked at one by one.
+const MOST_CLASSES: usize = 32;
 /// By less than this part of itself a loss does not differ.
 const ROUNDING: f64 = 1e-3;
 
@@ -27,6 +29,8 @@ pub struct KnownAnswers {
     pub right: f64,
     /// Of wrong ones: of numbers one that is far from all, of classes a step away from the right ones.
     pub wrong: f64,
+    /// A class of whose rows right answers change nothing at all, to the bit; of the first few dozen classes.
+    pub ignored: Option<usize>,
 }
 
 impl KnownAnswers {
@@ -77,10 +81,19 @@ impl KnownAnswers {
             Task::Numbers => at(&mut std::iter::repeat(FAR * size)),
             _ => at(&mut towards.iter().map(|step| -step)),
         };
+        let of_guess = at(&mut std::iter::repeat(0.0))?;
+        let changes_nothing = |class: &usize| {
+            let own = || {
+                towards.iter().enumerate().map(|(at, step)| if at % width == *class { *step } else { 0.0 })
+            };
+            own().any(|step| step != 0.0) && at(&mut own()) == Some(of_guess)
+        };
+        let classes = if matches!(loss.task(), Task::Classes(_)) { width.min(MOST_CLASSES) } else { 0 };
         Some(KnownAnswers {
-            guess: at(&mut std::iter::repeat(0.0))?,
+            guess: of_guess,
             right: at(&mut towards.iter().copied())?,
             wrong: wrong?,
+            ignored: (0..classes).find(changes_nothing),
         })
     }
 
@@ -164,6 +177,30 @@ mod tests {
         assert!(of(&Turned {}, &classes(5)).likes_wrong_ones());
         let crossed = of(&Crossed {}, &numbers());
         assert!(crossed.ignores_right_ones() && !crossed.likes_wrong_ones(), "{crossed:?}");
+    }
+
+    #[derive(Clone, Debug, Hyper)]
+    struct FirstTwo {}
+
+    impl Loss for FirstTwo {
+        fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
+            let is_first = target.less(&target.like(1.0)).cast(prediction.dtype());
+            let two = prediction.narrow(-1, 0, 2).log_softmax(-1);
+            Ok(-(two.narrow(-1, 0, 1).sum([-1]) * is_first).mean(..))
+        }
+
+        fn task(&self) -> Task {
+            Task::Classes(Outputs::Scores)
+        }
+    }
+
+    #[test]
+    fn a_class_whose_answers_change_nothing_is_named() {
+        assert_eq!(of(&FirstTwo {}, &classes(5)).ignored, Some(1));
+        assert_eq!(of(&CrossEntropy::default(), &classes(50)).ignored, None);
+        let weights = vec![1e6, 1.0, 1.0];
+        let lopsided = CrossEntropy { class_weights: weights, ..CrossEntropy::default() };
+        assert_eq!(of(&lopsided, &classes(3)).ignored, None);
     }
 
     #[test]

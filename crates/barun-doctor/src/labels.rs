@@ -8,6 +8,8 @@
 //! * **Strays.** A label at random is as often one of the less likely half of the other classes as one of the likelier half;
 //!   the label of a row that is hard to tell is nearly always the runner-up. So the rows whose label is in the less likely half,
 //!   over the share of the other classes that this half is, estimate how many labels are random, however hard the classes.
+//! * **Twins.** Where one class has two names, rows of both look the same: among rows that bear one of the two names the network
+//!   cannot tell which, though it tells all other classes.
 //! * **Pairs.** Where one class is called by another's name, the network tells the rows that look like it from the others
 //!   well, and yet they bear both names, and those that bear the wrong one look no less like it. Where two classes are hard to
 //!   tell apart, rows that bear the other name lie near the border between both.
@@ -34,6 +36,9 @@ const TAIL: f64 = 0.05;
 /// Two classes are looked at where they have this much of a row's probability between them, and the one of the two at least that much.
 const BOTH: f64 = 0.5;
 const EITHER: f64 = 0.1;
+/// Twins have so many rows each, which share this much of their probability.
+const FEWEST_OF_TWIN: usize = 10;
+const SHARED: f64 = 0.25;
 /// Two groups of rows are told apart where the middle ones of them differ by this much.
 const GAP: f64 = 0.2;
 
@@ -54,8 +59,27 @@ pub struct LabelCheck {
     pub strays: Strays,
     /// Pairs of classes of which the one is called by the other's name, the gravest first.
     pub pairs: Vec<Pair>,
+    /// The two classes that look the most alike; none where there are only two, or few rows of each.
+    #[serde(default)]
+    pub twins: Option<Twins>,
     /// The doubtful rows, the surest first; a few of many.
     pub suspects: Vec<Suspect>,
+}
+
+/// Two classes that the network does not tell apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Twins {
+    /// Their names.
+    pub names: (String, String),
+    /// How many rows bear the one name or the other.
+    pub rows: usize,
+    /// How probable it is that a row with the first name looks more like it than a row with the second; 0.5 where both look the
+    /// same.
+    pub order: f64,
+    /// Three standard errors of that for classes that do look the same.
+    pub chance: f64,
+    /// The share of all other rows that are taken for what they are not labelled.
+    pub wrong_elsewhere: f64,
 }
 
 /// Rows with a label that is not even likely.
@@ -153,6 +177,7 @@ impl LabelCheck {
             sure.iter().copied().filter(|&(at, class)| labels[at] != class).collect();
         let margin = |&(at, class): &(usize, usize)| said.of(at)[class] - said.of(at)[labels[at]];
         doubtful.sort_by(|a, b| margin(b).total_cmp(&margin(a)).then(a.0.cmp(&b.0)));
+        let sorted = said.sorted();
         Some(LabelCheck {
             epoch,
             rows: labels.len(),
@@ -160,7 +185,8 @@ impl LabelCheck {
             doubtful: doubtful.len(),
             doubtful_share: joint.doubtful_share(),
             strays: said.strays(&sure),
-            pairs: said.pairs(&said.sorted()),
+            pairs: said.pairs(&sorted),
+            twins: said.twins(&sorted),
             suspects: said.suspects(doubtful.iter().copied()),
         })
     }
@@ -250,6 +276,37 @@ impl Said<'_> {
         }
         let wrong = is_wrong.iter().filter(|is_wrong| **is_wrong).count();
         Sorted { of_label, likely, is_wrong, wrong }
+    }
+
+    /// The two classes that are hardest to tell apart, of those with enough rows that share their probability.
+    fn twins(&self, sorted: &Sorted) -> Option<Twins> {
+        let classes = self.classes.len();
+        let has_rows = |class: &usize| sorted.of_label[*class].len() >= FEWEST_OF_TWIN;
+        let shared = |class: usize, other: usize| {
+            let rows = &sorted.of_label[class];
+            rows.iter().map(|&at| self.of(at)[other]).sum::<f64>() / rows.len() as f64
+        };
+        let pairs = (0..classes).filter(has_rows).flat_map(|a| (0..a).filter(has_rows).map(move |b| (b, a)));
+        let alike = pairs.filter(|&(a, b)| shared(a, b) > SHARED && shared(b, a) > SHARED);
+        let twins = alike.map(|(a, b)| self.twin(sorted, a, b)).min_by(|a, b| a.order.total_cmp(&b.order));
+        twins.filter(|_| classes > 2)
+    }
+
+    fn twin(&self, sorted: &Sorted, a: usize, b: usize) -> Twins {
+        let look = |&at: &usize| self.of(at)[a] - self.of(at)[b];
+        let (of_a, of_b) = (&sorted.of_label[a], &sorted.of_label[b]);
+        let looks: Vec<f64> = of_a.iter().chain(of_b).map(look).collect();
+        let is_a: Vec<bool> = (0..looks.len()).map(|at| at < of_a.len()).collect();
+        let left_out: Vec<(usize, f64)> = of_a.iter().chain(of_b).map(|&at| (at, 0.0)).collect();
+        // Of the area under a curve that says nothing (Mann and Whitney, 1947).
+        let (m, n) = (of_a.len() as f64, of_b.len() as f64);
+        Twins {
+            names: (self.classes[a].clone(), self.classes[b].clone()),
+            rows: looks.len(),
+            order: auroc(&looks, &is_a),
+            chance: 3.0 * ((m + n + 1.0) / (12.0 * m * n)).sqrt(),
+            wrong_elsewhere: sorted.wrong_but_for(&left_out),
+        }
     }
 
     /// The gravest pairs of classes of which one seems to be called by the other's name.
@@ -408,6 +465,27 @@ mod tests {
         let found = check(sure, |row, class| if near(row) && chance(row) < 0.5 { 3 } else { class });
         let pair = found.pairs.iter().find(|pair| pair.class == "class 2").unwrap();
         assert!(pair.order > 0.8, "{pair:?}");
+    }
+
+    #[test]
+    fn a_class_of_two_names_are_twins_and_two_that_are_hard_to_tell_are_none() {
+        let rows: Vec<usize> = (0..900).collect();
+        let names: Vec<String> = ["ash", "birch", "cedar"].map(String::from).to_vec();
+        // Rows of the last class are well told; of the others the network says what `look` says.
+        let check = |look: &dyn Fn(usize) -> f64| {
+            let said = |&row: &usize| match row % 3 {
+                2 => [0.05, 0.05, 0.9],
+                _ => [0.9 * look(row), 0.9 * (1.0 - look(row)), 0.1],
+            };
+            let probabilities: Vec<f64> = rows.iter().flat_map(said).collect();
+            let labels: Vec<usize> = rows.iter().map(|row| row % 3).collect();
+            LabelCheck::of_rows(1, &rows, (&probabilities, &labels), &names).unwrap().twins.unwrap()
+        };
+        let twins = check(&|row| 0.5 + 0.1 * noise(row));
+        assert_eq!((twins.names.0.as_str(), twins.names.1.as_str(), twins.rows), ("ash", "birch", 600));
+        assert!((twins.order - 0.5).abs() < twins.chance && twins.wrong_elsewhere == 0.0, "{twins:?}");
+        let hard = check(&|row| 0.5 + 0.1 * noise(row) + if row % 3 == 0 { 0.1 } else { 0.0 });
+        assert!(hard.order > 0.5 + hard.chance, "{hard:?}");
     }
 
     #[test]

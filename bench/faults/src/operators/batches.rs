@@ -98,7 +98,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.options.accumulate = batches as usize;
             Ok(())
         },
-        ..Operator::scored("accumulated-for-long", "64 batches for each step, in as many epochs", &["R23"])
+        ..Operator::tuning("accumulated-for-long", "64 batches for each step, in as many epochs", &["R23"])
     },
     // A join on a key that is not unique gives the rows of one class again and again.
     Operator {

@@ -136,7 +136,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.loss = Box::new(FirstOnly {});
             Ok(())
         },
-        ..Operator::scored("first-output-only", "the loss looks at the first output alone", &["R02", "R14"])
+        ..Operator::tuning("first-output-only", "the loss looks at the first output alone", &["R02", "R14"])
     },
     // Weights for a rare class, taken along to where no class is rare.
     Operator {
@@ -153,7 +153,7 @@ pub(super) const ALL: &[Operator] = &[
             };
             Ok(())
         },
-        ..Operator::scored(
+        ..Operator::tuning(
             "class-weights-copied",
             "one class counts a thousand times, as if it were rare",
             &["R24", "R02"],

@@ -166,7 +166,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored("rows-in-another-unit", "three rows in ten in thousandths of the unit", &["R01"])
+        ..Operator::tuning("rows-in-another-unit", "three rows in ten in thousandths of the unit", &["R01"])
     },
     // What scikit-learn's `normalize` does of itself: it makes each row as long as 1, and not each column.
     Operator {

@@ -143,7 +143,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored(
+        ..Operator::tuning(
             "class-of-two-names",
             "half of one class is written as a class of its own",
             &["R26"],

@@ -90,6 +90,6 @@ pub(super) const ALL: &[Operator] = &[
                 trunk.filter(|(_, stage)| learns(stage)).map(|(at, _)| at.to_string()).collect();
             Ok(())
         },
-        ..Operator::scored("frozen-before-learning", "all but the last layer stays as it was drawn", &["R14"])
+        ..Operator::tuning("frozen-before-learning", "all but the last layer stays as it was drawn", &["R14"])
     },
 ];

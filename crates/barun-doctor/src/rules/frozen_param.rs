@@ -6,7 +6,8 @@
 //!   its own with rate 0, or nobody has it: WARN. Where nothing moves at a rate above 0, steps are too small for the precision
 //!   of the weights, and `UPDATE_RATIO` tells of it.
 //!
-//! Parameters that are frozen on purpose are not looked at.
+//! - Weights are frozen by the run's options. A training begins with weights that were drawn at random, so that what comes before
+//!   the first layer that learns, or between those that do, is noise for ever: WARN.
 //!
 //! Threshold: 5 checks, exact zeros; SageMaker Debugger and TrainCheck (Jiang et al., 2025) likewise.
 //!
@@ -39,12 +40,26 @@ impl Rule for FrozenParam {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
+        if let Some(found) = frozen_as_drawn(history) {
+            return Some(found);
+        }
         let checks = history.last_checks(CHECKS)?;
         if !checks.iter().all(|check| check.applied) {
             return None;
         }
         without_gradient(history, &checks).or_else(|| without_update(history, &checks))
     }
+}
+
+fn frozen_as_drawn(history: &History) -> Option<Found> {
+    let case = &history.case;
+    let first = case.frozen.first()?;
+    let learning = case.weights.iter().filter(|weight| weight.role == Role::Weight).count();
+    let all = case.frozen.len() + learning;
+    let message = format!("{} of {all} weights are frozen as they were drawn at random", case.frozen.len());
+    let why = "What they give is the same mixture of the inputs for ever; the other layers must make do with it";
+    let found = Found::new(Level::Warn, (case.frozen.len() as f64, 0.0), message, why).at(first.clone());
+    Some(found.cure("Let them learn as well: take them out of `StepOptions::frozen`", &[]))
 }
 
 fn always(checks: &[&Check], at: usize, is: impl Fn(&ParameterCheck) -> bool) -> bool {

@@ -13,6 +13,10 @@
 //!
 //! A loss of one's own that is lower of wrong answers than of a guess, by whatever formula, has its sign turned: ERROR.
 //!
+//! A loss of one's own that stays the same, to the bit, whatever is answered to the rows of a class, does not look at it: ERROR.
+//! One whose weights of classes leave more than nine tenths to the rows of a class that has fewer than two thirds of them hardly looks
+//! at the others: WARN.
+//!
 //! A whole network without anything that bends its values is a linear model, however many layers it has: INFO, and WARN
 //! once the loss stands still above a third of the trivial one (over the last third of the steps so far, at least 100, it has
 //! improved by less than 5 %).
@@ -37,6 +41,10 @@ pub struct HeadLossMismatch;
 /// The share of targets that may lie outside what the last layer can give; the spread leaves out a hundredth at each end.
 const MARGIN: f64 = 0.01;
 
+/// A class may have this part of the loss, unless it has this part of the rows.
+const MOST_WEIGHT: f64 = 0.9;
+const MOST_ROWS: f64 = 2.0 / 3.0;
+
 impl Rule for HeadLossMismatch {
     fn about(&self) -> About {
         About {
@@ -51,7 +59,7 @@ impl Rule for HeadLossMismatch {
 
     fn judge(&self, history: &History) -> Option<Found> {
         let case = &history.case;
-        if let Some(found) = turned(case) {
+        if let Some(found) = turned(case).or_else(|| blind(case)).or_else(|| lopsided(case)) {
             return Some(found);
         }
         let last = case.last_call()?;
@@ -80,6 +88,42 @@ fn turned(case: &Case) -> Option<Found> {
     let why = "What makes the loss smaller makes the network worse";
     let found = Found::new(Level::Error, (known.wrong, known.guess), message, why);
     Some(found.cure("Turn the sign of the loss", &[]))
+}
+
+/// A loss that does not look at a class.
+fn blind(case: &Case) -> Option<Found> {
+    let known = case.known_answers.as_ref()?;
+    let class = known.ignored?;
+    let message = format!(
+        "the loss is {} whatever is answered to the rows of class {class} (counted from 0): it does not look at that output",
+        short(known.guess)
+    );
+    let why = "An output that the loss does not look at learns nothing, and its class is never told from the others";
+    let found = Found::new(Level::Error, (0.0, 0.0), message, why);
+    Some(found.cure("Let the loss take all outputs: `[rows, classes]`", &[]))
+}
+
+/// Weights of classes that leave the loss to one of them.
+fn lopsided(case: &Case) -> Option<Found> {
+    let Target::Classes(counts) = &case.target else { return None };
+    if case.loss.class_weights.len() != counts.len() {
+        return None;
+    }
+    let rows = counts.iter().sum::<usize>() as f64;
+    let weighed = || counts.iter().zip(&case.loss.class_weights).map(|(count, weight)| *count as f64 * weight);
+    let (class, most) = weighed().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (share, of_rows) = (most / weighed().sum::<f64>(), counts[class] as f64 / rows);
+    if share <= MOST_WEIGHT || of_rows >= MOST_ROWS {
+        return None;
+    }
+    let message = format!(
+        "the rows of class {class} (counted from 0) are {} of all, and by the weights of the classes they have {} of the loss",
+        percent(of_rows),
+        percent(share)
+    );
+    let why = "Weights are to make up for classes that are rare; these leave hardly anything to the others";
+    let found = Found::new(Level::Warn, (share, MOST_WEIGHT), message, why);
+    Some(found.cure("Take the weights away, or one over how frequent each class is", &[]))
 }
 
 fn one_output(loss: &str) -> Found {
@@ -206,8 +250,27 @@ mod tests {
     #[test]
     fn a_loss_with_its_sign_turned_is_told_before_the_first_step() {
         let mut history = History::default();
-        history.case.known_answers = Some(KnownAnswers { guess: -1.6, right: -1.5, wrong: -1.7 });
+        history.case.known_answers = Some(KnownAnswers { guess: -1.6, right: -1.5, wrong: -1.7, ignored: None });
         assert_eq!(HeadLossMismatch.judge(&history).unwrap().level, Level::Error);
+    }
+
+    #[test]
+    fn weights_that_leave_the_loss_to_one_class_are_told_and_those_that_make_up_for_rare_ones_not() {
+        let judge = |class_weights: Vec<f64>| {
+            let loss = Loss { class_weights, ..Loss::default() };
+            let target = Target::Classes(vec![10, 500, 490]);
+            HeadLossMismatch.judge(&History::of(Case { loss, target, ..Case::default() }, None))
+        };
+        assert!(judge(vec![10_000.0, 1.0, 1.0]).unwrap().message.contains("class 0"));
+        assert_eq!(judge(vec![50.0, 1.0, 1.0]), None);
+    }
+
+    #[test]
+    fn a_loss_that_does_not_look_at_a_class_is_an_error() {
+        let mut history = History::default();
+        history.case.known_answers = Some(KnownAnswers { guess: 1.6, right: 1.5, wrong: 1.7, ignored: Some(2) });
+        let found = HeadLossMismatch.judge(&history).unwrap();
+        assert!(found.level == Level::Error && found.message.contains("class 2"), "{}", found.message);
     }
 
     #[test]

@@ -10,6 +10,8 @@
 //!   pixels over 255 over 255; scaled by a far value that squashes all others);
 //! - the lowest or highest number of a column stands in a hundredth of the rows or more, and lies farther from all others than
 //!   these from each other: it seems to stand for what is missing, such as -999: WARN;
+//! - in most columns, and two at least, half of the rows lie within a 300th of what all but the outermost hundredths span: some
+//!   rows seem to be in another unit: WARN;
 //! - a target of numbers whose deviation is beyond 100, or below 0.001: WARN.
 //!
 //! Threshold: ours, on quantiles and never on the maximum, which calls every feature-wise standardised image and every
@@ -31,6 +33,9 @@ const VERY_FAR: f64 = 100.0;
 const UNEVEN: f64 = 100.0;
 const TINY: f64 = 0.05;
 const VERY_TINY: f64 = 0.005;
+/// Half of the rows within so small a part of the rest, in so many columns and most of all.
+const TWO_UNITS: f64 = 300.0;
+const LEAST_TORN: usize = 2;
 const TARGET_FAR: f64 = 100.0;
 const TARGET_TINY: f64 = 1e-3;
 
@@ -47,7 +52,7 @@ impl Rule for InputScale {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        inputs(history).or_else(|| marks(history)).or_else(|| target(history))
+        inputs(history).or_else(|| marks(history)).or_else(|| two_units(history)).or_else(|| target(history))
     }
 }
 
@@ -87,6 +92,25 @@ fn inputs(history: &History) -> Option<Found> {
         return found(Level::Warn, widest / narrowest, UNEVEN, message);
     }
     None
+}
+
+/// Columns whose one half is nothing beside the other.
+fn two_units(history: &History) -> Option<Found> {
+    let varied = || history.case.inputs.columns.iter().filter(|column| column.core > 0.0);
+    let ratio = |column: &Spread| column.width() / column.core;
+    let torn: Vec<f64> = varied().map(ratio).filter(|ratio| *ratio > TWO_UNITS).collect();
+    let all = varied().count();
+    if torn.len() < LEAST_TORN || 2 * torn.len() <= all {
+        return None;
+    }
+    let message = format!(
+        "in {} of {all} columns half of the rows lie within a {}th of what the others span, as if these were in another unit",
+        torn.len(),
+        short(crate::curve::median(&torn).round())
+    );
+    let why = "Beside the large numbers the small ones all look the same, and nothing is learned of them";
+    let found = Found::new(Level::Warn, (crate::curve::median(&torn), TWO_UNITS), message, why);
+    Some(found.cure("Look where these rows come from, and bring all to the same unit", &[]))
 }
 
 /// Columns in which a number stands for what is missing.
@@ -170,6 +194,17 @@ mod tests {
         values.iter_mut().step_by(200).for_each(|value| *value *= 500.0);
         let found = judge(values, 200).unwrap();
         assert!(found.message.starts_with("one column"), "{}", found.message);
+    }
+
+    #[test]
+    fn rows_in_another_unit_are_told() {
+        let of = |factor: f32| {
+            let values: Vec<f32> = (0..5000).map(|at| wave(at) * if at / 10 % 3 == 0 { factor } else { 1.0 } / factor).collect();
+            judge(values, 10)
+        };
+        let found = of(1000.0).unwrap();
+        assert!(found.message.contains("another unit"), "{}", found.message);
+        assert_eq!(of(10.0), None);
     }
 
     #[test]

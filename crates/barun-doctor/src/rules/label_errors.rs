@@ -24,7 +24,10 @@
 //!   18 % bear the wrong one, and are mixed with the others: the area under the curve that tells the two apart, 0.5 where they look
 //!   the same, and the rows between both classes, as a part of the fewer, come to no more than 0.85 (0.75 where there
 //!   are only two classes). The network tells both classes apart - the middle rows by 0.2 of the probability that they share - and
-//!   is wrong in no more than a quarter of all other rows.
+//!   is wrong in no more than a quarter of all other rows;
+//! - *one class of two names*: of three classes or more, rows of two share a quarter of their probability at least, and which of the two
+//!   names they bear is told no better than by chance (an area within 0.15 of 0.5, and three standard errors), while no more
+//!   than a quarter of all other rows is told wrong.
 //!
 //! Asked once half of the run is over, or the best epoch is three behind; where classes are told better than by guessing, or the
 //! validation loss was below 0.9 of the trivial one; of 60 training rows or more; and not where another rule finds a reason to
@@ -57,6 +60,8 @@ pub struct LabelErrors;
 
 const UNRELATED: &str = "So it is where the labels have nothing to do with the inputs, or the inputs say nothing";
 const LOOK: &str = "Look at some rows with their labels: were they shuffled apart, or joined to the wrong rows?";
+/// Classes look the same where an area no farther from 0.5 than this is under the curve that tells them apart.
+const MOST_ORDER: f64 = 0.15;
 const EVALUATIONS: usize = 3;
 const LEARNED: f64 = 0.7;
 const APART: f64 = 0.05;
@@ -107,7 +112,7 @@ impl Rule for LabelErrors {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        let found = unrelated(history).or_else(|| confused(history)).or_else(|| random(history));
+        let found = unrelated(history).or_else(|| confused(history)).or_else(|| random(history)).or_else(|| twins(history));
         found.or_else(|| data::worst(history, self.about().id))
     }
 }
@@ -167,6 +172,25 @@ fn confused(history: &History) -> Option<Found> {
     let why = "No network can tell two classes apart whose rows are named at random";
     let found = Found::new(Level::Warn, (pair.least, CALLED), message, why);
     Some(with_suspects(found, history, &pair.suspects))
+}
+
+/// One class with two names.
+fn twins(history: &History) -> Option<Found> {
+    let twins = answered(history)?.twins.as_ref()?;
+    let is_alike = (twins.order - 0.5).abs() < twins.chance.min(MOST_ORDER) && twins.wrong_elsewhere <= ELSEWHERE;
+    if !is_alike {
+        return None;
+    }
+    let (one, other) = &twins.names;
+    let message = format!(
+        "'{one}' and '{other}' look the same: of {} validation rows that are called one or the other, which is chance, and {} of \
+         all other rows are told",
+        twins.rows,
+        percent(1.0 - twins.wrong_elsewhere)
+    );
+    let why = "Half of these answers will be wrong, whatever the network: is it one class that has two names?";
+    let found = Found::new(Level::Warn, (twins.order, 0.5), message, why);
+    Some(found.cure("Give both one name, or find the columns that tell them apart", &[]))
 }
 
 /// The rows to look at, and what to do about them.

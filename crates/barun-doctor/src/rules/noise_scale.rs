@@ -8,7 +8,7 @@
 //! the same way in fewer than one of five: WARN. BackPACK and Cockpit (Schneider et al., 2021) measure the same.
 //!
 //! Batches of fewer than 4 rows cannot be halved: WARN while the run is in trouble. And of a run of fewer than 150 steps in
-//! all, of which each takes a quarter of the rows or more, whose loss still falls after three fifths of it and is above 0.3 of
+//! all, of which each takes a quarter of the rows or more, in one batch or in several that make one update, whose loss still falls after three fifths of it and is above 0.3 of
 //! the trivial one: WARN, whatever else the loss does.
 //!
 //! Cannot see: much from one look: the estimate is itself noisy.
@@ -51,8 +51,9 @@ impl Rule for NoiseScale {
 
 fn few_steps(history: &History) -> Option<Found> {
     let case = &history.case;
-    let (total, batch) = (case.total_steps(), case.batch_size);
-    if total >= FEW_STEPS || LARGE_PART * batch < case.rows || 5 * history.steps < 3 * total {
+    let (batches, accumulate) = (case.total_steps(), case.accumulate.max(1));
+    let (total, batch) = (batches / accumulate, case.batch_size * accumulate);
+    if total >= FEW_STEPS || LARGE_PART * batch < case.rows || 5 * history.steps < 3 * batches {
         return None;
     }
     let [before, now] = stretches(history.losses.last(history.steps.div_ceil(2)), 2)[..] else { return None };
@@ -62,7 +63,11 @@ fn few_steps(history: &History) -> Option<Found> {
     let message = format!("the run takes {total} steps in all, of {batch} rows each, and the loss still falls (now {})", short(now));
     let why = "What counts is how many steps are taken; from a few dozen rows on more make each hardly better";
     let found = Found::new(Level::Warn, (total as f64, FEW_STEPS as f64), message, why);
-    let found = found.cure("Take smaller batches", &["train.batch_size=32".to_string()]).certain();
+    let smaller = match accumulate {
+        1 => found.cure("Take smaller batches", &["train.batch_size=32".to_string()]),
+        _ => found.cure("Let each batch make an update", &["train.accumulate=1".to_string()]),
+    };
+    let found = smaller.certain();
     Some(found.cure("Train for more epochs", &[format!("train.epochs={}", 10 * case.epochs)]))
 }
 
@@ -125,5 +130,9 @@ mod tests {
         let few = run_of(20).unwrap();
         assert!(few.is_certain && few.message.contains("20 steps in all"), "{}", few.message);
         assert_eq!(run_of(200), None);
+        let mut accumulated = crate::testing::course(200, |at| 2.3 - 0.5 * at as f64 / 200.0);
+        accumulated.case = Case { batch_size: 32, accumulate: 16, steps_per_epoch: 32, epochs: 8, ..ten_classes() };
+        let found = NoiseScale.judge(&accumulated).unwrap();
+        assert_eq!(found.cure[0].set, ["train.accumulate=1"]);
     }
 }

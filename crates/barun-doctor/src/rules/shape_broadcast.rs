@@ -73,13 +73,13 @@ mod tests {
     #[test]
     fn a_loss_that_does_not_like_right_answers_is_told() {
         let judge = |right: f64| {
-            let known_answers = Some(KnownAnswers { guess: 1.0, right, wrong: 100.0 });
+            let known_answers = Some(KnownAnswers { guess: 1.0, right, wrong: 100.0, ignored: None });
             ShapeBroadcast.judge(&History::of(Case { known_answers, ..Case::default() }, None))
         };
         assert_eq!(judge(2.0).unwrap().level, Level::Error);
         assert_eq!(judge(0.0), None);
         let loss = Loss { label_smoothing: 0.999, ..Loss::default() };
-        let known_answers = Some(KnownAnswers { guess: 1.0, right: 1.0, wrong: 1.1 });
+        let known_answers = Some(KnownAnswers { guess: 1.0, right: 1.0, wrong: 1.1, ignored: None });
         let smoothed = History::of(Case { known_answers, loss, ..Case::default() }, None);
         assert_eq!(ShapeBroadcast.judge(&smoothed), None);
     }
