@@ -74,7 +74,21 @@ mistake of a kind that no rule was tuned on is found about every second time. Af
 and rules were mended for them; the false alarms were all R26 on `fashion/deep-cnn`, which since asks that a pair of classes is surely mixed up among
 all pairs that are looked at.
 
-**The fourth scoring is the fair figure.** The scored part below has fewer operators than it began with, those that moved did badly,
+Then the doctor got a baseline of its own, which is solved and not trained (R27; R26 asks it as well), by a hand that knew which runs of
+the scored part were missed. So before the fifth scoring 22 more operators were added as the 16 before: `rows-in-another-unit`,
+`rows-normalised`, `reshaped-for-transposed`, `class-of-two-names`, `answers-in-two-units`, `encoded-by-own-answers`,
+`train-columns-moved`, `made-before-the-split`, `first-output-only`, `class-weights-copied`, `one-output-normalised`, `one-layer-zero`,
+`eighty-layers`, `betas-swapped`, `adadelta-with-adams-rate`, `schedule-counts-steps`, `outputs-dropped`, `weights-clamped`,
+`accumulated-for-long`, `one-class-repeated`, `frozen-before-learning` and `padded-behind`.
+
+The fifth scoring: of 548 faults 488 detected (89.1 %, 86.1 to 91.5 %), 354 with the right cause first (64.6 %, 60.4 to 68.6 %); 13 of
+605 healthy runs with a false alarm (2.1 %, 1.1 to 3.6 %), all R27 on networks that do learn less than the baseline (58 % where it has
+78 %), for the runs they come from do so too; of the 179 faults by the 22 new operators alone 140 (78.2 %, 71.4 to 84.0 %) and 60 (33.5 %, 26.7 to
+40.9 %). So of mistakes of a kind that no rule was tuned on four of five are told as something that is wrong, and one of three by its
+name. After it `rows-in-another-unit`, `class-of-two-names`, `first-output-only`, `class-weights-copied`, `accumulated-for-long` and
+`frozen-before-learning` moved to the tuning part, and rules were mended for them.
+
+**The fifth scoring is the fair figure.** The scored part below has fewer operators than it began with, those that moved did badly,
 and the false alarms on it are known: its figures are kinder to the doctor. Between the scorings some checks were added knowing that a
 scored operator does what they look for, but not what came of it: R19 knows smoothed labels and noise on weights, R03 is silent where
 penalties are part of the loss, R13 is sure of itself where a slow run is also a poor one, R04 knows recurrent weights that are too
