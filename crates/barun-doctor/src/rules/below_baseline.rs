@@ -18,6 +18,7 @@
 use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Rule, percent, short};
+use crate::baseline::Baseline;
 use crate::history::History;
 
 /// See the [module](self).
@@ -40,16 +41,10 @@ impl Rule for BelowBaseline {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        let baseline = history.case.baseline?;
-        let (own, behind) = history.best_figure()?;
+        let Shortfall { baseline, own, behind, learned } = shortfall(history)?;
         let is_late = 3 * history.steps >= 2 * history.case.total_steps() && history.case.total_steps() > 0;
         let of_classes = history.case.classes() > 0;
-        let headroom = baseline.figure - baseline.of_guessing;
-        let learned = (own - baseline.of_guessing) / headroom;
-        let is_below = headroom > HEADROOM
-            && learned < LEARNED
-            && baseline.figure - own > baseline.chance(own, of_classes);
-        if !is_below || !(is_late || behind >= BEHIND) {
+        if !(is_late || behind >= BEHIND) {
             return None;
         }
         let of = |figure: f64| match of_classes {
@@ -71,12 +66,33 @@ impl Rule for BelowBaseline {
     }
 }
 
+/// By how much a network falls short of the baseline.
+pub(super) struct Shortfall {
+    baseline: Baseline,
+    /// The network's best figure, and how many evaluations ago it was.
+    own: f64,
+    behind: usize,
+    /// What it has learned, as a part of what the baseline has.
+    learned: f64,
+}
+
+/// None where it does not, so far.
+pub(super) fn shortfall(history: &History) -> Option<Shortfall> {
+    let baseline = history.case.baseline?;
+    let (own, behind) = history.best_figure()?;
+    let headroom = baseline.figure - baseline.of_guessing;
+    let learned = (own - baseline.of_guessing) / headroom;
+    let is_below = headroom > HEADROOM
+        && learned < LEARNED
+        && baseline.figure - own > baseline.chance(own, history.case.classes() > 0);
+    is_below.then_some(Shortfall { baseline, own, behind, learned })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::case::Case;
     use crate::testing::{evaluation, step, ten_classes};
-    use crate::baseline::Baseline;
 
     fn judge(own: f64, of_baseline: f64, rows: usize, steps: usize) -> Option<Found> {
         let baseline = Baseline { figure: of_baseline, of_guessing: 0.1, rows, trained: 800 };

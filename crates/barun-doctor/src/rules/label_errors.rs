@@ -31,7 +31,7 @@
 //!
 //! Asked once half of the run is over, or the best epoch is three behind; where classes are told better than by guessing, or the
 //! validation loss was below 0.9 of the trivial one; of 60 training rows or more; and not where another rule finds a reason to
-//! doubt the network itself.
+//! doubt the network itself, or it falls short of the baseline of `BELOW_BASELINE`.
 //!
 //! Threshold: 3 % is the usual one of confident learning, the others are ours, from healthy runs. That nothing holds for other
 //! rows is not said of fewer than 60 training rows, or than twice as many as there are columns: they are learned by heart
@@ -44,6 +44,7 @@
 
 use barun_train::diagnosis::Level;
 
+use super::below_baseline::shortfall;
 use super::input_ignored::mixed_rows;
 use super::update_ratio::has_died;
 use super::{
@@ -128,6 +129,7 @@ fn answered(history: &History) -> Option<&LabelCheck> {
         || history.case.trivial_loss().is_some_and(|trivial| best < KNOWS * trivial);
     let is_badly_trained = history.case.rows < FEW
         || has_died(history)
+        || shortfall(history).is_some()
         || is_any(&[&BatchNormMisuse, &NoiseScale], history)
         || is_unwell(history);
     (is_settled && knows && !is_badly_trained).then_some(labels)
