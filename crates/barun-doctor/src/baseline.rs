@@ -40,6 +40,10 @@ const FARTHEST: f32 = 5.0;
 /// Of these the one that is best on rows that were held out.
 const RIDGES: [f64; 4] = [1e-4, 1e-3, 1e-2, 1e-1];
 const HELD_OUT: usize = 5;
+/// Of more classes than this it would take longer than it is worth.
+const MOST_CLASSES: usize = 256;
+/// Figures are apart beyond so many standard errors.
+const ERRORS: f64 = 2.5;
 /// So much above knowing nothing is something, and so little is nothing.
 const SOMETHING: f64 = 0.05;
 const NOTHING: f64 = 0.02;
@@ -65,8 +69,8 @@ struct Sample {
 }
 
 impl Baseline {
-    /// Of what is about to be trained; none where there are too few rows, or it is neither one class nor one number of each row that is
-    /// learned.
+    /// Of what is about to be trained; none where there are too few rows, or it is neither one of some hundred classes nor one number
+    /// of each row that is learned.
     ///
     /// # Errors
     /// Rows that cannot be read.
@@ -81,10 +85,10 @@ impl Baseline {
         };
         let (train, valid) =
             (some_of(subject.train, most.min(ROWS.0)), some_of(subject.valid, most.min(ROWS.1)));
-        if !is_of_rows || train.len() < FEWEST.0 || valid.len() < FEWEST.1 {
+        let outputs = outputs(subject.targets());
+        if !is_of_rows || outputs > MOST_CLASSES || train.len() < FEWEST.0 || valid.len() < FEWEST.1 {
             return Ok(None);
         }
-        let outputs = outputs(subject.targets());
         let sample = |part: &Part, rows: &[usize]| -> Result<Sample> {
             let mut inputs = Vec::with_capacity(rows.len() * width.min(COLUMNS));
             // A stretch at a time, of which most columns of large inputs go again.
@@ -105,7 +109,7 @@ impl Baseline {
 
     /// Whether there is no sign that it knows anything.
     pub fn knows_nothing(&self, of_classes: bool) -> bool {
-        self.figure - self.of_guessing < (self.chance(self.of_guessing, of_classes) / 2.5).max(NOTHING)
+        self.figure - self.of_guessing < (self.chance(self.of_guessing, of_classes) / ERRORS).max(NOTHING)
     }
 
     /// How far its figure and one of the network's may be from each other by chance: two and a half standard errors of their difference.
@@ -116,7 +120,7 @@ impl Baseline {
             // Of the share of variance (Olkin and Finn, 1995).
             false => 4.0 * figure.clamp(0.0, 1.0) * (1.0 - figure.clamp(0.0, 1.0)).powi(2) / rows,
         };
-        2.5 * (variance(self.figure) + variance(figure)).sqrt()
+        ERRORS * (variance(self.figure) + variance(figure)).sqrt()
     }
 }
 
@@ -165,9 +169,11 @@ fn judged(train: &Sample, valid: &Sample, outputs: usize) -> Option<Baseline> {
     let (phi, y) = (only(&known, &fitted, width), only(&train.answers, &fitted, outputs));
     let moments = Moments::of(&phi, &y, width, outputs)?;
     let (other_phi, other_y) = (only(&known, &held_out, width), only(&train.answers, &held_out, outputs));
-    let fits = RIDGES.iter().map(|&ridge| moments.fit(ridge));
-    let figure_of = |fit: &Fit| figure(&fit.answers(&other_phi), &other_y, outputs);
-    let fit = fits.max_by(|a, b| figure_of(a).total_cmp(&figure_of(b)))?;
+    let fits = RIDGES.iter().map(|&ridge| {
+        let fit = moments.fit(ridge);
+        (figure(&fit.answers(&other_phi), &other_y, outputs), fit)
+    });
+    let (_, fit) = fits.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
     let guess = moments.mean_answers.repeat(valid.rows);
     let baseline = Baseline {
         figure: figure(&fit.answers(&asked), &valid.answers, outputs),
