@@ -14,7 +14,7 @@ mod pages;
 use std::fs::File;
 use std::path::Path;
 
-use pages::TextPages;
+use pages::CheckedPages;
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
@@ -249,11 +249,8 @@ fn read_group(
         let description = group.metadata().column(at).column_descr_ptr();
         let nullable = description.max_def_level() > 0;
         let pages = group.get_column_page_reader(at).map_err(|error| damaged(path, &error))?;
-        let pages = match description.physical_type() {
-            PhysicalType::BYTE_ARRAY => Box::new(TextPages::new(pages, nullable)),
-            _ => pages,
-        };
-        let reader = get_column_reader(description, pages);
+        let has_texts = description.physical_type() == PhysicalType::BYTE_ARRAY;
+        let reader = get_column_reader(description, Box::new(CheckedPages::new(pages, has_texts, nullable)));
         Ok(OpenColumn { at, nature, nullable, reader })
     };
     let mut columns = plan.features.iter().map(open).collect::<Result<Vec<OpenColumn>>>()?;

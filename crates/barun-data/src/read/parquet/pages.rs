@@ -1,6 +1,9 @@
-//! Pages of texts that can be decoded without looking beyond their end.
+//! Pages that can be decoded without trusting what they promise.
 //!
-//! The crate's decoder of plain texts, each of which begins with its length, takes for granted that there is a length for every
+//! A page whose values are places in a dictionary comes after the page that has it; a damaged file may leave that out, which the crate
+//! takes for impossible.
+//!
+//! Of texts there is more to look at. The crate's decoder of plain texts, each of which begins with its length, takes for granted that there is a length for every
 //! value a page promises, and asserts it. A damaged file may promise more. So every page is looked at on its way to the
 //! decoder: the lengths must lead to its end exactly, and behind that comes one that no page can keep, at which the decoder
 //! itself says that bytes are missing.
@@ -12,20 +15,35 @@ use parquet::errors::{ParquetError, Result};
 /// A length that no page can keep.
 const BEYOND: [u8; 4] = [0xFF; 4];
 
-/// The pages of a column of texts.
-pub struct TextPages {
+/// The pages of a column.
+pub struct CheckedPages {
     pages: Box<dyn PageReader>,
+    /// Whether the values are texts.
+    has_texts: bool,
     /// Whether values may be missing: then a page begins with which ones are.
     is_nullable: bool,
+    /// Whether the dictionary has been read.
+    has_dictionary: bool,
 }
 
-impl TextPages {
-    /// The pages of a column without lists.
-    pub fn new(pages: Box<dyn PageReader>, is_nullable: bool) -> TextPages {
-        TextPages { pages, is_nullable }
+impl CheckedPages {
+    /// The pages of a column of texts, or of others, without lists.
+    pub fn new(pages: Box<dyn PageReader>, has_texts: bool, is_nullable: bool) -> CheckedPages {
+        CheckedPages { pages, has_texts, is_nullable, has_dictionary: false }
     }
 
-    fn checked(&self, page: Page) -> Result<Page> {
+    fn checked(&mut self, page: Page) -> Result<Page> {
+        let is_of_dictionary = page.is_data_page()
+            && matches!(page.encoding(), Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
+        if is_of_dictionary && !self.has_dictionary {
+            return Err(ParquetError::General("a page refers to a dictionary that is not there".to_string()));
+        }
+        self.has_dictionary |= page.is_dictionary_page();
+        if self.has_texts { self.with_end(page) } else { Ok(page) }
+    }
+
+    /// A page of texts, whose end the decoder will notice.
+    fn with_end(&self, page: Page) -> Result<Page> {
         Ok(match page {
             Page::DataPage {
                 buf,
@@ -119,7 +137,7 @@ fn cut_short() -> ParquetError {
     ParquetError::EOF("a page of texts ends within one".to_string())
 }
 
-impl Iterator for TextPages {
+impl Iterator for CheckedPages {
     type Item = Result<Page>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -127,9 +145,10 @@ impl Iterator for TextPages {
     }
 }
 
-impl PageReader for TextPages {
+impl PageReader for CheckedPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        self.pages.get_next_page()?.map(|page| self.checked(page)).transpose()
+        let page = self.pages.get_next_page()?;
+        page.map(|page| self.checked(page)).transpose()
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
@@ -159,6 +178,55 @@ mod tests {
             assert!(ended(&whole[..length], 0).is_err(), "{length}");
         }
         assert!(ended(&BEYOND, 0).is_err());
+    }
+
+    /// Pages that were written down.
+    struct Written(Vec<Page>);
+
+    impl Iterator for Written {
+        type Item = Result<Page>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            self.get_next_page().transpose()
+        }
+    }
+
+    impl PageReader for Written {
+        fn get_next_page(&mut self) -> Result<Option<Page>> {
+            Ok((!self.0.is_empty()).then(|| self.0.remove(0)))
+        }
+
+        fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> Result<()> {
+            self.get_next_page().map(drop)
+        }
+    }
+
+    #[test]
+    fn a_page_that_refers_to_a_dictionary_comes_after_it() {
+        let dictionary = || Page::DictionaryPage {
+            buf: vec![0; 8].into(),
+            num_values: 1,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        let places = || Page::DataPage {
+            buf: vec![1, 0].into(),
+            num_values: 1,
+            encoding: Encoding::RLE_DICTIONARY,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let read = |pages: Vec<Page>| {
+            CheckedPages::new(Box::new(Written(pages)), false, false).collect::<Result<Vec<Page>>>()
+        };
+        assert_eq!(read(vec![dictionary(), places()]).unwrap().len(), 2);
+        let error = read(vec![places(), dictionary()]).unwrap_err().to_string();
+        assert!(error.contains("a dictionary that is not there"), "{error}");
     }
 
     #[test]
