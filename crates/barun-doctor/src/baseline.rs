@@ -21,7 +21,7 @@ use barun_engine::random::Stream;
 use barun_nn::losses::Task;
 use barun_nn::{Buffer, Tensor};
 use barun_train::Result;
-use barun_train::metrics::argmax;
+use barun_train::metrics::{Residuals, Weights, argmax};
 use barun_train::subject::Subject;
 
 /// Rows to learn from and to be judged by, at most and at least, and so many numbers of inputs in all.
@@ -198,10 +198,9 @@ fn figure(said: &[f64], answers: &[f64], outputs: usize) -> f64 {
             |(said, answers): &(&[f64], &[f64])| argmax(said).is_some_and(|class| answers[class] == 1.0);
         return hits.filter(is_hit).count() as f64 / rows as f64;
     }
-    let mean = answers.iter().sum::<f64>() / rows as f64;
-    let scatter: f64 = answers.iter().map(|answer| (answer - mean).powi(2)).sum();
-    let squares: f64 = said.iter().zip(answers).map(|(said, answer)| (said - answer).powi(2)).sum();
-    1.0 - squares / scatter
+    // Of answers that are all the same there is nothing to explain.
+    let differ = answers.iter().any(|answer| *answer != answers[0]);
+    if differ { Residuals::new(said, answers).r2(Weights::ONCE) } else { f64::NAN }
 }
 
 /// How the baseline looks at inputs: their scale, and what is drawn.

@@ -348,23 +348,21 @@ pub(crate) fn is_nonlinear(kind: &str) -> bool {
 }
 
 fn number(of: &dyn Hyper, setting: &str) -> Option<f64> {
-    let found = of.settings().into_iter().find(|known| known.name == setting)?;
-    match found.value {
-        Value::Number(number) => Some(number),
-        Value::Whole(number) => Some(number as f64),
-        _ => None,
-    }
+    as_number(&of.settings().into_iter().find(|known| known.name == setting)?.value)
 }
 
 fn numbers(of: &dyn Hyper, setting: &str) -> Vec<f64> {
     let found = of.settings().into_iter().find(|known| known.name == setting);
     let Some(Value::List(values)) = found.map(|found| found.value) else { return Vec::new() };
-    let number = |value: &Value| match value {
+    values.iter().filter_map(as_number).collect()
+}
+
+fn as_number(value: &Value) -> Option<f64> {
+    match value {
         Value::Number(number) => Some(*number),
         Value::Whole(number) => Some(*number as f64),
         _ => None,
-    };
-    values.iter().filter_map(number).collect()
+    }
 }
 
 fn entropy(counts: &[usize]) -> f64 {

@@ -23,6 +23,7 @@ use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Rule, percent, short};
 use crate::case::{Spread, Target};
+use crate::curve::median;
 use crate::history::History;
 
 /// See the [module](self).
@@ -103,13 +104,14 @@ fn two_units(history: &History) -> Option<Found> {
     if torn.len() < LEAST_TORN || 2 * torn.len() <= all {
         return None;
     }
+    let ratio = median(&torn);
     let message = format!(
         "in {} of {all} columns half of the rows lie within a {}th of what the others span, as if these were in another unit",
         torn.len(),
-        short(crate::curve::median(&torn).round())
+        short(ratio.round())
     );
     let why = "Beside the large numbers the small ones all look the same, and nothing is learned of them";
-    let found = Found::new(Level::Warn, (crate::curve::median(&torn), TWO_UNITS), message, why);
+    let found = Found::new(Level::Warn, (ratio, TWO_UNITS), message, why);
     Some(found.cure("Look where these rows come from, and bring all to the same unit", &[]))
 }
 
