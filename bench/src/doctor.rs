@@ -3,8 +3,10 @@
 //! [`watching`](crate::watching()) tells what a watched step takes; here the whole doctor is at work as in a run: the trainer,
 //! its callbacks, every k-th step watched with the doctor's own k, and its rules. Both kinds of epochs belong to the same run
 //! and go through the same batches, and each pair of them gives one ratio. The first steps, all of which are watched, come
-//! before the first pair.
+//! before the first pair. Epochs are as short as they can be with the same number of watched steps in each: the sooner the one
+//! kind follows the other, the more of what disturbs the machine disturbs both.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -21,7 +23,7 @@ use barun_train::subject::Subject;
 use barun_train::watching::Watched;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::measure::{Pace, Tell, median, median_interval};
 use crate::workloads::{Precision, Workload};
 
@@ -58,43 +60,51 @@ pub struct DoctorCost {
 /// The workloads of rows and images, of which a data set can be made.
 pub const DOCTOR_WORKLOADS: &[&str] = &["tab32", "mlp128", "mlpbn128", "lenet64", "cnn64", "resnet18_64"];
 
-/// An epoch has this many steps more than a multiple of 20, so that its last step is not watched: what follows a step
-/// would fall out of the epoch.
-const OVER: usize = 10;
 /// Looked at from inside from the first to the last, before what is measured.
 const FIRST_STEPS: usize = 50;
 
-/// Measures `workloads` in `pace.rounds` pairs of epochs that take about `pace.round` each. `tell` hears what is done next.
+/// Measures `workloads` in `pace.rounds` pairs of epochs that take about `pace.round` each. `tell` hears what is done next; it
+/// ends after the step in which `stop` becomes true.
+///
+/// # Errors
+/// [`Error::Stopped`], what `tell` says, a device or a network that cannot be made.
 pub fn doctor(
     workloads: &[&Workload],
     threads: Option<usize>,
     pace: &Pace,
+    stop: &Arc<AtomicBool>,
     tell: &mut Tell<'_>,
 ) -> Result<DoctorReport> {
     let device = Device::new(DeviceOptions { threads, ..DeviceOptions::default() })?;
     let mut found = Vec::new();
     for workload in workloads {
         tell(workload.name)?;
-        found.push(cost(workload, &device, pace)?);
+        found.push(cost(workload, &device, pace, stop)?);
     }
     Ok(DoctorReport { threads: device.threads(), rounds: pace.rounds.max(1), workloads: found })
 }
 
-fn cost(workload: &Workload, device: &Device, pace: &Pace) -> Result<DoctorCost> {
+fn cost(workload: &Workload, device: &Device, pace: &Pace, stop: &Arc<AtomicBool>) -> Result<DoctorCost> {
     let us_per_step = workload.training(device, Precision::F32)?.warm_up(pace)?;
-    let steps = pace.steps(us_per_step).next_multiple_of(20).max(20) + OVER;
+    let trainable = workload.step(device)?.inventory().trainable();
+    let apart = barun_doctor::farthest_apart(trainable, workload.rows());
+    let steps = pace.steps(us_per_step).next_multiple_of(apart);
     // Epochs in pairs: those before the first measured one hold the first steps.
     let before = FIRST_STEPS.div_ceil(steps).next_multiple_of(2);
     let data = learnable(workload, steps)?;
     let timing = Arc::new(Mutex::new(Timing::default()));
-    let turns = InTurns { doctor: Doctor::advise(), before, steps, timing: Arc::clone(&timing) };
+    let turns = InTurns { doctor: Doctor::advise(), before, steps, apart, timing: Arc::clone(&timing) };
     let trained = Trainer::new(workload.network()?, CrossEntropy::default())
         .optimizer(Adam::default())
         .epochs(before + 2 * pace.rounds.max(1))
         .batch_size(workload.rows())
         .device(device.clone())
         .with(turns)
+        .stop_when(Arc::clone(stop))
         .fit(&data)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Stopped);
+    }
     let timing = lock(&timing);
     let findings = trained.report().doctor.iter().flat_map(|diagnosis| &diagnosis.findings);
     let grave = findings.filter(|finding| finding.level > Level::Info);
@@ -174,6 +184,8 @@ struct Timing {
     epochs: Vec<Epoch>,
     began: Option<Instant>,
     watched: usize,
+    /// Steps so far in epochs that the doctor sees.
+    seen: usize,
 }
 
 impl Timing {
@@ -199,6 +211,8 @@ struct InTurns {
     before: usize,
     /// Steps of an epoch.
     steps: usize,
+    /// Steps from one that is watched to the next.
+    apart: usize,
     timing: Arc<Mutex<Timing>>,
 }
 
@@ -226,12 +240,20 @@ impl Callback for InTurns {
         self.doctor.on_subject(subject)
     }
 
-    /// Asked before each step: that of an epoch's first step is its beginning.
+    /// Asked before each step: that of an epoch's first step is its beginning. The doctor counts the steps of its own epochs,
+    /// so that each of these has the same number of watched ones, and from the middle between two of them, so that none is an
+    /// epoch's last step: what follows a step would fall out of the epoch.
     fn watches(&self, step: usize) -> bool {
         if (step - 1).is_multiple_of(self.steps) {
             self.timing().begin();
         }
-        self.is_watching() && self.doctor.watches(step)
+        if !self.is_watching() {
+            return false;
+        }
+        let mut timing = self.timing();
+        timing.seen += 1;
+        let is_first = timing.epochs.len() < self.before;
+        self.doctor.watches(if is_first { step } else { timing.seen + self.apart / 2 })
     }
 
     fn on_batch(&mut self, event: &Batch) -> barun_train::Result<Flow> {

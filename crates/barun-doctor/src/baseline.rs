@@ -14,6 +14,10 @@
 //! What a few hundred such features find is far from what the best network does, and a network that does worse has been trained badly.
 //! Where the baseline finds nothing either, there may be nothing to find.
 //!
+//! The baseline also answers the training rows themselves, each fifth by a model of the others. Where its answers to one *stretch* of
+//! the data, in the order of the file, are as good as its answers are elsewhere, and in another no better than guessing, these rows were
+//! put together wrongly ([`Stretches`]).
+//!
 //! It takes some thousand rows and a few milliseconds, before the first step, and the same data give the same baseline.
 
 use barun_data::{Cholesky, Features, Part, Targets};
@@ -44,6 +48,13 @@ const HELD_OUT: usize = 5;
 const MOST_CLASSES: usize = 256;
 /// Figures are apart beyond so many standard errors.
 const ERRORS: f64 = 2.5;
+/// Stretches differ beyond so many deviations, at a cut that leaves this share of the rows on both sides, where what is known in the
+/// one is less than this part of what is known in the other.
+pub(crate) const STRETCH_DEVIATIONS: f64 = 5.5;
+const LEAST_SHARE: f64 = 0.15;
+const KNOWN_OF_OTHER: f64 = 0.3;
+/// Numbers are compared with others of about their size: so many groups of them.
+const SIZES: usize = 8;
 /// So much above knowing nothing is something, and so little is nothing.
 const SOMETHING: f64 = 0.05;
 const NOTHING: f64 = 0.02;
@@ -59,6 +70,22 @@ pub struct Baseline {
     pub rows: usize,
     /// Training rows that it learned from.
     pub trained: usize,
+    /// Where the training rows fall into two stretches, of which it knows something and nothing.
+    pub stretches: Option<Stretches>,
+}
+
+/// Two stretches of the training rows, in the order of the data, of which the answers of one follow from the inputs, and those of the
+/// other do not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretches {
+    /// The row, of all of the data, that the second stretch begins with.
+    pub row: usize,
+    /// The figures of answering the one and the other by a model of other rows.
+    pub figures: [f64; 2],
+    /// Those of knowing nothing.
+    pub of_guessing: [f64; 2],
+    /// How surely they differ: in deviations of what rows in any order would give.
+    pub deviations: f64,
 }
 
 /// Rows of some of the columns, and answers of `outputs` numbers each.
@@ -98,8 +125,8 @@ impl Baseline {
             }
             Ok(Sample { inputs, answers: answers(part.dataset().targets(), rows, outputs), rows: rows.len() })
         };
-        let (train, valid) = (sample(subject.train, &train)?, sample(subject.valid, &valid)?);
-        Ok(judged(&train, &valid, outputs))
+        let (known, asked) = (sample(subject.train, &train)?, sample(subject.valid, &valid)?);
+        Ok(judged(&known, &asked, &train, outputs))
     }
 
     /// Whether it surely knows something of the answers.
@@ -159,29 +186,125 @@ fn answers(targets: &Targets, rows: &[usize], outputs: usize) -> Vec<f64> {
     }
 }
 
-/// Fits to the one and judges by the other; none where a number is lost on the way.
-fn judged(train: &Sample, valid: &Sample, outputs: usize) -> Option<Baseline> {
+/// Fits to the one, whose rows in the data are `rows`, and judges by the other; none where a number is lost on the way.
+fn judged(train: &Sample, valid: &Sample, rows: &[usize], outputs: usize) -> Option<Baseline> {
     let view = View::of(train);
     let (known, asked) = (view.features(train)?, view.features(valid)?);
     let width = known.len() / train.rows;
-    let is_held_out = |row: usize| row % HELD_OUT == HELD_OUT - 1;
-    let (held_out, fitted): (Vec<usize>, Vec<usize>) = (0..train.rows).partition(|&row| is_held_out(row));
-    let (phi, y) = (only(&known, &fitted, width), only(&train.answers, &fitted, outputs));
-    let moments = Moments::of(&phi, &y, width, outputs)?;
+    let fold = |fold: usize| Fold::of(fold, train.rows);
+    let moments_of = |rows: &[usize]| {
+        Moments::of(&only(&known, rows, width), &only(&train.answers, rows, outputs), width, outputs)
+    };
+    let Fold { held_out, fitted } = fold(HELD_OUT - 1);
+    let moments = moments_of(&fitted)?;
     let (other_phi, other_y) = (only(&known, &held_out, width), only(&train.answers, &held_out, outputs));
     let fits = RIDGES.iter().map(|&ridge| {
         let fit = moments.fit(ridge);
-        (figure(&fit.answers(&other_phi), &other_y, outputs), fit)
+        (figure(&fit.answers(&other_phi), &other_y, outputs), ridge, fit)
     });
-    let (_, fit) = fits.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    let (_, ridge, fit) = fits.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
+    let mut said = vec![0.0; train.answers.len()];
+    for at in 0..HELD_OUT {
+        let Fold { held_out, fitted } = fold(at);
+        let answers = moments_of(&fitted)?.fit(ridge).answers(&only(&known, &held_out, width));
+        for (answers, row) in answers.chunks_exact(outputs).zip(held_out) {
+            said[row * outputs..][..outputs].copy_from_slice(answers);
+        }
+    }
     let guess = moments.mean_answers.repeat(valid.rows);
     let baseline = Baseline {
         figure: figure(&fit.answers(&asked), &valid.answers, outputs),
         of_guessing: figure(&guess, &valid.answers, outputs),
         rows: valid.rows,
         trained: fitted.len(),
+        stretches: stretches(&said, &train.answers, rows, outputs),
     };
     (baseline.figure.is_finite() && baseline.of_guessing.is_finite()).then_some(baseline)
+}
+
+/// Rows that a model learns from, and those that it is asked.
+struct Fold {
+    held_out: Vec<usize>,
+    fitted: Vec<usize>,
+}
+
+impl Fold {
+    /// Every fifth row is held out.
+    fn of(fold: usize, rows: usize) -> Fold {
+        let (held_out, fitted) = (0..rows).partition(|row| row % HELD_OUT == fold);
+        Fold { held_out, fitted }
+    }
+}
+
+/// Whether what was said of the rows is right in one stretch of the data and not in another. Rows are compared with those of the same
+/// class, or of numbers of about the same size, so that data sorted by their answers are not meant; and the cut is where the sum of
+/// what is better than usual is largest (Page, 1954, "Continuous inspection schemes").
+fn stretches(said: &[f64], answers: &[f64], rows: &[usize], outputs: usize) -> Option<Stretches> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&at| rows[at]);
+    let quality = qualities(said, answers, outputs);
+    let spread = crate::curve::deviation(&quality);
+    let count = order.len() as f64;
+    let least = (LEAST_SHARE * count).ceil();
+    let mut sum = 0.0;
+    let cuts = order.iter().enumerate().map(|(before, &at)| {
+        let before = before as f64;
+        let found = (sum / (spread * (before * (count - before) / count).sqrt()), before as usize);
+        sum += quality[at];
+        found
+    });
+    let inside = cuts.filter(|(_, at)| *at as f64 >= least && count - *at as f64 >= least);
+    let (deviations, cut) = inside.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()))?;
+    if deviations.abs() <= STRETCH_DEVIATIONS {
+        return None;
+    }
+    let sides = [&order[..cut], &order[cut..]];
+    let figures =
+        sides.map(|side| figure(&only(said, side, outputs), &only(answers, side, outputs), outputs));
+    let of_guessing = sides.map(|side| {
+        let own = only(answers, side, outputs);
+        let means: Vec<f64> = (0..outputs)
+            .map(|at| own.iter().skip(at).step_by(outputs).sum::<f64>() / side.len() as f64)
+            .collect();
+        figure(&means.repeat(side.len()), &own, outputs)
+    });
+    let known = [0, 1].map(|side| figures[side] - of_guessing[side]);
+    let (more, less) = (known[0].max(known[1]), known[0].min(known[1]));
+    let is_torn = more > 2.0 * SOMETHING && less < KNOWN_OF_OTHER * more;
+    is_torn.then(|| Stretches { row: rows[order[cut]], figures, of_guessing, deviations: deviations.abs() })
+}
+
+/// How much better each row is answered than usual for its class, or for numbers of its size.
+fn qualities(said: &[f64], answers: &[f64], outputs: usize) -> Vec<f64> {
+    let rows = answers.len() / outputs;
+    let (quality, group): (Vec<f64>, Vec<usize>) = if outputs > 1 {
+        let pairs = said.chunks_exact(outputs).zip(answers.chunks_exact(outputs));
+        pairs
+            .map(|(said, answers)| {
+                let class = argmax(answers).unwrap_or(0);
+                (f64::from(u8::from(argmax(said) == Some(class))), class)
+            })
+            .unzip()
+    } else {
+        let rank_of = |values: &dyn Fn(usize) -> f64| {
+            let mut order: Vec<usize> = (0..rows).collect();
+            order.sort_by(|&a, &b| values(a).total_cmp(&values(b)));
+            let mut rank = vec![0; rows];
+            order.into_iter().enumerate().for_each(|(at, row)| rank[row] = at);
+            rank
+        };
+        // By the rank of the error, so that a few large ones do not decide.
+        let (errors, sizes) =
+            (rank_of(&|row| -(said[row] - answers[row]).abs()), rank_of(&|row| answers[row]));
+        (0..rows).map(|row| (errors[row] as f64 / rows as f64, SIZES * sizes[row] / rows)).unzip()
+    };
+    let groups = group.iter().max().map_or(0, |most| most + 1);
+    let mut sums = vec![(0.0, 0.0); groups];
+    quality
+        .iter()
+        .zip(&group)
+        .for_each(|(own, &group)| sums[group] = (sums[group].0 + own, sums[group].1 + 1.0));
+    quality.iter().zip(&group).map(|(own, &group)| own - sums[group].0 / sums[group].1).collect()
 }
 
 /// These rows of `[rows, width]` numbers.
@@ -333,8 +456,13 @@ mod tests {
         Sample { inputs, answers, rows: rows.len() }
     }
 
+    /// Of rows that are the first of the data.
+    fn of(train: &Sample, valid: &Sample, outputs: usize) -> Option<Baseline> {
+        judged(train, valid, &(0..train.rows).collect::<Vec<_>>(), outputs)
+    }
+
     fn baseline(columns: usize, outputs: usize, answer: impl Fn(&[f32]) -> Vec<f64> + Copy) -> Baseline {
-        judged(&sample(0..1000, columns, answer), &sample(5000..5400, columns, answer), outputs).unwrap()
+        of(&sample(0..1000, columns, answer), &sample(5000..5400, columns, answer), outputs).unwrap()
     }
 
     #[test]
@@ -350,12 +478,51 @@ mod tests {
 
     #[test]
     fn of_answers_that_have_nothing_to_do_with_the_inputs_nothing_is_learned() {
-        let numbers = judged(
+        let numbers = of(
             &sample(0..1000, 4, |x| vec![noise((1e6 * x[0].abs()) as usize)]),
             &sample(5000..5400, 4, |x| vec![noise((1e6 * x[0].abs()) as usize)]),
             1,
         );
         assert!(numbers.unwrap().figure.abs() < 0.1, "{numbers:?}");
+    }
+
+    #[test]
+    fn answers_that_are_right_in_one_stretch_alone_are_told_and_data_in_order_are_not() {
+        let class = |x: &[f32]| {
+            let inside = f64::from(u8::from(x[0] + x[1] > 0.0));
+            vec![inside, 1.0 - inside]
+        };
+        let (mut train, valid) = (sample(0..1000, 2, class), sample(5000..5400, 2, class));
+        assert_eq!(of(&train, &valid, 2).unwrap().stretches, None);
+        train.answers[600 * 2..].rotate_left(2);
+        let found = of(&train, &valid, 2).unwrap().stretches.unwrap();
+        assert!(
+            found.row.abs_diff(600) < 40 && found.figures[0] > 0.9 && found.figures[1] < 0.7,
+            "{found:?}"
+        );
+        // A class alone in a stretch, and harder than the other.
+        let order = |sample: &Sample| {
+            let mut rows: Vec<usize> = (0..sample.rows).collect();
+            rows.sort_by(|a, b| sample.answers[2 * a].total_cmp(&sample.answers[2 * b]));
+            Sample {
+                inputs: only(&sample.inputs, &rows, 2),
+                answers: only(&sample.answers, &rows, 2),
+                rows: rows.len(),
+            }
+        };
+        let noisy = |x: &[f32]| {
+            if x[0] > 0.5 { class(&[noise((1e6 * x[1].abs()) as usize) as f32, 0.0]) } else { class(x) }
+        };
+        assert_eq!(of(&order(&sample(0..1000, 2, noisy)), &valid, 2).unwrap().stretches, None);
+        let number = |x: &[f32]| vec![f64::from(x[0] + 0.5 * x[1])];
+        let (mut train, valid) = (sample(0..1000, 2, number), sample(5000..5400, 2, number));
+        assert_eq!(of(&train, &valid, 1).unwrap().stretches, None);
+        train.answers[..500].rotate_right(1);
+        let found = of(&train, &valid, 1).unwrap().stretches.unwrap();
+        assert!(
+            found.row.abs_diff(500) < 40 && found.figures[1] > 0.5 && found.figures[0] < 0.2,
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -371,8 +538,8 @@ mod tests {
             (sample(0..1000, 4, |x| vec![f64::from(x[0])]), sample(5000..5400, 4, |x| vec![f64::from(x[0])]));
         broken(&mut train);
         broken(&mut valid);
-        let baseline = judged(&train, &valid, 1).unwrap();
+        let baseline = of(&train, &valid, 1).unwrap();
         assert!(baseline.figure > 0.9, "{baseline:?}");
-        assert_eq!(judged(&train, &valid, 1), Some(baseline), "the same rows give the same baseline");
+        assert_eq!(of(&train, &valid, 1), Some(baseline), "the same rows give the same baseline");
     }
 }

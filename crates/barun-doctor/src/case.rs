@@ -153,6 +153,9 @@ pub struct Spread {
     /// A number at one of the ends that stands there again and again, farther from all others than these are from each other,
     /// and its share: what a file writes where it knows nothing, such as -999.
     pub mark: Option<(f64, f64)>,
+    /// Where some of the numbers lie close together, others far away, and next to none between: the share of those that lie close,
+    /// and how many times farther the middle one of the others is than they reach.
+    pub torn: Option<(f64, f64)>,
 }
 
 /// What is to be predicted, of the training rows.
@@ -420,6 +423,7 @@ impl Spread {
         let cores = values.windows(half.max(1)).map(|half| half[half.len() - 1] - half[0]);
         let core = cores.fold(f64::INFINITY, f64::min);
         Spread {
+            torn: torn(&values),
             core: if core.is_finite() { core } else { 0.0 },
             low: at(0.01),
             median: at(0.5),
@@ -453,6 +457,33 @@ fn mark(rising: &[f64]) -> Option<(f64, f64)> {
         && different >= OTHERS
         && others[0] - least > most - others[0];
     is_mark.then_some((least, share))
+}
+
+/// Numbers are torn where so many lie within three times the narrowest stretch that has three tenths of them, so many beyond
+/// sixty times it, and between these no more than such a part of what is beyond.
+const DENSE: f64 = 0.3;
+const CLOSE: f64 = 3.0;
+const FAR_OFF: f64 = 60.0;
+const BEYOND: f64 = 0.1;
+const BETWEEN: f64 = 0.15;
+
+/// Whether these numbers in rising order are [torn](Spread::torn).
+fn torn(rising: &[f64]) -> Option<(f64, f64)> {
+    let count = rising.len() as f64;
+    let dense = (DENSE * count).ceil() as usize;
+    if dense < OTHERS {
+        return None;
+    }
+    let stretches =
+        rising.windows(dense).map(|stretch| (stretch[dense - 1] - stretch[0], stretch[dense / 2]));
+    let (width, middle) = stretches.min_by(|a, b| a.0.total_cmp(&b.0)).filter(|(width, _)| *width > 0.0)?;
+    let mut apart: Vec<f64> = rising.iter().map(|value| (value - middle).abs()).collect();
+    apart.sort_by(f64::total_cmp);
+    let within = |times: f64| apart.partition_point(|apart| *apart <= times * width);
+    let (close, off) = (within(CLOSE), within(FAR_OFF));
+    let beyond = (apart.len() - off) as f64 / count;
+    let is_torn = beyond >= BEYOND && (off - close) as f64 / count <= BETWEEN * beyond;
+    is_torn.then(|| (close as f64 / count, apart[(off + apart.len()) / 2] / apart[close.saturating_sub(1)]))
 }
 
 impl Inputs {
@@ -526,6 +557,18 @@ mod tests {
         assert_eq!(with(-20.0, 20), None, "not as far as the others are from each other");
         assert_eq!(with(-999.0, 600), None, "two far values");
         assert_eq!(Spread::of((0..1000).map(|at| f64::from(at % 3 == 0)).collect()).mark, None, "yes and no");
+    }
+
+    #[test]
+    fn numbers_in_two_units_are_torn_and_those_of_a_long_tail_are_not() {
+        let normal = |at: usize| crate::testing::noise(at) + crate::testing::noise(at + 5000);
+        let of = |number: &dyn Fn(usize) -> f64| Spread::of((0..1000).map(number).collect()).torn;
+        let two_units = of(&|at| if at % 2 == 0 { normal(at) } else { 1e-3 * normal(at) });
+        let (share, times) = two_units.unwrap();
+        assert!((0.4..0.6).contains(&share) && times > 100.0, "{share} {times}");
+        assert_eq!(of(&normal), None);
+        assert_eq!(of(&|at| (4.0 * normal(at)).exp()), None, "prices");
+        assert_eq!(of(&|at| (at % 5) as f64), None, "grades");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::acknowledge::numbers;
 use crate::case::{Case, Planned};
 use crate::course;
 use crate::gate::Looks;
-use crate::history::{Evaluation, History, StepScalars};
+use crate::history::{Evaluation, History, Modes, StepScalars};
 use crate::labels::LabelCheck;
 use crate::probe::probe;
 use crate::ranking::rank;
@@ -42,6 +42,11 @@ const MOST_APART: usize = 50;
 const MOST_APART_OF_SHORT: usize = 400;
 /// A step is short if parameters times rows are fewer than this.
 const SHORT: usize = 1 << 21;
+/// How many steps apart the looks of a long run are, for a network of `parameters` trainable numbers and batches of `rows`.
+pub fn farthest_apart(parameters: usize, rows: usize) -> usize {
+    if parameters.saturating_mul(rows) < SHORT { MOST_APART_OF_SHORT } else { MOST_APART }
+}
+
 /// While the run is in trouble, costly looks are this many steps apart, and fewer in a run that would see few of them.
 const PROBE_EVERY: usize = 100;
 const PROBE_EVERY_OF_SHORT: usize = 20;
@@ -472,9 +477,8 @@ impl Callback for Doctor {
 
     fn on_subject(&mut self, subject: &Subject<'_>) -> Result<()> {
         let case = Case::of(subject, self.planned)?;
-        let is_short = subject.inventory.trainable().saturating_mul(subject.batch_size) < SHORT;
         let steps = self.planned.epochs.saturating_mul(self.planned.steps_per_epoch);
-        let most = if is_short { MOST_APART_OF_SHORT } else { MOST_APART };
+        let most = farthest_apart(subject.inventory.trainable(), subject.batch_size);
         self.every = WatchEvery::steps((steps / LOOKS).clamp(EVERY, most));
         self.notes.history = History::of(case, self.data.clone());
         self.notes.history.overfit = self.overfit.clone();
@@ -509,6 +513,16 @@ impl Callback for Doctor {
             if let Ok(probe) = probe(event, with_sharpness) {
                 self.notes.history.add_probe(probe);
                 self.ask(&[Kind::Symptom])?;
+            }
+        }
+        let history = &mut self.notes.history;
+        if applied
+            && history.case.calls.iter().any(|call| call.kind == "BatchNorm")
+            && history.modes_may_differ()
+        {
+            let look = event.look();
+            if let Ok(outcome) = look.step().evaluate(look.state(), look.batch()) {
+                history.add_modes(Modes { step, train: loss, eval: outcome.loss });
             }
         }
         Ok(Flow::Continue)

@@ -18,6 +18,7 @@ const STEPS: usize = 512;
 const CHECKS: usize = 24;
 const EVALUATIONS: usize = 512;
 const PROBES: usize = 16;
+const MODES: usize = 3;
 /// A unit is dead only if it gave nothing in so many checks with so many rows.
 const UNIT_CHECKS: usize = 10;
 const UNIT_ROWS: usize = 1000;
@@ -70,6 +71,9 @@ pub struct History {
     units: Vec<Units>,
     /// The last costly looks, which are only taken while the run is in trouble.
     pub probes: VecDeque<Probe>,
+    /// The last looks at a batch in both modes, which are only taken where these seem to differ.
+    #[serde(default)]
+    pub modes: VecDeque<Modes>,
     /// Evaluations on the validation part.
     pub evaluations: VecDeque<Evaluation>,
     /// What the best of them says of the labels of its rows; none where no classes are learned.
@@ -159,6 +163,21 @@ pub struct Probe {
     pub half_cosine: Option<f64>,
     /// The largest curvature along which the loss bends.
     pub sharpness: Option<f64>,
+    /// The share of a weight's numbers that are as large as the largest of them, to the bit, above 0 and below, and how large that
+    /// is: of the weight in the middle.
+    #[serde(default)]
+    pub at_their_bound: Option<(f64, f64)>,
+}
+
+/// The loss of one batch in both modes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Modes {
+    /// The step.
+    pub step: usize,
+    /// In training mode, before the step.
+    pub train: f64,
+    /// In eval mode, after it.
+    pub eval: f64,
 }
 
 /// An evaluation, after an epoch.
@@ -328,7 +347,31 @@ impl History {
             noise_rows: bounded(probe.noise_rows),
             half_cosine: bounded(probe.half_cosine),
             sharpness: bounded(probe.sharpness),
+            at_their_bound: probe.at_their_bound,
         });
+    }
+
+    /// Adds the loss of a batch in both modes.
+    pub fn add_modes(&mut self, modes: Modes) {
+        if self.modes.len() == MODES {
+            self.modes.pop_front();
+        }
+        self.modes.push_back(Modes { train: bounded(modes.train), eval: bounded(modes.eval), ..modes });
+    }
+
+    /// Whether it is worth a pass to look at a batch in both modes: it was not done since the last evaluation, and there the
+    /// validation loss was far above that of training, which may be for many reasons.
+    pub fn modes_may_differ(&self) -> bool {
+        let Some(Evaluation { step, train, valid: Some(valid), .. }) = self.evaluations.back() else {
+            return false;
+        };
+        let is_due = self.modes.back().is_none_or(|modes| modes.step <= *step);
+        is_due && self.are_apart(train.loss, valid.loss)
+    }
+
+    /// Whether a loss is half as large again as another, and by more than a fifth of the loss of knowing nothing.
+    pub fn are_apart(&self, low: f64, high: f64) -> bool {
+        high > 1.5 * low && self.loss_scale().is_some_and(|scale| high - low > 0.2 * scale)
     }
 
     /// Adds what an epoch came to.

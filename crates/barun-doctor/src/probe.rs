@@ -1,6 +1,6 @@
 //! Costly looks: further passes over the last batch, taken only while the run is in trouble. They commit nothing.
 
-use barun_nn::{Batch, Buffer, DType, Model, State, Step};
+use barun_nn::{Batch, Buffer, DType, Model, Role, State, Step};
 use barun_train::Result;
 use barun_train::watching::Watched;
 
@@ -34,10 +34,31 @@ pub fn probe(event: &Watched<'_>, with_sharpness: bool) -> Result<Probe> {
         let (noise, cosine) = noise(step, state, batch)?;
         (probe.noise_rows, probe.half_cosine) = (noise, cosine);
     }
+    probe.at_their_bound = at_their_bound(step, state)?;
     if with_sharpness {
         probe.sharpness = sharpness(step, state, batch)?;
     }
     Ok(probe)
+}
+
+/// Weights of fewer numbers than this show nothing.
+const SEVERAL: usize = 32;
+
+/// Of the weight in the middle: the share of its numbers that are as large as its largest, and how large that is.
+fn at_their_bound(step: &Step<&dyn Model>, state: &State) -> Result<Option<(f64, f64)>> {
+    let mut found: Vec<(f64, f64)> = Vec::new();
+    let weights = step.inventory().parameters.iter().filter(|entry| entry.role == Role::Weight);
+    for entry in weights.filter(|entry| entry.count() >= SEVERAL) {
+        let values = state.get(&entry.path).map_err(barun_nn::Error::from)?.to_f64();
+        let largest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
+        let count = |bound: f64| values.iter().filter(|value| **value == bound).count() as f64;
+        let (above, below) = (count(largest), count(-largest));
+        // At one end alone it may be units that are all the same.
+        let share = if above.min(below) > 0.0 { (above + below) / values.len() as f64 } else { 0.0 };
+        found.push((share, largest));
+    }
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(found.get(found.len() / 2).copied().filter(|(_, largest)| largest.is_finite()))
 }
 
 fn rows_of(batch: &Batch) -> usize {

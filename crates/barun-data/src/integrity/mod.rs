@@ -6,6 +6,7 @@
 //! | near copies | images that are another with a little noise or other brightness | `near` |
 //! | overlap | groups on both sides of a split; a test part that lies in the past | `overlap` |
 //! | leaks | columns that give the target away, alone or added up | `leaks` |
+//! | encodings | columns that are the mean answers of the rows that have them | `encodings` |
 //! | columns | identifiers, constants, values far out | `columns` |
 //! | classes | classes that are rare or absent | `classes` |
 //! | drift | a part whose columns or labels are distributed otherwise | `drift` |
@@ -29,6 +30,7 @@ pub mod columns;
 pub(crate) mod copies;
 mod drift;
 mod duplicates;
+mod encodings;
 mod finding;
 mod fingerprint;
 mod leaks;
@@ -57,6 +59,7 @@ pub fn inspect(split: &SplitData) -> Result<Report> {
     findings.extend(near::find(split, &mut sampled)?);
     findings.extend(overlap::find(split));
     findings.extend(leaks::find(split, &mut sampled)?);
+    findings.extend(encodings::find(split, &mut sampled)?);
     findings.extend(columns::find(split, &mut sampled)?);
     findings.extend(classes::find(split));
     findings.extend(drift::find(split, &mut sampled)?);

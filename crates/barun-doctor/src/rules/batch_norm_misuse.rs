@@ -4,8 +4,9 @@
 //! - The network does well in training and no better than guessing when it is used: at the last three evaluations the training
 //!   loss is below half of the trivial one and the validation loss above 1.5 times it. The running statistics are not those of
 //!   the data: WARN.
-//! - A look taken while the run is in trouble finds the loss of one batch in eval mode more than 1.5 times that in training
-//!   mode, and above the trivial loss: WARN.
+//! - The loss of one training batch in eval mode is more than 1.5 times that in training mode, and by more than a fifth of the trivial
+//!   loss, in the last two or three looks. They are taken after epochs whose validation loss is as far above that of training,
+//!   and past step 100: WARN.
 //! - It is the last thing a network that is to give numbers does, such as a generator or an autoencoder: what it gives then has
 //!   the mean and the deviation that the layer learns, whatever the data's range is: WARN. [GAN-02]
 //! - Dropout right before batch normalisation, whose variance is then another in use (Li et al., 2019): INFO; WARN where the best
@@ -19,7 +20,7 @@ use barun_nn::losses::Task;
 use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Rule, short};
-use crate::history::History;
+use crate::history::{History, Modes};
 
 /// See the [module](self).
 pub struct BatchNormMisuse;
@@ -28,6 +29,8 @@ const LEAST_ROWS: usize = 8;
 const EVALUATIONS: usize = 3;
 const LEARNED: f64 = 0.5;
 const FAR: f64 = 1.5;
+const LEAST_LOOKS: usize = 2;
+const SETTLED: usize = 100;
 const HARDLY_BETTER: f64 = 0.9;
 
 impl Rule for BatchNormMisuse {
@@ -95,14 +98,14 @@ fn cures(found: Found) -> Found {
 }
 
 fn modes_differ(history: &History) -> Option<Found> {
-    let has_dropout = history.case.calls.iter().any(|call| call.kind.contains("Dropout"));
-    let probe = history.probes.back().filter(|probe| probe.step > 200 && !has_dropout)?;
-    let (train, eval, trivial) = (probe.train_loss, probe.eval_loss?, history.case.trivial_loss()?);
-    if eval <= FAR * train || eval <= trivial {
+    let looks = &history.modes;
+    let differ = |modes: &Modes| modes.step > SETTLED && history.are_apart(modes.train, modes.eval);
+    if looks.len() < LEAST_LOOKS || !looks.iter().all(differ) {
         return None;
     }
-    let message = format!("the loss of one batch is {} in training mode and {} in eval mode", short(train), short(eval));
-    Some(cures(Found::new(Level::Warn, (eval / train, FAR), message, WHY)))
+    let last = looks.back()?;
+    let message = format!("the loss of one batch is {} in training mode and {} in eval mode", short(last.train), short(last.eval));
+    Some(cures(Found::new(Level::Warn, (last.eval / last.train, FAR), message, WHY)))
 }
 
 fn on_the_output(history: &History) -> Option<Found> {
@@ -133,7 +136,6 @@ fn after_dropout(history: &History) -> Option<Found> {
 mod tests {
     use super::*;
     use crate::case::{Call, Case};
-    use crate::history::Probe;
     use crate::testing::{calls, evaluation, ten_classes};
 
     fn with(kinds: &[&str], batch_size: usize) -> History {
@@ -174,7 +176,13 @@ mod tests {
     #[test]
     fn one_batch_in_both_modes_shows_it_too() {
         let mut history = with(&["Linear", "BatchNorm"], 32);
-        history.add_probe(Probe { step: 500, train_loss: 2.3, eval_loss: Some(9.0), ..Probe::default() });
+        let far = |step| Modes { step, train: 1.3, eval: 2.0 };
+        history.add_modes(far(500));
+        assert_eq!(BatchNormMisuse.judge(&history), None, "once may be chance");
+        history.add_modes(far(600));
         assert!(BatchNormMisuse.judge(&history).is_some());
+        let mut near = with(&["Linear", "BatchNorm"], 32);
+        [500, 600].into_iter().for_each(|step| near.add_modes(Modes { step, train: 0.01, eval: 0.04 }));
+        assert_eq!(BatchNormMisuse.judge(&near), None, "nothing beside what knowing nothing costs");
     }
 }

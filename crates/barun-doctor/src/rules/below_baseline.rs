@@ -95,7 +95,7 @@ mod tests {
     use crate::testing::{evaluation, step, ten_classes};
 
     fn judge(own: f64, of_baseline: f64, rows: usize, steps: usize) -> Option<Found> {
-        let baseline = Baseline { figure: of_baseline, of_guessing: 0.1, rows, trained: 800 };
+        let baseline = Baseline { figure: of_baseline, of_guessing: 0.1, rows, trained: 800, stretches: None };
         let mut history = History::of(Case { baseline: Some(baseline), ..ten_classes() }, None);
         (0..steps).for_each(|_| history.add_step(step(1.0)));
         (1..=steps / 100).for_each(|epoch| history.add_evaluation(evaluation(epoch, (1.0, own), (1.0, own))));

@@ -6,6 +6,9 @@
 //!   its own with rate 0, or nobody has it: WARN. Where nothing moves at a rate above 0, steps are too small for the precision
 //!   of the weights, and `UPDATE_RATIO` tells of it.
 //!
+//! - Steps are made of old gradients as well: the first one is the gradient times the rate, so there is nothing else to them, and
+//!   for half of the weights the last ones, in 5 checks in a row, are more than 12 times that, and three times what a momentum
+//!   comes to: gradients seem to be added up and never set to zero again: WARN.
 //! - Weights are frozen by the run's options. A training begins with weights that were drawn at random, so that what comes before
 //!   the first layer that learns, or between those that do, is noise for ever: WARN.
 //!
@@ -24,6 +27,9 @@ use crate::history::{Check, History, ParameterCheck};
 pub struct FrozenParam;
 
 const CHECKS: usize = 5;
+/// Steps of so many times the gradient; and by how much the first may miss it.
+const ADDED_UP: f64 = 12.0;
+const EXACT: f64 = 0.01;
 /// What moves by less than this part of itself hardly moves.
 const LEAST: f64 = 1e-6;
 
@@ -47,7 +53,8 @@ impl Rule for FrozenParam {
         if !checks.iter().all(|check| check.applied) {
             return None;
         }
-        without_gradient(history, &checks).or_else(|| without_update(history, &checks))
+        let found = without_gradient(history, &checks).or_else(|| without_update(history, &checks));
+        found.or_else(|| added_up(history))
     }
 }
 
@@ -110,6 +117,32 @@ fn without_update(history: &History, checks: &[&Check]) -> Option<Found> {
     Some(found.at(history.parameters[at].clone()).cure(advice, &[]))
 }
 
+/// Steps that are far larger than the gradient they should be made of.
+pub(super) fn added_up(history: &History) -> Option<Found> {
+    if history.case.accumulate > 1 {
+        return None;
+    }
+    let checks = history.last_checks(CHECKS)?;
+    let weights = history.weight_indices();
+    let times = |check: &Check| {
+        let own = |at: &usize| check.parameters.get(*at).filter(|own| own.gradient > 0.0);
+        let times = weights.iter().filter_map(own).map(|own| own.update / (check.lr * own.gradient));
+        times.filter(|times| times.is_finite()).collect::<Vec<f64>>()
+    };
+    let first = times(history.first_check.as_ref().filter(|check| check.applied && check.lr > 0.0)?);
+    let is_descent = !first.is_empty() && first.iter().all(|times| (times - 1.0).abs() < EXACT);
+    let of_momentum = 3.0 / (1.0 - history.case.optimizer.momentum.clamp(0.0, 0.999));
+    let most = of_momentum.max(ADDED_UP);
+    if !is_descent || !checks.iter().all(|check| crate::curve::median(&times(check)) > most) {
+        return None;
+    }
+    let last = crate::curve::median(&times(checks.last()?));
+    let message = format!("steps are {} times the gradient times the learning rate, and the first one was just that", short(last.round()));
+    let why = "Gradients of earlier batches seem to be added up: the steps go where the loss fell long ago, and no longer stop";
+    let found = Found::new(Level::Warn, (last, most), message, why).at(history.parameters[*weights.first()?].clone());
+    Some(found.cure("Set the gradients to zero before each batch, or after each step", &[]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +166,26 @@ mod tests {
         assert_eq!((detached.level, detached.layer.as_deref()), (Level::Error, Some("1.weight")));
         assert!(judge(0.01, 0.0).unwrap().message.contains("add nothing"));
         assert_eq!(judge(1e-9, 1e-9), None);
+    }
+
+    /// Update and rate times gradient of the same step; the first is exact.
+    fn judge_steps(of_gradient: &dyn Fn(usize) -> f64, momentum: f64) -> Option<Found> {
+        let mut history = crate::testing::history_of_updates(&[1e-3, 1e-3]);
+        history.case.optimizer.momentum = momentum;
+        for number in 2..=30 {
+            let own = 0.01 * 0.01 * of_gradient(number);
+            let parameters = [("0.weight", 0.1, 0.01, own), ("1.weight", 0.1, 0.01, own)];
+            history.add_check((number, 32), step(1.0), &record(&parameters));
+        }
+        FrozenParam.judge(&history)
+    }
+
+    #[test]
+    fn steps_that_old_gradients_are_added_to_are_told_and_a_momentum_is_not() {
+        let found = judge_steps(&|number| number as f64, 0.0).unwrap();
+        assert!(found.message.contains(" times the gradient times the learning rate"), "{}", found.message);
+        assert_eq!(judge_steps(&|_| 1.0, 0.0), None, "plain descent");
+        assert_eq!(judge_steps(&|number| 20.0 * (1.0 - 0.95f64.powi(number as i32)), 0.95), None, "a momentum");
     }
 
     #[test]

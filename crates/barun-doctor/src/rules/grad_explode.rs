@@ -9,6 +9,7 @@
 
 use barun_train::diagnosis::Level;
 
+use super::loss_diverge::goes_uphill;
 use super::{About, Found, Kind, Rule, lr_times, short};
 use crate::curve::median;
 use crate::history::History;
@@ -36,7 +37,7 @@ impl Rule for GradExplode {
 
     fn judge(&self, history: &History) -> Option<Found> {
         let recent = history.recent.len();
-        if recent < LAST || history.first_norms.len() < 10 {
+        if recent < LAST || history.first_norms.len() < 10 || goes_uphill(history) {
             return None;
         }
         let norms: Vec<f64> =

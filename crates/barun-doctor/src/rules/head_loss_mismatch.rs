@@ -8,6 +8,8 @@
 //! | relu, tanh | takes scores, which must be able to be large in both directions | WARN |
 //! | relu, sigmoid, tanh, softmax | numbers, of which more than 1 % lie outside what it can give | ERROR |
 //!
+//! Dropout after the last layer that has weights sets answers to 0: WARN.
+//!
 //! A last layer of one's own is known by what it gives: numbers from 0 to 1 whose mean is exactly one over their number, in 5
 //! checks in a row, are a softmax: ERROR where the loss takes scores.
 //!
@@ -72,9 +74,20 @@ impl Rule for HeadLossMismatch {
             Task::Numbers => of_numbers(kind, case),
             Task::Similarity => None,
         };
-        let found = found.or_else(|| own_softmax(history, (task, kind, loss), width));
+        let found = found.or_else(|| dropped(case)).or_else(|| own_softmax(history, (task, kind, loss), width));
         found.map(|found| found.at(last.path.clone())).or_else(|| linear(history))
     }
+}
+
+/// Answers of which some are set to 0 at random.
+fn dropped(case: &Case) -> Option<Found> {
+    let after_last = case.calls.iter().rev().take_while(|call| !is_weighted(&call.kind) && call.kind != "BatchNorm");
+    let dropout = after_last.filter(|call| call.kind == "Dropout").last()?;
+    case.weighted_calls().next()?;
+    let message = format!("dropout stands after the last layer ({}): it sets answers of the network to 0", dropout.path);
+    let why = "The others are made larger for it, so that what is right on average is never right for a row";
+    let found = Found::new(Level::Warn, (1.0, 0.0), message, why);
+    Some(found.cure("Let dropout stand between hidden layers only", &[]))
 }
 
 const TWICE: &str = "Of scores between 0 and 1 a second one makes nearly equal probabilities: learning is slow, and the loss \
@@ -252,6 +265,15 @@ mod tests {
         let mut history = History::default();
         history.case.known_answers = Some(KnownAnswers { guess: -1.6, right: -1.5, wrong: -1.7, ignored: None });
         assert_eq!(HeadLossMismatch.judge(&history).unwrap().level, Level::Error);
+    }
+
+    #[test]
+    fn dropout_behind_the_last_layer_is_told_and_before_it_is_not() {
+        let numbers = || Target::of_numbers(vec![-1.0, 0.0, 1.0]);
+        let found = judge(&["Linear", "Relu", "Linear", "Dropout"], 1, "mse", Task::Numbers, numbers()).unwrap();
+        assert!(found.message.starts_with("dropout stands after the last layer (3)"), "{}", found.message);
+        assert_eq!(judge(&["Linear", "Relu", "Dropout", "Linear"], 1, "mse", Task::Numbers, numbers()), None);
+        assert!(judge(&["Linear", "Relu", "Linear", "Dropout"], 10, "cross_entropy", SCORES, Target::Unknown).is_some());
     }
 
     #[test]

@@ -6,7 +6,9 @@
 //! is in the input, or that the loss is divided once too often.
 //!
 //! - more than 6 times the trivial loss for classes, 20 times for numbers: WARN; 20 and 100 times: ERROR;
-//! - less than a tenth of it: WARN.
+//! - less than a tenth of it: WARN;
+//! - a loss without a usual name costs a guess so little - the same answer for every row - that plain descent moves by less than a
+//!   thousandth of what it would with a usual loss, cross-entropy or squared error, at a rate of 1: WARN.
 //!
 //! Threshold: ours, on healthy runs: networks with He's first weights begin 20 to 45 % above the entropy, small convolutional
 //! ones at up to 3 times it, and on numbers, with residual stages, at more than 6 times the variance, so that the 30 % of
@@ -26,6 +28,7 @@ pub struct InitLoss;
 const FAR_FOR_CLASSES: (f64, f64) = (6.0, 20.0);
 const FAR_FOR_NUMBERS: (f64, f64) = (20.0, 100.0);
 const LOW: f64 = 0.1;
+const SLIGHT: f64 = 1e-3;
 
 impl Rule for InitLoss {
     fn about(&self) -> About {
@@ -35,11 +38,14 @@ impl Rule for InitLoss {
             summary: "The first loss is not that of a network that knows nothing.",
             kind: Kind::FirstStep,
             persist: (1, 1),
-            explains: &["R10", "R15", "R17", "R27"],
+            explains: &["R10", "R13", "R15", "R16", "R17", "R27"],
         }
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
+        if let Some(found) = slight(history) {
+            return Some(found);
+        }
         let (first, trivial) = (history.first_loss()?, history.case.first_loss()?);
         let ratio = first / trivial;
         // What weights cost is part of the loss, and nobody can say how much it is.
@@ -67,6 +73,26 @@ impl Rule for InitLoss {
         }
         None
     }
+}
+
+/// A loss that is small by itself, and with it all gradients.
+fn slight(history: &History) -> Option<Found> {
+    let case = &history.case;
+    let guess = case.known_answers?.guess;
+    let usual = match &case.target {
+        Target::Classes(counts) => (counts.len().max(2) as f64).ln(),
+        Target::Numbers { std, mean_distance, .. } => (std * std).min(*mean_distance),
+        Target::Unknown => return None,
+    };
+    let share = guess / usual;
+    if case.first_loss().is_some() || case.optimizer.is_adaptive() || usual <= 0.0 || share <= 0.0 || case.optimizer.lr * share >= SLIGHT {
+        return None;
+    }
+    let message = format!("the loss of a guess is {}, where usual losses are {}", short(guess), short(usual));
+    let why = "Gradients are as much smaller, and so are the steps of plain descent";
+    let found = Found::new(Level::Warn, (case.optimizer.lr * share, SLIGHT), message, why);
+    let found = found.cure("Divide the loss by the rows of the batch once, and by nothing else", &[]);
+    Some(found.cure("Use Adam, whose steps do not depend on the size of the loss", &["train.optimizer.name=adam".to_string()]))
 }
 
 #[cfg(test)]
@@ -97,5 +123,18 @@ mod tests {
         assert!(summed.cure[0].advice.contains("mean"));
         assert_eq!(judge(20.0).unwrap().level, Level::Warn);
         assert_eq!(judge(0.01).unwrap().level, Level::Warn);
+    }
+
+    #[test]
+    fn a_loss_divided_once_too_often_is_told_where_steps_depend_on_it() {
+        let judge = |guess: f64, is_plain: bool| {
+            let known_answers = Some(crate::KnownAnswers { guess, right: 0.9 * guess, wrong: 1.1 * guess, ignored: None });
+            let optimizer = crate::case::Optimizer { name: "sgd".into(), lr: 0.1, is_plain, ..Default::default() };
+            let case = Case { target: Target::Classes(vec![10; 10]), known_answers, optimizer, ..Case::default() };
+            InitLoss.judge(&History::of(case, None))
+        };
+        assert!(judge(2.3 / 500.0, true).unwrap().message.contains("where usual losses are 2.30"));
+        assert_eq!(judge(2.3 / 500.0, false), None, "Adam does not mind");
+        assert_eq!(judge(0.9, true), None);
     }
 }

@@ -12,7 +12,9 @@
 //!   these from each other: it seems to stand for what is missing, such as -999: WARN;
 //! - in most columns, and two at least, half of the rows lie within a 300th of what all but the outermost hundredths span: some
 //!   rows seem to be in another unit: WARN;
-//! - a target of numbers whose deviation is beyond 100, or below 0.001: WARN.
+//! - a target of numbers whose deviation is beyond 100, or below 0.001; or in which a number stands for what is missing, as in a
+//!   column; or some of which lie close together and the others 20 times as far away, with next to none between, as if they were in
+//!   another unit: WARN.
 //!
 //! Threshold: ours, on quantiles and never on the maximum, which calls every feature-wise standardised image and every
 //! table with one far value an error. SageMaker Debugger and TheDeepChecker use mean and variance with a margin of 0.2.
@@ -37,6 +39,7 @@ const VERY_TINY: f64 = 0.005;
 /// Half of the rows within so small a part of the rest, in so many columns and most of all.
 const TWO_UNITS: f64 = 300.0;
 const LEAST_TORN: usize = 2;
+const TORN: f64 = 20.0;
 const TARGET_FAR: f64 = 100.0;
 const TARGET_TINY: f64 = 1e-3;
 
@@ -53,7 +56,8 @@ impl Rule for InputScale {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        inputs(history).or_else(|| marks(history)).or_else(|| two_units(history)).or_else(|| target(history))
+        let of_inputs = inputs(history).or_else(|| marks(history)).or_else(|| two_units(history));
+        of_inputs.or_else(|| answers(history)).or_else(|| target(history))
     }
 }
 
@@ -134,6 +138,31 @@ fn marks(history: &History) -> Option<Found> {
     Some(found.cure(advice, &[]))
 }
 
+/// Numbers to predict that are no answers, or not in the unit of the others.
+fn answers(history: &History) -> Option<Found> {
+    let Target::Numbers { spread, .. } = history.case.target else { return None };
+    if let Some((value, share)) = spread.mark {
+        let message = format!(
+            "{} of the numbers to predict are {}, far from all others, as if nobody knew them",
+            percent(share),
+            short(value)
+        );
+        let why = "What stands for a missing answer is learned as if it were one, and counts more than all others";
+        let found = Found::new(Level::Warn, (share, 0.01), message, why);
+        return Some(found.cure("Leave out the rows whose answer is not known, in all parts of the data", &[]));
+    }
+    let (share, times) = spread.torn.filter(|(_, times)| *times > TORN)?;
+    let message = format!(
+        "{} of the numbers to predict lie close together, the others about {} times as far away, and next to none between, as if \
+         they were in another unit",
+        percent(share),
+        short(times.round())
+    );
+    let why = "Beside the large errors of the ones the small ones of the others count for nothing";
+    let found = Found::new(Level::Warn, (times, TORN), message, why);
+    Some(found.cure("Look where these rows come from, and bring all answers to the same unit", &[]))
+}
+
 fn target(history: &History) -> Option<Found> {
     let Target::Numbers { std, .. } = history.case.target else { return None };
     let threshold = match std {
@@ -177,6 +206,20 @@ mod tests {
         values[17] = 245.0;
         values[1234] = -74.0;
         assert_eq!(judge(values, 10), None);
+    }
+
+    #[test]
+    fn answers_that_nobody_knew_and_those_in_another_unit_are_told() {
+        let judge = |answer: &dyn Fn(usize) -> f64| {
+            let target = Target::of_numbers((0..1000).map(answer).collect());
+            InputScale.judge(&History::of(Case { target, ..Case::default() }, None))
+        };
+        let own = |at: usize| f64::from(wave(at));
+        assert_eq!(judge(&own), None);
+        let missing = judge(&|at| if at % 5 == 0 { -99.0 } else { own(at) }).unwrap();
+        assert!(missing.message.starts_with("20 % of the numbers to predict are -99"), "{}", missing.message);
+        let units = judge(&|at| if at % 2 == 0 { own(at) } else { 1e-3 * own(at) }).unwrap();
+        assert!(units.message.ends_with("in another unit"), "{}", units.message);
     }
 
     #[test]

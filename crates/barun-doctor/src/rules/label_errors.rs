@@ -1,6 +1,8 @@
 //! Labels that cannot be right, or that have nothing to do with the inputs.
 //!
 //! - What the checks of the data have found: one input with different labels (WARN; INFO where equal rows are common).
+//! - In one stretch of the training rows, in the order of the data, the answers follow from the inputs, and in the other not, by the
+//!   baseline of `BELOW_BASELINE` (see there): WARN.
 //! - Nothing of what is learned holds for other rows: the validation loss has never been below 0.98 of the trivial one (less by
 //!   0.3 over the root of the rows), and over the last half of the evaluations classes are told no better than by always
 //!   saying the most frequent one (by more than 0.02 and two standard errors). And either the training rows are learned by
@@ -51,6 +53,7 @@ use super::{
     About, BadInit, BatchNormMisuse, DeadUnits, Found, FrozenParam, GradVanish, HeadLossMismatch, InputScale, Kind, NoiseScale,
     OverRegularized, Plateau, Rule, Saturation, UpdateRatio, percent, short,
 };
+use crate::baseline::{STRETCH_DEVIATIONS, Stretches};
 use crate::curve::{mean, median};
 use crate::data;
 use crate::history::{Evaluation, History};
@@ -113,9 +116,26 @@ impl Rule for LabelErrors {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
-        let found = unrelated(history).or_else(|| confused(history)).or_else(|| random(history)).or_else(|| twins(history));
+        let found = stretched(history).or_else(|| unrelated(history)).or_else(|| confused(history)).or_else(|| random(history)).or_else(|| twins(history));
         found.or_else(|| data::worst(history, self.about().id))
     }
+}
+
+/// Rows that were put together rightly in one stretch of the data and wrongly in the other.
+fn stretched(history: &History) -> Option<Found> {
+    let Stretches { row, figures, of_guessing, deviations } = history.case.baseline?.stretches?;
+    let told = |side: usize| format!("{} of {}", short(figures[side]), if history.case.classes() > 0 { "right" } else { "the variance" });
+    let (good, bad) = if figures[0] - of_guessing[0] > figures[1] - of_guessing[1] { (0, 1) } else { (1, 0) };
+    let [good_rows, bad_rows] = [good, bad].map(|side| if side == 0 { format!("before row {row}") } else { format!("from row {row} on") });
+    let message = format!(
+        "{bad_rows} of the data the answers do not follow from the inputs (a simple model gets {}, guessing {}), {good_rows} they do ({})",
+        told(bad),
+        short(of_guessing[bad]),
+        told(good)
+    );
+    let why = "So it is where a part of the rows was joined to the wrong answers, shifted by one, or is of another source";
+    let found = Found::new(Level::Warn, (deviations, STRETCH_DEVIATIONS), message, why);
+    Some(found.cure("Look at the rows about this one with their answers, and join these rows anew, or leave them out", &[]))
 }
 
 /// What the answers to the validation rows say of their labels, once there is something to say.

@@ -10,6 +10,9 @@
 //! - More than 0.7 of each label is given to all classes alike, or the noise on the weights is larger than at least half of them
 //!   are, and the loss is above half of the trivial one: WARN.
 //!
+//! - While the run is in trouble, more than a tenth of the numbers of a weight are as large as the largest of them, to the bit, above 0
+//!   and below, in at least half of the weights: something holds them within bounds: WARN.
+//!
 //! Threshold: ours; TheDeepChecker compares the gradients of the penalty and of the loss, 1 to 1.
 //!
 //! Cannot see: augmentation that is too strong.
@@ -29,6 +32,7 @@ const SHRUNK: f64 = 0.3;
 const HARMFUL: f64 = 0.5;
 const SMOOTHED: f64 = 0.7;
 const CHECKS: usize = 20;
+const HELD: f64 = 0.1;
 
 impl Rule for OverRegularized {
     fn about(&self) -> About {
@@ -44,8 +48,17 @@ impl Rule for OverRegularized {
 
     fn judge(&self, history: &History) -> Option<Found> {
         let found = dropout(history).or_else(|| noise(history)).or_else(|| shrinking(history));
-        found.or_else(|| smoothing(history)).or_else(|| weight_noise(history))
+        found.or_else(|| smoothing(history)).or_else(|| weight_noise(history)).or_else(|| held(history))
     }
+}
+
+/// Weights of which many are at a bound.
+pub(super) fn held(history: &History) -> Option<Found> {
+    let (share, bound) = history.probes.back()?.at_their_bound.filter(|(share, _)| *share > HELD)?;
+    let message = format!("{} of the weights of a layer are exactly {} in size, and none is larger", percent(share), short(bound));
+    let why = "Weights that are held within so narrow bounds cannot become what the task needs";
+    let found = Found::new(Level::Warn, (share, HELD), message, why);
+    Some(found.cure("Let them free, or take far wider bounds; weight decay keeps weights small more gently", &[]))
 }
 
 /// The dropout layer that silences most, and which share of what it gets.
@@ -183,6 +196,17 @@ mod tests {
         assert!(judge(0.9, 1.2).unwrap().message.contains("90 %"));
         assert_eq!(judge(0.9, 1.9), None, "no harm");
         assert_eq!(judge(0.5, 1.2), None, "the usual");
+    }
+
+    #[test]
+    fn weights_that_are_held_within_bounds_are_told() {
+        let judge = |share: f64| {
+            let mut history = History::default();
+            history.add_probe(crate::Probe { at_their_bound: Some((share, 0.01)), ..Default::default() });
+            held(&history)
+        };
+        assert!(judge(0.4).unwrap().message.starts_with("40 % of the weights of a layer are exactly 0.010"));
+        assert_eq!(judge(0.001), None, "the largest of a thousand");
     }
 
     #[test]

@@ -14,6 +14,7 @@
 
 use barun_train::diagnosis::Level;
 
+use super::loss_diverge::goes_uphill;
 use super::{About, Found, Kind, Rule, percent, short};
 use crate::curve::stretches;
 use crate::history::History;
@@ -43,7 +44,7 @@ impl Rule for Plateau {
 
     fn judge(&self, history: &History) -> Option<Found> {
         let window = window(history);
-        if history.steps < window || is_warming_up(history) {
+        if history.steps < window || is_warming_up(history) || goes_uphill(history) {
             return None;
         }
         let scale = history.loss_scale()?;

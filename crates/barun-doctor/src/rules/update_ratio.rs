@@ -17,11 +17,17 @@
 //! A rate that after half of the run is still below a third of what it is to be, and rises, with the loss above a tenth of the
 //! trivial one, is that of a warm-up that does not fit into the run: WARN, whatever the loss does.
 //!
+//! Nothing is said of steps that go up the loss (`LOSS_DIVERGE`), that old gradients are added to (`FROZEN_PARAM`), or of weights that
+//! are held within bounds (`OVER_REGULARIZED`): there another rate mends nothing.
+//!
 //! Cannot see: a rate that is too large for a narrow valley and yet moves the weights by little; `SHARPNESS` measures that.
 
 use barun_train::diagnosis::Level;
 use barun_train::recipe::usual_lr;
 
+use super::frozen_param::added_up;
+use super::loss_diverge::goes_uphill;
+use super::over_regularized::held;
 use super::{About, Found, Kind, Plateau, Rule, lr_times, percent, short};
 use crate::curve::median;
 use crate::history::{Check, History};
@@ -64,6 +70,9 @@ impl Rule for UpdateRatio {
     }
 
     fn judge(&self, history: &History) -> Option<Found> {
+        if goes_uphill(history) || held(history).is_some() || added_up(history).is_some() {
+            return None;
+        }
         let pace = Pace::of(history, history.checks.back()?)?;
         too_fast(history, &pace).or_else(|| still_warming_up(history)).or_else(|| too_slow(history, &pace))
     }

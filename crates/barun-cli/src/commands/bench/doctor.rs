@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Measuring, chosen};
 use crate::error::Result;
-use crate::{Outcome, output};
+use crate::{Outcome, interrupt, output};
 
 /// Measure what the doctor costs a run
 ///
@@ -33,8 +33,8 @@ pub struct Doctor {
     #[arg(long, value_name = "N", default_value = "20")]
     rounds: NonZeroUsize,
 
-    /// About how long an epoch lasts, in milliseconds
-    #[arg(long, value_name = "MS", default_value = "300")]
+    /// About how long an epoch lasts at least, in milliseconds; at least as long as from one watched step to the next
+    #[arg(long, value_name = "MS", default_value = "100")]
     epoch_ms: NonZeroUsize,
 
     #[command(flatten)]
@@ -46,8 +46,10 @@ impl Doctor {
         let workloads = chosen(&self.only, barun_bench::DOCTOR_WORKLOADS)?;
         let mut pace = super::pace(Some(self.rounds));
         pace.round = Duration::from_millis(self.epoch_ms.get() as u64);
-        let measure =
-            |tell: &mut barun_bench::Tell<'_>| doctor(&workloads, self.measuring.threads(), &pace, tell);
+        let stop = interrupt::flag()?;
+        let measure = |tell: &mut barun_bench::Tell<'_>| {
+            doctor(&workloads, self.measuring.threads(), &pace, &stop, tell)
+        };
         self.measuring.report(measure, table)
     }
 }
