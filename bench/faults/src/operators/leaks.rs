@@ -2,7 +2,7 @@
 
 use barun_engine::random::Stream;
 
-use super::labels::thin_out;
+use super::labels::{keep_steps, thin_out};
 use super::{Harms, Operator, is_plain};
 use crate::plan::Plan;
 use crate::rows::{Answers, Form, Rows};
@@ -200,6 +200,61 @@ pub(super) const ALL: &[Operator] = &[
             &["R25"],
         )
     },
+    // A feature that is there when serving and not when training: schema skew in Breck et al., 2019, "Data validation for machine
+    // learning" (TFDV). Here a join of the training part found no partners, and zeros were filled in.
+    Operator {
+        strengths: &[0.5],
+        apply: |plan, share, _| {
+            let empty = (plan.parts.train.width as f64 * share).round() as usize;
+            let width = plan.parts.train.width;
+            plan.parts.train.values.chunks_exact_mut(width).for_each(|row| row[..empty].fill(0.0));
+            Ok(())
+        },
+        ..Operator::scored(
+            "half-empty-in-training",
+            "half of the columns are empty in the training part alone",
+            &["R25"],
+        )
+    },
+    // Training data that is not representative is a fault of Humbatova et al., 2020, and the drift of features a check of
+    // deepchecks: rows of one region, one time, one sort of customer.
+    Operator {
+        strengths: &[0.25],
+        apply: |plan, share, _| {
+            let steps = plan.epochs * plan.steps_per_epoch();
+            plan.parts.train = lowest(&plan.parts.train, share);
+            keep_steps(plan, steps);
+            Ok(())
+        },
+        ..Operator::scored("trained-on-one-end", "training rows from one end of the inputs alone", &["R25"])
+    },
+    // The ratio of sizes is a check of deepchecks: what four rows say of a network is chance.
+    Operator {
+        harms: Harms::Estimate,
+        strengths: &[4.0],
+        apply: |plan, rows, _| {
+            let few: Vec<usize> = (0..rows as usize).collect();
+            for rows in [&mut plan.parts.valid, &mut plan.parts.test] {
+                *rows = rows.only(&few);
+            }
+            Ok(())
+        },
+        ..Operator::scored("judged-by-four", "four rows to choose by and four to report", &["R25"])
+    },
+    // Augmentation that changes what is to be told is a check of Ben Braiek & Khomh, 2023, "Testing feedforward neural networks
+    // training programs".
+    Operator {
+        fits: |base| base.is_image(),
+        apply: |plan, _, random| {
+            turn_and_roll(&mut plan.parts.train, random);
+            Ok(())
+        },
+        ..Operator::scored(
+            "augmented-beyond-recognition",
+            "training images upside down and moved around by up to half their size",
+            &["R25", "R19"],
+        )
+    },
 ];
 
 /// Answers as numbers.
@@ -260,6 +315,38 @@ fn transpose(rows: &mut Rows) {
     let images = rows.values.chunks_exact(side * side);
     rows.values =
         images.flat_map(|image| (0..image.len()).map(|to| at(image, to)).collect::<Vec<_>>()).collect();
+}
+
+/// The share of the rows whose standardised columns add up to the least.
+fn lowest(rows: &Rows, share: f64) -> Rows {
+    let moments = rows.moments();
+    let height = |at: usize| -> f32 {
+        rows.row(at).iter().zip(&moments).map(|(value, (mean, deviation))| (value - mean) / deviation).sum()
+    };
+    let heights: Vec<f32> = (0..rows.len()).map(height).collect();
+    let mut order = by_answer(&heights);
+    order.truncate((rows.len() as f64 * share) as usize);
+    // As they stood, so that nothing else is changed.
+    order.sort_unstable();
+    rows.only(&order)
+}
+
+/// Half of the images upside down, and all moved around their edges by up to half their height and width.
+fn turn_and_roll(rows: &mut Rows, random: &mut Stream) {
+    let Form::Image([height, width, channels]) = rows.form else { return };
+    for image in rows.values.chunks_exact_mut(rows.width) {
+        if random.uniform() < 0.5 {
+            let upright = image.to_vec();
+            let lines = upright.chunks_exact(width * channels).rev();
+            image
+                .chunks_exact_mut(width * channels)
+                .zip(lines)
+                .for_each(|(to, from)| to.copy_from_slice(from));
+        }
+        let [down, right] = [height, width].map(|size| random.below(size as u64) as usize);
+        image.rotate_right(down * width * channels);
+        image.chunks_exact_mut(width * channels).for_each(|line| line.rotate_right(right * channels));
+    }
 }
 
 /// Few training rows, learned for long, and a share of the judged rows taken from them, with a little noise.
