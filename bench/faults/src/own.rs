@@ -278,6 +278,50 @@ impl Optimizer for RootlessAdam {
     }
 }
 
+/// Adam on weights that are the first ones again after each so many steps.
+#[derive(Clone, Debug, Hyper)]
+pub struct BuiltAnew {
+    /// Learning rate.
+    pub lr: f64,
+    /// Steps from one beginning to the next.
+    pub every: f64,
+}
+
+/// What it remembers.
+#[derive(Clone, Debug, Slots)]
+pub struct BuiltAnewSlots {
+    /// The first weights.
+    pub first: Tensor,
+    /// The average of gradients.
+    pub mean: Tensor,
+    /// The average of squared gradients.
+    pub mean_square: Tensor,
+}
+
+impl Optimizer for BuiltAnew {
+    type Slots = BuiltAnewSlots;
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(
+        &self,
+        p: &Tensor,
+        g: &Tensor,
+        slots: BuiltAnewSlots,
+        context: &Context,
+    ) -> (Tensor, BuiltAnewSlots) {
+        let first = context.is_first().where_(p, &slots.first);
+        let before = (&context.step - 1.0) / self.every;
+        let begin = before.equal(&before.floor()).where_(&first, p);
+        let slots = AdamSlots { mean: slots.mean, mean_square: slots.mean_square };
+        let adam = Adam { lr: self.lr, ..Adam::default() };
+        let (p, AdamSlots { mean, mean_square }) = adam.update(&begin, g, slots, context);
+        (p, BuiltAnewSlots { first, mean, mean_square })
+    }
+}
+
 /// A warm-up whose fraction is the wrong way round.
 #[derive(Clone, Debug, Hyper)]
 pub struct WarmupUpsideDown {
@@ -349,5 +393,32 @@ mod tests {
         };
         let (p, _) = ClampedAdam { lr: 1.0, most: 0.01 }.update(&p, &g, slots, &context);
         assert_eq!(p.to_vec::<f32>().unwrap(), [-0.01, 0.01]);
+    }
+
+    #[test]
+    fn labels_as_numbers_ask_the_same_of_every_output() {
+        let prediction = Tensor::from_slice(&[2.0f32, 2.0, 0.0, 2.0], [2, 2]);
+        let labels = Tensor::from_slice(&[2i64, 0], [2]);
+        let loss = LabelsAsNumbers {}.loss(&prediction, &labels).unwrap().item::<f32>().unwrap();
+        assert_eq!(loss, 1.0);
+    }
+
+    #[test]
+    fn what_is_built_anew_goes_on_from_the_first_weights() {
+        let optimizer = BuiltAnew { lr: 0.5, every: 2.0 };
+        let g = Tensor::from_slice(&[1.0f32], [1]);
+        let mut p = Tensor::from_slice(&[3.0f32], [1]);
+        let mut slots = BuiltAnewSlots { first: p.like(0.0), mean: p.like(0.0), mean_square: p.like(0.0) };
+        let mut after = Vec::new();
+        for step in 1..=3 {
+            let context = Context {
+                lr: Tensor::from_slice(&[0.5f32], []),
+                step: Tensor::from_slice(&[f64::from(step)], []),
+                decays: false,
+            };
+            (p, slots) = optimizer.update(&p, &g, slots, &context);
+            after.push((p.to_vec::<f32>().unwrap()[0] * 10.0).round() as i32);
+        }
+        assert_eq!(after, [25, 20, 25]);
     }
 }

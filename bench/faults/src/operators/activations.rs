@@ -123,11 +123,7 @@ pub(super) const ALL: &[Operator] = &[
             });
             Ok(())
         },
-        ..Operator::scored(
-            "hidden-exponential",
-            "an exponential after every hidden layer",
-            &["R08", "R10", "R03"],
-        )
+        ..Operator::scored("hidden-exponential", "an exponential after every hidden layer", &["R08", "R10"])
     },
     // Duplicated layers are a mutation of Ma et al., 2018, "DeepMutation"; Zhang, Dauphin & Ma, 2019, "Fixup initialization", show
     // what becomes of shortcuts without normalisation: each block adds as much as there was.
@@ -146,7 +142,7 @@ pub(super) const ALL: &[Operator] = &[
         ..Operator::scored(
             "blocks-without-norm",
             "forty residual blocks that nothing normalises",
-            &["R22", "R10", "R03"],
+            &["R22", "R10"],
         )
     },
 ];

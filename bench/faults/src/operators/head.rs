@@ -186,8 +186,7 @@ pub(super) const ALL: &[Operator] = &[
             &["R14", "R02"],
         )
     },
-    // A loss for numbers where classes are to be told: a change of the loss in Humbatova et al., 2021, "DeepCrime", and a wrong
-    // loss in Schoop et al., 2021, "UMLAUT".
+    // A loss for numbers where classes are to be told: a change of the loss in Humbatova et al., 2021, "DeepCrime".
     Operator {
         fits: |base| !base.is_numbers() && !base.is_binary,
         apply: |plan, _, _| {

@@ -311,4 +311,14 @@ mod tests {
         to_length_one(&mut rows);
         assert_eq!(rows.values, [0.6, 0.8]);
     }
+
+    #[test]
+    fn of_whole_numbers_between_0_and_1_only_the_largest_of_a_column_is_1() {
+        let base = crate::bases::by_name("ripples/layer-norm-mlp").unwrap();
+        let mut plan = base.plan(&crate::sources::Library::new(None), 1).unwrap();
+        cut_to_whole_numbers(&mut plan);
+        let train = &plan.parts.train;
+        let count = |number: f32| train.values.iter().filter(|value| **value == number).count();
+        assert_eq!((count(1.0), count(0.0)), (train.width, train.values.len() - train.width));
+    }
 }

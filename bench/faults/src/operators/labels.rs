@@ -263,4 +263,13 @@ mod tests {
         assert_eq!(count(after, 0) + count(after, 2), count(before, 0));
         assert!(count(after, 0) > 0 && count(after, 2) > 0);
     }
+
+    #[test]
+    fn rows_of_one_buffer_have_the_inputs_of_the_last_of_them() {
+        let answers = super::Answers::Numbers((0..5).map(|at| at as f32).collect());
+        let values = (0..10).map(|at| at as f32).collect();
+        let mut rows = super::Rows { form: crate::rows::Form::Columns, width: 2, values, answers };
+        super::share_buffer(&mut rows, 3);
+        assert_eq!(rows.values, [4.0, 5.0, 4.0, 5.0, 4.0, 5.0, 8.0, 9.0, 8.0, 9.0]);
+    }
 }

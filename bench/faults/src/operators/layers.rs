@@ -120,6 +120,6 @@ pub(super) const ALL: &[Operator] = &[
             });
             Ok(())
         },
-        ..Operator::scored("two-units", "two units in each hidden layer", &["R27"])
+        ..Operator::scored("hidden-layers-of-two", "two units in each hidden layer", &["R27"])
     },
 ];

@@ -228,18 +228,19 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("trained-on-one-end", "training rows from one end of the inputs alone", &["R25"])
     },
-    // The ratio of sizes is a check of deepchecks: what four rows say of a network is chance.
+    // Two files side by side, one of which was sorted in the meantime: data that is put together wrongly in Humbatova et al., 2020,
+    // and a change of correlations between features in deepchecks.
     Operator {
-        harms: Harms::Estimate,
-        strengths: &[4.0],
-        apply: |plan, rows, _| {
-            let few: Vec<usize> = (0..rows as usize).collect();
-            for rows in [&mut plan.parts.valid, &mut plan.parts.test] {
-                *rows = rows.only(&few);
-            }
+        fits: |base| !base.is_image() && base.source.name() != "penguins",
+        apply: |plan, _, random| {
+            shuffle_half(&mut plan.parts.train, random);
             Ok(())
         },
-        ..Operator::scored("judged-by-four", "four rows to choose by and four to report", &["R25"])
+        ..Operator::scored(
+            "joined-in-another-order",
+            "half of the columns of each training row are those of another row",
+            &["R25", "R26"],
+        )
     },
     // Augmentation that changes what is to be told is a check of Ben Braiek & Khomh, 2023, "Testing feedforward neural networks
     // training programs".
@@ -329,6 +330,14 @@ fn lowest(rows: &Rows, share: f64) -> Rows {
     // As they stood, so that nothing else is changed.
     order.sort_unstable();
     rows.only(&order)
+}
+
+/// The second half of the columns in another order of rows than the first.
+fn shuffle_half(rows: &mut Rows, random: &mut Stream) {
+    let others = rows.shuffled(random).values;
+    let (width, half) = (rows.width, rows.width / 2);
+    let pairs = rows.values.chunks_exact_mut(width).zip(others.chunks_exact(width));
+    pairs.for_each(|(row, other)| row[half..].copy_from_slice(&other[half..]));
 }
 
 /// Half of the images upside down, and all moved around their edges by up to half their height and width.
@@ -479,5 +488,38 @@ mod tests {
         let code = |at: usize| train.row(at)[train.width - 1];
         assert_eq!(code(0), (answers[0] + answers[1]) / 2.0);
         assert_eq!((code(0), plan.parts.fresh.width), (code(1), train.width));
+    }
+
+    fn columns(width: usize, values: Vec<f32>) -> Rows {
+        let answers = Answers::Numbers((0..values.len() / width).map(|at| at as f32).collect());
+        Rows { form: Form::Columns, width, values, answers }
+    }
+
+    #[test]
+    fn the_lowest_rows_stay_in_their_order_with_their_answers() {
+        let rows = columns(1, vec![3.0, 9.0, 1.0, 7.0]);
+        let low = lowest(&rows, 0.5);
+        assert_eq!((low.values, low.answers), (vec![3.0, 1.0], Answers::Numbers(vec![0.0, 2.0])));
+    }
+
+    #[test]
+    fn half_of_the_columns_move_together_and_the_others_stay() {
+        let values: Vec<f32> = (0..20).flat_map(|at| [at as f32; 3]).collect();
+        let mut rows = columns(3, values);
+        shuffle_half(&mut rows, &mut Stream::new(1, "half"));
+        assert!((0..20).all(|at| rows.row(at)[0] == at as f32 && rows.row(at)[1] == rows.row(at)[2]));
+        assert!((0..20).any(|at| rows.row(at)[1] != at as f32));
+    }
+
+    #[test]
+    fn an_image_that_is_turned_and_rolled_keeps_its_pixels_and_who_is_whose_neighbour() {
+        let mut rows = columns(6, (0..6).map(|at| at as f32).collect());
+        rows.form = Form::Image([2, 3, 1]);
+        turn_and_roll(&mut rows, &mut Stream::new(1, "roll"));
+        let at = |pixel: f32| rows.values.iter().position(|value| *value == pixel).unwrap();
+        for first in [0.0, 3.0] {
+            let (left, right) = (at(first), at(first + 1.0));
+            assert_eq!((left / 3, (left + 1) % 3), (right / 3, right % 3));
+        }
     }
 }

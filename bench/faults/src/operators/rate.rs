@@ -1,11 +1,11 @@
 //! The learning rate, its schedule, the optimiser.
 
+use barun_nn::WeightAverage;
 use barun_nn::optimizers::{Adadelta, Adam, AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
 use barun_nn::schedules::{Constant, Exponential, LinearDecay, ReduceOnPlateau, Span, Warmup};
-use barun_nn::{Group, Select, WeightAverage};
 
 use super::Operator;
-use crate::own::{NeverZeroed, RootlessAdam, WarmupUpsideDown, ZeroedBeforeStep};
+use crate::own::{BuiltAnew, NeverZeroed, RootlessAdam, WarmupUpsideDown, ZeroedBeforeStep};
 
 const TOO_FAST: &[&str] = &["R13", "R21"];
 
@@ -205,24 +205,6 @@ pub(super) const ALL: &[Operator] = &[
             TOO_FAST,
         )
     },
-    // Rates for each layer, which were meant for a pretrained network, begin at the wrong end: the learning rate in Humbatova
-    // et al., 2020.
-    Operator {
-        strengths: &[1000.0],
-        apply: |plan, factor, _| {
-            let first = plan.network.stages.iter().position(|stage| stage.is_weighted()).unwrap_or(0);
-            plan.options.groups = vec![Group {
-                parameters: vec![Select::Path(first.to_string())],
-                optimizer: Adam { lr: factor * plan.lr(), ..Adam::default() }.into(),
-            }];
-            Ok(())
-        },
-        ..Operator::scored(
-            "first-layer-too-fast",
-            "the first layer at a thousand times the rate of the others",
-            TOO_FAST,
-        )
-    },
     // `warmup / step` for `step / warmup`: schedules in Godbole et al., 2023, "Deep learning tuning playbook".
     Operator {
         strengths: &[1000.0],
@@ -236,7 +218,7 @@ pub(super) const ALL: &[Operator] = &[
             TOO_FAST,
         )
     },
-    // An eps of 1e-8 is 0 in half precision: numerical bugs, and the failing Adam of Ben Braiek & Khomh, 2023, "Testing
+    // An eps of 1e-8 is 0 in half precision: divisions by zero are numerical errors in Ben Braiek & Khomh, 2023, "Testing
     // feedforward neural networks training programs".
     Operator {
         apply: |plan, _, _| {
@@ -247,6 +229,19 @@ pub(super) const ALL: &[Operator] = &[
             "eps-rounded-to-zero",
             "Adam without anything that keeps its division finite",
             &["R08"],
+        )
+    },
+    // The line that builds the network stands inside the loop over epochs: the training process in Humbatova et al., 2020.
+    Operator {
+        apply: |plan, _, _| {
+            let every = plan.steps_per_epoch() as f64;
+            plan.optimizer = BuiltAnew { lr: plan.lr(), every }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "built-anew-each-epoch",
+            "each epoch begins with the first weights again",
+            &["R14", "R27"],
         )
     },
 ];
