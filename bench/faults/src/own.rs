@@ -3,7 +3,8 @@
 use std::fmt;
 
 use barun_nn::losses::{BceWithLogits, Loss, Outputs, Task};
-use barun_nn::optimizers::{Adam, AdamSlots, Context, Optimizer};
+use barun_nn::optimizers::{Adam, AdamSlots, Context, Optimizer, ema};
+use barun_nn::schedules::{Moment, Schedule};
 use barun_nn::{DType, Forward, Hyper, Id, Module, Pass, Result, Slots, Tensor, Visitor};
 
 /// A layer that is one formula and keeps the shape.
@@ -39,6 +40,36 @@ impl Forward for Formula {
     }
 }
 
+/// Dropout that does not ask whether the network learns or is used.
+#[derive(Clone, Debug)]
+pub struct DropoutInUse {
+    rate: f64,
+    id: Id,
+}
+
+impl DropoutInUse {
+    /// Drops `rate` of the numbers.
+    pub fn new(rate: f64) -> DropoutInUse {
+        DropoutInUse { rate, id: Id::new() }
+    }
+}
+
+impl Module for DropoutInUse {
+    fn visit(&self, visitor: &mut Visitor<'_>) {
+        visitor.layer(&self.id);
+    }
+}
+
+impl Forward for DropoutInUse {
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        pass.layer(&self.id, "DropoutInUse", |pass| {
+            let uniform = pass.uniform(x.shape()?, x.dtype());
+            let is_dropped = uniform.less(&uniform.like(self.rate));
+            Ok(is_dropped.where_(&x.like(0.0), &(x / (1.0 - self.rate))))
+        })
+    }
+}
+
 /// A softmax, written out.
 pub fn softmax(x: &Tensor) -> Tensor {
     let shares = (x - x.max(-1).unsqueeze(-1).detach()).exp();
@@ -71,6 +102,21 @@ pub fn rows_reversed(x: &Tensor) -> Tensor {
 /// Nothing passes.
 pub fn lost(x: &Tensor) -> Tensor {
     x * 0.0
+}
+
+/// 1 above 0, and 0 elsewhere.
+pub fn thresholded(x: &Tensor) -> Tensor {
+    x.greater(&x.like(0.0)).cast(x.dtype())
+}
+
+/// e to the power of each number.
+pub fn exponential(x: &Tensor) -> Tensor {
+    x.exp()
+}
+
+/// Each row gets the mean of all.
+pub fn averaged_over_rows(x: &Tensor) -> Tensor {
+    x * 0.0 + x.mean_keep(0)
 }
 
 /// A loss that is multiplied by a number: summed over the batch where that is the number of rows.
@@ -116,6 +162,21 @@ impl Loss for FirstOnly {
         let classes = prediction.shape()?.last().copied().unwrap_or(1);
         let is_first = target.cast(DType::I64).one_hot(classes, prediction.dtype()).narrow(-1, 0, 1);
         BceWithLogits::default().loss(&prediction.narrow(-1, 0, 1), &is_first)
+    }
+
+    fn task(&self) -> Task {
+        Task::Classes(Outputs::Scores)
+    }
+}
+
+/// Mean squared error of each output against the number of the class.
+#[derive(Clone, Debug, Hyper)]
+pub struct LabelsAsNumbers {}
+
+impl Loss for LabelsAsNumbers {
+    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
+        let numbers = target.cast(prediction.dtype()).unsqueeze(-1);
+        Ok((prediction - numbers).square().mean(..))
     }
 
     fn task(&self) -> Task {
@@ -172,6 +233,105 @@ impl Optimizer for NeverZeroed {
     ) -> (Tensor, NeverZeroedSlots) {
         let sum = slots.sum + g;
         (p - &context.lr * &sum, NeverZeroedSlots { sum })
+    }
+}
+
+/// Plain descent along gradients that were set to 0 just before.
+#[derive(Clone, Debug, Hyper)]
+pub struct ZeroedBeforeStep {
+    /// Learning rate.
+    pub lr: f64,
+}
+
+impl Optimizer for ZeroedBeforeStep {
+    type Slots = ();
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(&self, p: &Tensor, g: &Tensor, _: (), context: &Context) -> (Tensor, ()) {
+        (p - &context.lr * (g * 0.0), ())
+    }
+}
+
+/// Adam whose division has no root.
+#[derive(Clone, Debug, Hyper)]
+pub struct RootlessAdam {
+    /// Learning rate.
+    pub lr: f64,
+}
+
+impl Optimizer for RootlessAdam {
+    type Slots = AdamSlots;
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(&self, p: &Tensor, g: &Tensor, slots: AdamSlots, context: &Context) -> (Tensor, AdamSlots) {
+        let Adam { beta1, beta2, eps, .. } = Adam::default();
+        let (mean, mean_square) = (ema(beta1, &slots.mean, g), ema(beta2, &slots.mean_square, &g.square()));
+        let corrected = |average: &Tensor, beta| average / context.bias_correction(beta, average.dtype());
+        let step = corrected(&mean, beta1) / (corrected(&mean_square, beta2) + eps);
+        (p - &context.lr * step, AdamSlots { mean, mean_square })
+    }
+}
+
+/// Adam on weights that are the first ones again after each so many steps.
+#[derive(Clone, Debug, Hyper)]
+pub struct BuiltAnew {
+    /// Learning rate.
+    pub lr: f64,
+    /// Steps from one beginning to the next.
+    pub every: f64,
+}
+
+/// What it remembers.
+#[derive(Clone, Debug, Slots)]
+pub struct BuiltAnewSlots {
+    /// The first weights.
+    pub first: Tensor,
+    /// The average of gradients.
+    pub mean: Tensor,
+    /// The average of squared gradients.
+    pub mean_square: Tensor,
+}
+
+impl Optimizer for BuiltAnew {
+    type Slots = BuiltAnewSlots;
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn update(
+        &self,
+        p: &Tensor,
+        g: &Tensor,
+        slots: BuiltAnewSlots,
+        context: &Context,
+    ) -> (Tensor, BuiltAnewSlots) {
+        let first = context.is_first().where_(p, &slots.first);
+        let before = (&context.step - 1.0) / self.every;
+        let begin = before.equal(&before.floor()).where_(&first, p);
+        let slots = AdamSlots { mean: slots.mean, mean_square: slots.mean_square };
+        let adam = Adam { lr: self.lr, ..Adam::default() };
+        let (p, AdamSlots { mean, mean_square }) = adam.update(&begin, g, slots, context);
+        (p, BuiltAnewSlots { first, mean, mean_square })
+    }
+}
+
+/// A warm-up whose fraction is the wrong way round.
+#[derive(Clone, Debug, Hyper)]
+pub struct WarmupUpsideDown {
+    /// Its steps.
+    pub steps: f64,
+}
+
+impl Schedule for WarmupUpsideDown {
+    fn lr(&self, base: f64, moment: &Moment<'_>) -> f64 {
+        base * (self.steps / (moment.step + 1) as f64).max(1.0)
     }
 }
 
@@ -233,5 +393,32 @@ mod tests {
         };
         let (p, _) = ClampedAdam { lr: 1.0, most: 0.01 }.update(&p, &g, slots, &context);
         assert_eq!(p.to_vec::<f32>().unwrap(), [-0.01, 0.01]);
+    }
+
+    #[test]
+    fn labels_as_numbers_ask_the_same_of_every_output() {
+        let prediction = Tensor::from_slice(&[2.0f32, 2.0, 0.0, 2.0], [2, 2]);
+        let labels = Tensor::from_slice(&[2i64, 0], [2]);
+        let loss = LabelsAsNumbers {}.loss(&prediction, &labels).unwrap().item::<f32>().unwrap();
+        assert_eq!(loss, 1.0);
+    }
+
+    #[test]
+    fn what_is_built_anew_goes_on_from_the_first_weights() {
+        let optimizer = BuiltAnew { lr: 0.5, every: 2.0 };
+        let g = Tensor::from_slice(&[1.0f32], [1]);
+        let mut p = Tensor::from_slice(&[3.0f32], [1]);
+        let mut slots = BuiltAnewSlots { first: p.like(0.0), mean: p.like(0.0), mean_square: p.like(0.0) };
+        let mut after = Vec::new();
+        for step in 1..=3 {
+            let context = Context {
+                lr: Tensor::from_slice(&[0.5f32], []),
+                step: Tensor::from_slice(&[f64::from(step)], []),
+                decays: false,
+            };
+            (p, slots) = optimizer.update(&p, &g, slots, &context);
+            after.push((p.to_vec::<f32>().unwrap()[0] * 10.0).round() as i32);
+        }
+        assert_eq!(after, [25, 20, 25]);
     }
 }

@@ -4,7 +4,7 @@ use barun_nn::losses::{Bce, BceWithLogits, CrossEntropy, Nll};
 
 use super::{Operator, is_plain};
 use crate::network::Stage;
-use crate::own::{Ascent, Crossed, FirstOnly, Formula, Times, softmax};
+use crate::own::{Ascent, Crossed, FirstOnly, Formula, LabelsAsNumbers, Times, softmax, thresholded};
 
 pub(super) const ALL: &[Operator] = &[
     Operator {
@@ -171,6 +171,46 @@ pub(super) const ALL: &[Operator] = &[
             "one-output-normalised",
             "layer normalisation after the one output",
             &["R02", "R14"],
+        )
+    },
+    // `tf.round` and `argmax` before a loss, after which "No gradients provided for any variable": operations that cannot be
+    // differentiated in Humbatova et al., 2020.
+    Operator {
+        apply: |plan, _, _| {
+            plan.after_head(Stage::Own(Box::new(Formula::new("Thresholded", thresholded))));
+            Ok(())
+        },
+        ..Operator::scored(
+            "thresholded-before-the-loss",
+            "predictions are made 0 or 1 before the loss",
+            &["R14", "R02"],
+        )
+    },
+    // A loss for numbers where classes are to be told: a change of the loss in Humbatova et al., 2021, "DeepCrime".
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, _, _| {
+            plan.loss = Box::new(LabelsAsNumbers {});
+            Ok(())
+        },
+        ..Operator::scored(
+            "labels-as-numbers",
+            "the squared difference of each output and the label's number",
+            &["R02", "R05"],
+        )
+    },
+    // `ignore_index=0`, which was right where 0 is padding: a wrong parameter of the loss in Humbatova et al., 2020.
+    Operator {
+        fits: |base| !base.is_numbers() && !base.is_binary,
+        apply: |plan, _, _| {
+            let class_weights = (0..plan.outputs()).map(|class| f64::from(class > 0)).collect();
+            plan.loss = Box::new(CrossEntropy { class_weights, ..CrossEntropy::default() });
+            Ok(())
+        },
+        ..Operator::scored(
+            "first-class-ignored",
+            "the loss passes over the rows of the first class",
+            &["R02", "R24"],
         )
     },
 ];

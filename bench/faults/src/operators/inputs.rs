@@ -198,6 +198,19 @@ pub(super) const ALL: &[Operator] = &[
             &["R05", "R26"],
         )
     },
+    // A cast in the wrong place, `(x / 255).astype(int)`: a wrong type of data in preprocessing, Humbatova et al., 2020.
+    Operator {
+        fits: |base| is_plain(base),
+        apply: |plan, _, _| {
+            cut_to_whole_numbers(plan);
+            Ok(())
+        },
+        ..Operator::scored(
+            "cut-to-whole-numbers",
+            "inputs scaled to 0..1 and then kept as whole numbers",
+            &["R01", "R07"],
+        )
+    },
 ];
 
 /// What stands where nothing was measured.
@@ -244,6 +257,26 @@ fn channels_first(plan: &mut crate::plan::Plan) {
     });
 }
 
+/// Between 0 and 1 by the training part, and what is behind the point cut off.
+fn cut_to_whole_numbers(plan: &mut crate::plan::Plan) {
+    let ranges: Vec<(f32, f32)> = match plan.parts.train.form {
+        Form::Image(_) => vec![(0.0, 255.0); plan.parts.train.width],
+        Form::Columns => (0..plan.parts.train.width).map(|column| range(&plan.parts.train, column)).collect(),
+    };
+    for rows in plan.parts.all_mut() {
+        rows.map(|column, value| {
+            let (least, most) = ranges[column];
+            ((value - least) / (most - least).max(1e-6)).clamp(0.0, 1.0).floor()
+        });
+    }
+}
+
+/// The least and the largest number of a column.
+fn range(rows: &Rows, column: usize) -> (f32, f32) {
+    let column = rows.values.iter().skip(column).step_by(rows.width);
+    column.fold((f32::MAX, f32::MIN), |(least, most), value| (least.min(*value), most.max(*value)))
+}
+
 /// Each row over its length.
 fn to_length_one(rows: &mut Rows) {
     for row in rows.values.chunks_exact_mut(rows.width) {
@@ -277,5 +310,15 @@ mod tests {
         let mut rows = Rows { form: Form::Columns, width: 2, values: vec![3.0, 4.0], answers };
         to_length_one(&mut rows);
         assert_eq!(rows.values, [0.6, 0.8]);
+    }
+
+    #[test]
+    fn of_whole_numbers_between_0_and_1_only_the_largest_of_a_column_is_1() {
+        let base = crate::bases::by_name("ripples/layer-norm-mlp").unwrap();
+        let mut plan = base.plan(&crate::sources::Library::new(None), 1).unwrap();
+        cut_to_whole_numbers(&mut plan);
+        let train = &plan.parts.train;
+        let count = |number: f32| train.values.iter().filter(|value| **value == number).count();
+        assert_eq!((count(1.0), count(0.0)), (train.width, train.values.len() - train.width));
     }
 }

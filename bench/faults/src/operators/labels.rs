@@ -163,6 +163,39 @@ pub(super) const ALL: &[Operator] = &[
         },
         ..Operator::scored("answers-in-two-units", "half of the answers in thousands", &["R26", "R01"])
     },
+    // A table of labels that was filled with zeros before the labels were written into it: missing labels among the training data
+    // faults of Humbatova et al., 2020.
+    Operator {
+        strengths: &[0.7],
+        fits: |base| !base.is_numbers(),
+        apply: |plan, share, random| {
+            for rows in plan.parts.known_mut() {
+                let Some((labels, _)) = rows.labels_mut() else { continue };
+                let unknown = labels.iter_mut().filter(|_| random.uniform() < share);
+                unknown.for_each(|label| *label = 0);
+            }
+            Ok(())
+        },
+        ..Operator::scored(
+            "unlabelled-as-first-class",
+            "rows that nobody has labelled are of the first class",
+            &["R26", "R24"],
+        )
+    },
+    // One array that is filled again and again and appended each time: a data flow bug of Islam et al., 2019, "A comprehensive
+    // study on deep learning bug characteristics".
+    Operator {
+        strengths: &[8.0],
+        apply: |plan, rows, _| {
+            plan.parts.known_mut().into_iter().for_each(|part| share_buffer(part, rows as usize));
+            Ok(())
+        },
+        ..Operator::scored(
+            "one-buffer-for-many-rows",
+            "each eight rows have the inputs of the last of them, and their own answers",
+            &["R26"],
+        )
+    },
 ];
 
 /// Gives this share of rows another label.
@@ -172,6 +205,15 @@ fn mislabel(rows: &mut Rows, share: f64, random: &mut Stream) {
         if random.uniform() < share {
             *label = (*label + 1 + random.below(classes as u64 - 1) as usize) % classes;
         }
+    }
+}
+
+/// Each `count` rows get the inputs of the last of them.
+fn share_buffer(rows: &mut Rows, count: usize) {
+    let width = rows.width;
+    for group in rows.values.chunks_mut(count * width) {
+        let last = group.len() - width;
+        (0..last).step_by(width).for_each(|at| group.copy_within(last.., at));
     }
 }
 
@@ -220,5 +262,14 @@ mod tests {
         assert_eq!((classes, count(after, 1)), (3, count(before, 1)));
         assert_eq!(count(after, 0) + count(after, 2), count(before, 0));
         assert!(count(after, 0) > 0 && count(after, 2) > 0);
+    }
+
+    #[test]
+    fn rows_of_one_buffer_have_the_inputs_of_the_last_of_them() {
+        let answers = super::Answers::Numbers((0..5).map(|at| at as f32).collect());
+        let values = (0..10).map(|at| at as f32).collect();
+        let mut rows = super::Rows { form: crate::rows::Form::Columns, width: 2, values, answers };
+        super::share_buffer(&mut rows, 3);
+        assert_eq!(rows.values, [4.0, 5.0, 4.0, 5.0, 4.0, 5.0, 8.0, 9.0, 8.0, 9.0]);
     }
 }

@@ -4,8 +4,9 @@ use barun_nn::optimizers::Sgd;
 use barun_nn::{Group, Select};
 
 use super::{Operator, is_plain};
+use crate::bases::Architecture;
 use crate::network::Stage;
-use crate::own::{Formula, detached, logarithm, lost, over_deviation, rows_reversed};
+use crate::own::{Formula, averaged_over_rows, detached, logarithm, lost, over_deviation, rows_reversed};
 
 /// A layer of one's own.
 fn own(name: &'static str, of: fn(&barun_nn::Tensor) -> barun_nn::Tensor) -> Stage {
@@ -91,5 +92,34 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::tuning("frozen-before-learning", "all but the last layer stays as it was drawn", &["R14"])
+    },
+    // `mean(0)` for `mean(1)`: the wrong axis among the tensor faults of Zhang et al., 2018, "An empirical study on TensorFlow
+    // program bugs".
+    Operator {
+        apply: |plan, _, _| {
+            let at = plan.network.head();
+            plan.network.stages.insert(at, own("BatchMean", averaged_over_rows));
+            Ok(())
+        },
+        ..Operator::scored(
+            "averaged-over-rows",
+            "a mean over the rows of the batch and not over their numbers",
+            &["R05", "R07"],
+        )
+    },
+    // A number of units that is too small is among the faults of Humbatova et al., 2020; here the number of classes was taken.
+    Operator {
+        strengths: &[2.0],
+        fits: |base| base.architecture != Architecture::LayerNormMlp,
+        apply: |plan, units, _| {
+            plan.network.each(|stage| match stage {
+                Stage::Linear(Some(own), _) | Stage::Conv(own, _) | Stage::Recurrent(_, own, ..) => {
+                    *own = units as usize;
+                }
+                _ => {}
+            });
+            Ok(())
+        },
+        ..Operator::scored("hidden-layers-of-two", "two units in each hidden layer", &["R27"])
     },
 ];

@@ -2,7 +2,7 @@
 
 use barun_engine::random::Stream;
 
-use super::labels::thin_out;
+use super::labels::{keep_steps, thin_out};
 use super::{Harms, Operator, is_plain};
 use crate::plan::Plan;
 use crate::rows::{Answers, Form, Rows};
@@ -200,6 +200,62 @@ pub(super) const ALL: &[Operator] = &[
             &["R25"],
         )
     },
+    // A feature that is there when serving and not when training: schema skew in Breck et al., 2019, "Data validation for machine
+    // learning" (TFDV). Here a join of the training part found no partners, and zeros were filled in.
+    Operator {
+        strengths: &[0.5],
+        apply: |plan, share, _| {
+            let empty = (plan.parts.train.width as f64 * share).round() as usize;
+            let width = plan.parts.train.width;
+            plan.parts.train.values.chunks_exact_mut(width).for_each(|row| row[..empty].fill(0.0));
+            Ok(())
+        },
+        ..Operator::scored(
+            "half-empty-in-training",
+            "half of the columns are empty in the training part alone",
+            &["R25"],
+        )
+    },
+    // Training data that is not representative is a fault of Humbatova et al., 2020, and the drift of features a check of
+    // deepchecks: rows of one region, one time, one sort of customer.
+    Operator {
+        strengths: &[0.25],
+        apply: |plan, share, _| {
+            let steps = plan.epochs * plan.steps_per_epoch();
+            plan.parts.train = lowest(&plan.parts.train, share);
+            keep_steps(plan, steps);
+            Ok(())
+        },
+        ..Operator::scored("trained-on-one-end", "training rows from one end of the inputs alone", &["R25"])
+    },
+    // Two files side by side, one of which was sorted in the meantime: data that is put together wrongly in Humbatova et al., 2020,
+    // and a change of correlations between features in deepchecks.
+    Operator {
+        fits: |base| !base.is_image() && base.source.name() != "penguins",
+        apply: |plan, _, random| {
+            shuffle_half(&mut plan.parts.train, random);
+            Ok(())
+        },
+        ..Operator::scored(
+            "joined-in-another-order",
+            "half of the columns of each training row are those of another row",
+            &["R25", "R26"],
+        )
+    },
+    // Augmentation that changes what is to be told is a check of Ben Braiek & Khomh, 2023, "Testing feedforward neural networks
+    // training programs".
+    Operator {
+        fits: |base| base.is_image(),
+        apply: |plan, _, random| {
+            turn_and_roll(&mut plan.parts.train, random);
+            Ok(())
+        },
+        ..Operator::scored(
+            "augmented-beyond-recognition",
+            "training images upside down and moved around by up to half their size",
+            &["R25", "R19"],
+        )
+    },
 ];
 
 /// Answers as numbers.
@@ -260,6 +316,46 @@ fn transpose(rows: &mut Rows) {
     let images = rows.values.chunks_exact(side * side);
     rows.values =
         images.flat_map(|image| (0..image.len()).map(|to| at(image, to)).collect::<Vec<_>>()).collect();
+}
+
+/// The share of the rows whose standardised columns add up to the least.
+fn lowest(rows: &Rows, share: f64) -> Rows {
+    let moments = rows.moments();
+    let height = |at: usize| -> f32 {
+        rows.row(at).iter().zip(&moments).map(|(value, (mean, deviation))| (value - mean) / deviation).sum()
+    };
+    let heights: Vec<f32> = (0..rows.len()).map(height).collect();
+    let mut order = by_answer(&heights);
+    order.truncate((rows.len() as f64 * share) as usize);
+    // As they stood, so that nothing else is changed.
+    order.sort_unstable();
+    rows.only(&order)
+}
+
+/// The second half of the columns in another order of rows than the first.
+fn shuffle_half(rows: &mut Rows, random: &mut Stream) {
+    let others = rows.shuffled(random).values;
+    let (width, half) = (rows.width, rows.width / 2);
+    let pairs = rows.values.chunks_exact_mut(width).zip(others.chunks_exact(width));
+    pairs.for_each(|(row, other)| row[half..].copy_from_slice(&other[half..]));
+}
+
+/// Half of the images upside down, and all moved around their edges by up to half their height and width.
+fn turn_and_roll(rows: &mut Rows, random: &mut Stream) {
+    let Form::Image([height, width, channels]) = rows.form else { return };
+    for image in rows.values.chunks_exact_mut(rows.width) {
+        if random.uniform() < 0.5 {
+            let upright = image.to_vec();
+            let lines = upright.chunks_exact(width * channels).rev();
+            image
+                .chunks_exact_mut(width * channels)
+                .zip(lines)
+                .for_each(|(to, from)| to.copy_from_slice(from));
+        }
+        let [down, right] = [height, width].map(|size| random.below(size as u64) as usize);
+        image.rotate_right(down * width * channels);
+        image.chunks_exact_mut(width * channels).for_each(|line| line.rotate_right(right * channels));
+    }
 }
 
 /// Few training rows, learned for long, and a share of the judged rows taken from them, with a little noise.
@@ -392,5 +488,38 @@ mod tests {
         let code = |at: usize| train.row(at)[train.width - 1];
         assert_eq!(code(0), (answers[0] + answers[1]) / 2.0);
         assert_eq!((code(0), plan.parts.fresh.width), (code(1), train.width));
+    }
+
+    fn columns(width: usize, values: Vec<f32>) -> Rows {
+        let answers = Answers::Numbers((0..values.len() / width).map(|at| at as f32).collect());
+        Rows { form: Form::Columns, width, values, answers }
+    }
+
+    #[test]
+    fn the_lowest_rows_stay_in_their_order_with_their_answers() {
+        let rows = columns(1, vec![3.0, 9.0, 1.0, 7.0]);
+        let low = lowest(&rows, 0.5);
+        assert_eq!((low.values, low.answers), (vec![3.0, 1.0], Answers::Numbers(vec![0.0, 2.0])));
+    }
+
+    #[test]
+    fn half_of_the_columns_move_together_and_the_others_stay() {
+        let values: Vec<f32> = (0..20).flat_map(|at| [at as f32; 3]).collect();
+        let mut rows = columns(3, values);
+        shuffle_half(&mut rows, &mut Stream::new(1, "half"));
+        assert!((0..20).all(|at| rows.row(at)[0] == at as f32 && rows.row(at)[1] == rows.row(at)[2]));
+        assert!((0..20).any(|at| rows.row(at)[1] != at as f32));
+    }
+
+    #[test]
+    fn an_image_that_is_turned_and_rolled_keeps_its_pixels_and_who_is_whose_neighbour() {
+        let mut rows = columns(6, (0..6).map(|at| at as f32).collect());
+        rows.form = Form::Image([2, 3, 1]);
+        turn_and_roll(&mut rows, &mut Stream::new(1, "roll"));
+        let at = |pixel: f32| rows.values.iter().position(|value| *value == pixel).unwrap();
+        for first in [0.0, 3.0] {
+            let (left, right) = (at(first), at(first + 1.0));
+            assert_eq!((left / 3, (left + 1) % 3), (right / 3, right % 3));
+        }
     }
 }

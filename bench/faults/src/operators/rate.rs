@@ -1,10 +1,11 @@
 //! The learning rate, its schedule, the optimiser.
 
-use barun_nn::optimizers::{Adadelta, AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
-use barun_nn::schedules::{Constant, Exponential, LinearDecay, Span, Warmup};
+use barun_nn::WeightAverage;
+use barun_nn::optimizers::{Adadelta, Adam, AnyOptimizer, Clip, Momentum, RmsProp, Sgd};
+use barun_nn::schedules::{Constant, Exponential, LinearDecay, ReduceOnPlateau, Span, Warmup};
 
 use super::Operator;
-use crate::own::NeverZeroed;
+use crate::own::{BuiltAnew, NeverZeroed, RootlessAdam, WarmupUpsideDown, ZeroedBeforeStep};
 
 const TOO_FAST: &[&str] = &["R13", "R21"];
 
@@ -141,6 +142,106 @@ pub(super) const ALL: &[Operator] = &[
             "schedule-counts-steps",
             "a learning rate that is 0 after as many steps as there are epochs",
             &["R13", "R14"],
+        )
+    },
+    // `zero_grad()` between `backward()` and `step()`: Jiang et al., 2025, "Training with confidence: catching silent errors in
+    // deep learning training" (TrainCheck).
+    Operator {
+        apply: |plan, _, _| {
+            plan.optimizer = ZeroedBeforeStep { lr: plan.lr() }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "zeroed-before-the-step",
+            "gradients are set to 0 before the optimiser takes its step",
+            &["R14", "R13"],
+        )
+    },
+    // The number of epochs is a mutation of Humbatova et al., 2021, "DeepCrime": here the one of a first try was left.
+    Operator {
+        apply: |plan, _, _| {
+            plan.epochs = 1;
+            Ok(())
+        },
+        ..Operator::scored("one-epoch", "each row is seen once", &["R27"])
+    },
+    // `mode="max"` for a loss: each epoch whose loss falls counts as one that is no better. A wrong parameter of the training
+    // process in Humbatova et al., 2020; that nothing falls by 99 % in an epoch does the same.
+    Operator {
+        apply: |plan, _, _| {
+            plan.schedule =
+                Box::new(ReduceOnPlateau { patience: 0, threshold: 0.99, ..ReduceOnPlateau::default() });
+            Ok(())
+        },
+        ..Operator::scored(
+            "plateau-the-wrong-way-round",
+            "the rate falls to a tenth after each epoch that is better",
+            &["R13"],
+        )
+    },
+    // A decay that was meant for a million steps: averages of weights in Godbole et al., 2023, "Deep learning tuning playbook".
+    Operator {
+        strengths: &[0.9999],
+        apply: |plan, decay, _| {
+            plan.options.average = Some(WeightAverage::Ema { decay });
+            Ok(())
+        },
+        ..Operator::scored(
+            "averaged-over-a-million",
+            "an average of the weights that is longer than the run is kept",
+            &["R13", "R14"],
+        )
+    },
+    // Adam written by hand: optimisers that are implemented wrongly in Zhang et al., 2018, "An empirical study on TensorFlow
+    // program bugs", and Humbatova et al., 2020.
+    Operator {
+        apply: |plan, _, _| {
+            plan.optimizer = RootlessAdam { lr: plan.lr() }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "adam-without-the-root",
+            "Adam that divides by the mean square and not by its root",
+            TOO_FAST,
+        )
+    },
+    // `warmup / step` for `step / warmup`: schedules in Godbole et al., 2023, "Deep learning tuning playbook".
+    Operator {
+        strengths: &[1000.0],
+        apply: |plan, steps, _| {
+            plan.schedule = Box::new(WarmupUpsideDown { steps });
+            Ok(())
+        },
+        ..Operator::scored(
+            "warm-up-upside-down",
+            "a warm-up that begins at a thousand times the rate",
+            TOO_FAST,
+        )
+    },
+    // An eps of 1e-8 is 0 in half precision: divisions by zero are numerical errors in Ben Braiek & Khomh, 2023, "Testing
+    // feedforward neural networks training programs".
+    Operator {
+        apply: |plan, _, _| {
+            plan.optimizer = Adam { lr: plan.lr(), eps: 0.0, ..Adam::default() }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "eps-rounded-to-zero",
+            "Adam without anything that keeps its division finite",
+            &["R08"],
+        )
+    },
+    // The line that builds the network stands inside the loop over epochs: the training process in Humbatova et al., 2020.
+    Operator {
+        apply: |plan, _, _| {
+            let every = plan.steps_per_epoch() as f64;
+            plan.optimizer = BuiltAnew { lr: plan.lr(), every }.into();
+            Ok(())
+        },
+        ..Operator::scored(
+            "built-anew-each-epoch",
+            "each epoch begins with the first weights again",
+            &["R14", "R27"],
         )
     },
 ];

@@ -7,16 +7,16 @@ use barun_nn::optimizers::AdamW;
 use super::labels::keep_steps;
 use super::{Operator, is_plain};
 use crate::network::Stage;
-use crate::own::ClampedAdam;
+use crate::own::{ClampedAdam, DropoutInUse};
 use crate::plan::Plan;
 
 /// A stage after each activation but the last.
-fn after_activations(plan: &mut Plan, stage: &Stage) {
+fn after_activations(plan: &mut Plan, stage: impl Fn() -> Stage) {
     let stages = std::mem::take(&mut plan.network.stages);
     plan.network.stages = stages
         .into_iter()
         .flat_map(|own| match own {
-            Stage::Activation(_) => vec![own, stage.clone()],
+            Stage::Activation(_) => vec![own, stage()],
             own => vec![own],
         })
         .collect();
@@ -27,7 +27,7 @@ pub(super) const ALL: &[Operator] = &[
         strengths: &[0.95],
         fits: |base| is_plain(base),
         apply: |plan, rate, _| {
-            after_activations(plan, &Stage::Dropout(rate));
+            after_activations(plan, || Stage::Dropout(rate));
             Ok(())
         },
         ..Operator::tuning("dropout-huge", "dropout of 95 %", &["R19"])
@@ -143,5 +143,33 @@ pub(super) const ALL: &[Operator] = &[
             Ok(())
         },
         ..Operator::scored("weights-clamped", "no weight may be larger than 0.01", &["R19"])
+    },
+    // Repetition of data is a mutation of Ma et al., 2018, "DeepMutation", and duplicates are a check of deepchecks: the count of
+    // rows looks well, and there are few.
+    Operator {
+        strengths: &[0.04],
+        apply: |plan, share, _| {
+            let count = plan.parts.train.len();
+            let few = ((count as f64 * share) as usize).max(8);
+            plan.parts.train = plan.parts.train.only(&(0..count).map(|at| at % few).collect::<Vec<_>>());
+            Ok(())
+        },
+        ..Operator::scored("few-rows-repeated", "a 25th of the rows, each 25 times", &["R18"])
+    },
+    // Dropout that is written by hand and does not ask whether it is training: wrong use of the training mode in Jiang et al.,
+    // 2025, "Training with confidence: catching silent errors in deep learning training" (TrainCheck).
+    Operator {
+        strengths: &[0.5],
+        apply: |plan, rate, _| {
+            let layer = || Stage::Own(Box::new(DropoutInUse::new(rate)));
+            if plan.network.has(|stage| matches!(stage, Stage::Activation(_))) {
+                after_activations(plan, layer);
+            } else {
+                let head = plan.network.head();
+                plan.network.stages.insert(head, layer());
+            }
+            Ok(())
+        },
+        ..Operator::scored("dropout-in-use", "dropout that also drops where the network is used", &["R19"])
     },
 ];
