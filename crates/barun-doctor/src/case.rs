@@ -443,6 +443,9 @@ const MARKS: (f64, f64) = (0.01, 0.5);
 /// and stands so often, beside so many different others.
 const LEAST_MARKS: usize = 3;
 const OTHERS: usize = 10;
+/// Of grades and the like there are few; beside a few different ones a mark lies so many times as far as these reach.
+const FEW_OTHERS: usize = 3;
+const FAR_AWAY: f64 = 10.0;
 
 /// The least of these numbers in rising order and its share, if it is a [mark](Spread::mark).
 fn mark(rising: &[f64]) -> Option<(f64, f64)> {
@@ -451,11 +454,11 @@ fn mark(rising: &[f64]) -> Option<(f64, f64)> {
     let others = &rising[marks..];
     let share = marks as f64 / rising.len() as f64;
     let different = 1 + others.windows(2).filter(|pair| pair[0] < pair[1]).count();
-    let is_mark = marks >= LEAST_MARKS
-        && (MARKS.0..MARKS.1).contains(&share)
-        && !others.is_empty()
-        && different >= OTHERS
-        && others[0] - least > most - others[0];
+    if marks < LEAST_MARKS || !(MARKS.0..MARKS.1).contains(&share) || others.is_empty() {
+        return None;
+    }
+    let (gap, reach) = (others[0] - least, most - others[0]);
+    let is_mark = different >= OTHERS && gap > reach || different >= FEW_OTHERS && gap > FAR_AWAY * reach;
     is_mark.then_some((least, share))
 }
 
@@ -557,6 +560,9 @@ mod tests {
         assert_eq!(with(-20.0, 20), None, "not as far as the others are from each other");
         assert_eq!(with(-999.0, 600), None, "two far values");
         assert_eq!(Spread::of((0..1000).map(|at| f64::from(at % 3 == 0)).collect()).mark, None, "yes and no");
+        let grade = |at: usize| if at.is_multiple_of(20) { -999.0 } else { (at % 7) as f64 };
+        assert_eq!(Spread::of((0..1000).map(grade).collect()).mark, Some((-999.0, 0.05)));
+        assert_eq!(Spread::of((0..1000).map(|at| (at % 7) as f64).collect()).mark, None, "grades");
     }
 
     #[test]

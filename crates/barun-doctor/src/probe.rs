@@ -54,7 +54,8 @@ fn at_their_bound(step: &Step<&dyn Model>, state: &State) -> Result<Option<(f64,
         let count = |bound: f64| values.iter().filter(|value| **value == bound).count() as f64;
         let (above, below) = (count(largest), count(-largest));
         // At one end alone it may be units that are all the same.
-        let share = if above.min(below) > 0.0 { (above + below) / values.len() as f64 } else { 0.0 };
+        let share =
+            if largest > 0.0 && above.min(below) > 0.0 { (above + below) / values.len() as f64 } else { 0.0 };
         found.push((share, largest));
     }
     found.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -70,7 +70,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored("statistics-stay", "running statistics that hardly follow", &["R20"])
+        ..Operator::tuning("statistics-stay", "running statistics that hardly follow", &["R20"])
     },
     // Li et al., 2019, "Understanding the disharmony between dropout and batch normalization by variance shift": the variance that
     // is kept is that of what dropout has left, and in use nothing is left out.

@@ -85,7 +85,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.optimizer = Ascent { lr: factor * plan.lr() }.into();
             Ok(())
         },
-        ..Operator::scored("ascent", "the gradient's sign the wrong way round", &["R15"])
+        ..Operator::tuning("ascent", "the gradient's sign the wrong way round", &["R15"])
     },
     Operator {
         strengths: &[1.0, 30.0],
@@ -122,7 +122,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.optimizer = barun_nn::optimizers::Sgd { lr: 0.1, ..Default::default() }.into();
             Ok(())
         },
-        ..Operator::scored(
+        ..Operator::tuning(
             "loss-averaged-twice",
             "the mean loss divided by the number of rows once more, with plain descent",
             &["R03", "R13"],

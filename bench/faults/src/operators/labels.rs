@@ -109,7 +109,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored("half-misaligned", "half of the rows have the answer of the next", &["R26"])
+        ..Operator::tuning("half-misaligned", "half of the rows have the answer of the next", &["R26"])
     },
     // What was missing was filled in over the whole table, the answers with it: see `missing-as-a-number`.
     Operator {
@@ -123,7 +123,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored(
+        ..Operator::tuning(
             "answers-missing-as-a-number",
             "answers that nobody knows are written as -999",
             &["R26", "R01"],
@@ -161,7 +161,7 @@ pub(super) const ALL: &[Operator] = &[
             }
             Ok(())
         },
-        ..Operator::scored("answers-in-two-units", "half of the answers in thousands", &["R26", "R01"])
+        ..Operator::tuning("answers-in-two-units", "half of the answers in thousands", &["R26", "R01"])
     },
     // A table of labels that was filled with zeros before the labels were written into it: missing labels among the training data
     // faults of Humbatova et al., 2020.

@@ -160,7 +160,7 @@ pub(super) const ALL: &[Operator] = &[
             encode_by_answers(plan, random);
             Ok(())
         },
-        ..Operator::scored(
+        ..Operator::tuning(
             "encoded-by-own-answers",
             "a category of two rows each as the mean of their answers",
             &["R25"],

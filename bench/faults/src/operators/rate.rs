@@ -106,7 +106,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.optimizer = NeverZeroed { lr }.into();
             Ok(())
         },
-        ..Operator::scored(
+        ..Operator::tuning(
             "gradients-never-zeroed",
             "plain descent along the sum of all gradients so far",
             &["R14"],

@@ -133,7 +133,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.after_head(Stage::Dropout(rate));
             Ok(())
         },
-        ..Operator::scored("outputs-dropped", "dropout after the last layer", &["R19", "R02"])
+        ..Operator::tuning("outputs-dropped", "dropout after the last layer", &["R19", "R02"])
     },
     // The clipping of critics in Arjovsky, Chintala & Bottou, 2017, "Wasserstein GAN", taken along to another network.
     Operator {
@@ -142,7 +142,7 @@ pub(super) const ALL: &[Operator] = &[
             plan.optimizer = ClampedAdam { lr: plan.lr(), most }.into();
             Ok(())
         },
-        ..Operator::scored("weights-clamped", "no weight may be larger than 0.01", &["R19"])
+        ..Operator::tuning("weights-clamped", "no weight may be larger than 0.01", &["R19"])
     },
     // Repetition of data is a mutation of Ma et al., 2018, "DeepMutation", and duplicates are a check of deepchecks: the count of
     // rows looks well, and there are few.
