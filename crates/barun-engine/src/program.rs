@@ -176,6 +176,7 @@ impl Program {
                 graph: &graph,
                 results,
                 result_feeds: None,
+                constants: 0,
                 updates,
                 slot_offsets: &slot_offsets,
                 fuse: options.fuse && !options.check_finite,

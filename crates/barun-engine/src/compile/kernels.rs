@@ -31,17 +31,25 @@ pub enum Draft {
 }
 
 impl Draft {
-    /// The number of tasks of each phase.
+    /// The number of tasks of each phase of a run.
     pub fn phases(&self) -> Vec<usize> {
         match self {
             Draft::Loop(lowered) => lowered.body.phases(),
-            Draft::Kernel(kernel, _) => kernel.phases().to_vec(),
+            Draft::Kernel(kernel, _) => kernel.phases()[usize::from(kernel.prepares())..].to_vec(),
             Draft::Scan(..) => vec![1],
             Draft::Nothing => Vec::new(),
         }
     }
 
-    /// Bytes shared by its tasks during the run.
+    /// The number of tasks of the phase that runs once, before the first run; None if there is none.
+    pub fn prologue(&self) -> Option<usize> {
+        match self {
+            Draft::Kernel(kernel, _) if kernel.prepares() => kernel.phases().first().copied(),
+            _ => None,
+        }
+    }
+
+    /// Bytes shared by its tasks during the run, or during all of them if there is a prologue.
     pub fn workspace_bytes(&self) -> usize {
         match self {
             Draft::Loop(lowered) => lowered.body.workspace_bytes(),
@@ -114,6 +122,7 @@ impl Compiler<'_> {
                 graph: &scan.body,
                 results: scan.body.outputs.len(),
                 result_feeds: Some(inst.operands.len()),
+                constants: scan.constants,
                 updates: &updates,
                 slot_offsets: self.task.slot_offsets,
                 fuse: self.task.fuse,
@@ -129,11 +138,11 @@ impl Compiler<'_> {
         let node = |index: usize| &self.viewed.graph.nodes[inst.operands[index]];
         let operand = node(0).dtype;
         macro_rules! by_type {
-            ($kernel:ident, $($argument:expr),*) => {
+            ($kernel:ident::$make:ident, $($argument:expr),*) => {
                 match operand {
-                    DType::F64 => Box::new($kernel::<f64>::new($($argument),*)) as Box<dyn Kernel>,
-                    DType::BF16 => Box::new($kernel::<bf16>::new($($argument),*)),
-                    _ => Box::new($kernel::<f32>::new($($argument),*)),
+                    DType::F64 => Box::new($kernel::<f64>::$make($($argument),*)) as Box<dyn Kernel>,
+                    DType::BF16 => Box::new($kernel::<bf16>::$make($($argument),*)),
+                    _ => Box::new($kernel::<f32>::$make($($argument),*)),
                 }
             };
         }
@@ -149,7 +158,10 @@ impl Compiler<'_> {
             }};
         }
         match &inst.op {
-            Primitive::MatMul => by_type!(Gemm, self.gemm_spec(inst), isa),
+            Primitive::MatMul if self.is_constant(inst.operands[1]) => {
+                by_type!(Gemm::of_constant_right, self.gemm_spec(inst), isa)
+            }
+            Primitive::MatMul => by_type!(Gemm::new, self.gemm_spec(inst), isa),
             Primitive::Conv2d(conv) => {
                 by_shape!(conv::forward, conv_spec(conv, &node(0).shape, &node(1).shape, &inst.shape))
             }
@@ -160,24 +172,31 @@ impl Compiler<'_> {
                 by_shape!(conv::weight_grad, conv_spec(conv, &node(0).shape, &inst.shape, &node(1).shape))
             }
             Primitive::MaxPool2d(pool) => {
-                by_type!(Pool, PoolOp::Max, pool_spec(pool, &node(0).shape, &inst.shape), isa)
+                by_type!(Pool::new, PoolOp::Max, pool_spec(pool, &node(0).shape, &inst.shape), isa)
             }
             Primitive::MaxPool2dScatter(pool) => {
-                by_type!(Pool, PoolOp::MaxScatter, pool_spec(pool, &inst.shape, &node(1).shape), isa)
+                by_type!(Pool::new, PoolOp::MaxScatter, pool_spec(pool, &inst.shape, &node(1).shape), isa)
             }
             Primitive::MaxPool2dPick(pool) => {
-                by_type!(Pool, PoolOp::MaxPick, pool_spec(pool, &node(0).shape, &inst.shape), isa)
+                by_type!(Pool::new, PoolOp::MaxPick, pool_spec(pool, &node(0).shape, &inst.shape), isa)
             }
             Primitive::AvgPool2d(pool) => {
                 let op = PoolOp::Avg { count_include_pad: pool.count_include_pad };
-                by_type!(Pool, op, pool_spec(pool, &node(0).shape, &inst.shape), isa)
+                by_type!(Pool::new, op, pool_spec(pool, &node(0).shape, &inst.shape), isa)
             }
             Primitive::AvgPool2dScatter(pool) => {
                 let op = PoolOp::AvgScatter { count_include_pad: pool.count_include_pad };
-                by_type!(Pool, op, pool_spec(pool, &inst.shape, &node(0).shape), isa)
+                by_type!(Pool::new, op, pool_spec(pool, &inst.shape, &node(0).shape), isa)
             }
             _ => Box::new(indexed(inst, &|index| node(index))),
         }
+    }
+
+    /// Whether a node is a view of what is the same in all runs.
+    fn is_constant(&self, node: usize) -> bool {
+        let source = self.viewed.views[node].source;
+        let op = &self.viewed.graph.nodes[source].op;
+        matches!(op, Primitive::Feed { index } if *index < self.task.constants)
     }
 
     fn gemm_spec(&self, inst: &Inst) -> GemmSpec {
@@ -377,5 +396,52 @@ fn indexed<'a>(inst: &Inst, node: &dyn Fn(usize) -> &'a Inst) -> Indexed {
             }
         }
         other => unreachable!("{} has no kernel of its own", other.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::execute::{Executable, Run};
+    use crate::graph::{Graph, Leaves};
+    use crate::tensor::{ScanOptions, Tensor, scan};
+
+    #[test]
+    fn a_loop_packs_a_matrix_of_all_turns_before_the_first_and_one_of_a_turn_in_each() {
+        let leaf = |name: &str, shape: &[usize]| Tensor::placeholder(name, Shape::from(shape), DType::F32);
+        let (w, ws) = (leaf("w", &[128, 256]), leaf("ws", &[9, 256, 128]));
+        let (last, _) = scan(&[&leaf("h", &[64, 128])], &[&ws], ScanOptions::default(), |carry, element| {
+            Ok((vec![carry[0].matmul(&w).matmul(&element[0])], vec![]))
+        })
+        .unwrap();
+        let inputs: Vec<Tensor> = last[0].node().operands()[0].node().operands();
+        let bound = inputs.iter().enumerate().map(|(index, input)| (input.node().id, index)).collect();
+        let (graph, _) = Graph::trace(&last, &Leaves { bound, ..Leaves::default() }).unwrap();
+        let task = Task {
+            graph: &graph,
+            results: 1,
+            result_feeds: None,
+            constants: 0,
+            updates: &[],
+            slot_offsets: &[],
+            fuse: true,
+            isa: Isa::detect(),
+        };
+        let Executable { works, prologue, .. } = compile(&task).executable;
+        assert!(prologue.is_empty());
+        let body = works.iter().find_map(|work| match work {
+            Work::Scan(scan) => Some(&scan.body),
+            _ => None,
+        });
+        let body = body.unwrap();
+        let packs = |run: &Run| match &body.works[run.work] {
+            Work::Kernel { kernel, .. } => kernel.prepares(),
+            _ => false,
+        };
+        let first: Vec<bool> = body.prologue.iter().flat_map(|stage| &stage.runs).map(packs).collect();
+        assert_eq!(first, [true]);
+        let turn = body.stages.iter().flat_map(|stage| &stage.runs);
+        let turn: Vec<(bool, usize)> = turn.map(|run| (packs(run), run.phase)).collect();
+        assert_eq!(turn, [(true, 1), (false, 0)]);
     }
 }

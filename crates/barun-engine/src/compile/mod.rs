@@ -41,6 +41,8 @@ pub struct Task<'a> {
     pub results: usize,
     /// The feed from which on there is a place for each result, if the run's caller gives them.
     pub result_feeds: Option<usize>,
+    /// How many of the first feeds are the same in all runs that follow the executable's prologue: a loop's constants.
+    pub constants: usize,
     /// The slot each update writes.
     pub updates: &'a [usize],
     /// Byte offset of each slot in the state.
@@ -217,6 +219,7 @@ impl<'a> Compiler<'a> {
             places.get(&(self.viewed.graph.nodes.len() + unit)).copied().unwrap_or(Place::Nowhere)
         };
 
+        let prologues: Vec<Option<usize>> = drafts.iter().map(Draft::prologue).collect();
         let mut kernels = Vec::new();
         let mut values = Vec::new();
         let mut works = Vec::new();
@@ -250,11 +253,13 @@ impl<'a> Compiler<'a> {
                     .iter()
                     .filter_map(|&(job, phase)| {
                         let work = work_of[order[job]]?;
-                        Some(Run { work, phase, tasks: jobs[job].phases[phase] })
+                        let first = usize::from(prologues[order[job]].is_some());
+                        Some(Run { work, phase: first + phase, tasks: jobs[job].phases[phase] })
                     })
                     .collect(),
             })
             .collect();
+        let prologue = prologue(&prologues, &work_of, &stages);
         let outputs: Vec<Place> = self.viewed.graph.outputs[..self.task.results]
             .iter()
             .map(|&output| place_of(self.viewed.views[output].source))
@@ -287,7 +292,7 @@ impl<'a> Compiler<'a> {
         let results = self.viewed.graph.outputs[..self.task.results].iter();
         let results = results.map(|&output| self.viewed.views[output].source).collect();
         let stages = joined(stages);
-        let executable = Executable { works, stages, arena_bytes, scratch_bytes, boards, outputs };
+        let executable = Executable { works, prologue, stages, arena_bytes, scratch_bytes, boards, outputs };
         Compiled { executable, kernels, values, results, account }
     }
 
@@ -431,7 +436,9 @@ impl<'a> Compiler<'a> {
             let bytes = draft.workspace_bytes();
             if bytes > 0 {
                 keys.push(nodes.len() + unit);
-                blocks.push(Block { bytes, first: span(unit).0, last: span(unit).1 });
+                // What the prologue makes is there from run to run.
+                let (first, last) = if draft.prologue().is_some() { (0, end) } else { span(unit) };
+                blocks.push(Block { bytes, first, last });
                 purposes.push(Purpose::Workspace);
             }
         }
@@ -516,6 +523,17 @@ impl<'a> Compiler<'a> {
         };
         kept.filter(|&node| !matches!(nodes[node].op, Primitive::Scan(_))).map(info).collect()
     }
+}
+
+/// The stage of all kernels that prepare something, shared if any stage of a run is; `tasks` by unit.
+fn prologue(tasks: &[Option<usize>], work_of: &[Option<usize>], stages: &[Stage]) -> Vec<Stage> {
+    let run = |(tasks, work): (&Option<usize>, &Option<usize>)| {
+        Some(Run { work: (*work)?, phase: 0, tasks: (*tasks)? })
+    };
+    let runs: Vec<Run> = tasks.iter().zip(work_of).filter_map(run).collect();
+    let is_shared = stages.iter().any(|stage| stage.mode != Mode::Single);
+    let mode = if is_shared { Mode::Shared } else { Mode::Single };
+    if runs.is_empty() { Vec::new() } else { vec![Stage { mode, runs }] }
 }
 
 /// Stages of one thread that follow each other are one: nobody has to wait between them.

@@ -196,6 +196,8 @@ impl Clock for Stopwatch {
 pub struct Executable {
     /// Kernels.
     pub works: Vec<Work>,
+    /// What runs once, before the first of several runs over the same constants, such as the turns of a loop.
+    pub prologue: Vec<Stage>,
     /// The order in which their phases run.
     pub stages: Vec<Stage>,
     /// Bytes of the arena.
@@ -238,7 +240,7 @@ impl Executable {
                     walk(board, member, |step| self.stages.get(step), run, |open| member.stays_until(open))
                 }
                 None => {
-                    self.run_alone(frame, member, scratch, boards, clock);
+                    self.run_alone(&self.stages, frame, member, scratch, boards, clock);
                     Attendance::Done
                 }
             }
@@ -247,13 +249,14 @@ impl Executable {
 
     unsafe fn run_alone(
         &self,
+        stages: &[Stage],
         frame: Frame<'_>,
         member: &Member<'_>,
         scratch: *mut u8,
         boards: &[Board],
         clock: &mut impl Clock,
     ) {
-        for run in self.stages.iter().flat_map(|stage| &stage.runs) {
+        for run in stages.iter().flat_map(|stage| &stage.runs) {
             for task in 0..run.tasks {
                 // SAFETY: the caller's; stages and their runs come in an order that respects what waits for what.
                 clock.time(run.work, || unsafe {
@@ -440,13 +443,15 @@ impl PlacedLoop {
 }
 
 impl ScanWork {
-    /// All members walk the stages of all turns together if the body is shared; otherwise only one calls this.
+    /// All members walk the stages of all turns together if the body is shared; otherwise only one calls this. The
+    /// body's prologue comes before the first turn.
     ///
     /// A turn begins when the one before is done, and who ends it opens the next: nobody waits for all to arrive.
     unsafe fn run(&self, frame: Frame<'_>, member: &Member<'_>, scratch: *mut u8, boards: &[Board]) {
         let alone = Member::alone();
         let member = if self.body.is_shared() { member } else { &alone };
         let (board, boards) = (&boards[self.boards], &boards[self.boards + 1..]);
+        let (prologue, stages) = (&self.body.prologue, &self.body.stages);
         let mut feeds: Vec<*const u8> = Vec::new();
         // SAFETY: the caller's; feeds are set for the turn before its tasks run.
         unsafe {
@@ -455,19 +460,23 @@ impl ScanWork {
                 for turn in 0..self.length {
                     self.set_feeds(turn, frame, &mut feeds);
                     let frame = Frame { arena: workspace, state: frame.state, feeds: &feeds };
-                    self.body.run_alone(frame, member, scratch, boards, &mut Untimed);
+                    if turn == 0 {
+                        self.body.run_alone(prologue, frame, member, scratch, boards, &mut Untimed);
+                    }
+                    self.body.run_alone(stages, frame, member, scratch, boards, &mut Untimed);
                 }
             } else {
                 if member.index == 0 {
                     board.reset();
                 }
                 member.barrier();
-                let stages = &self.body.stages;
-                let stage_at =
-                    |step| (step < self.length * stages.len()).then(|| &stages[step % stages.len()]);
+                let stage_at = |step: usize| match step.checked_sub(prologue.len()) {
+                    None => prologue.get(step).filter(|_| self.length > 0),
+                    Some(step) => (step < self.length * stages.len()).then(|| &stages[step % stages.len()]),
+                };
                 let mut set_for = None;
                 let run = |step: usize, stage: &Stage, task: usize| {
-                    let turn = step / stages.len();
+                    let turn = step.saturating_sub(prologue.len()) / stages.len();
                     if set_for != Some(turn) {
                         self.set_feeds(turn, frame, &mut feeds);
                         set_for = Some(turn);

@@ -3,7 +3,8 @@
 //! `Gemm` computes `C = A B` for operands of any strides, so transposes and broadcast batches cost no copy. The work
 //! is cut by shape alone into a grid of tasks, each of which packs its own share of `B` (`gemm/blocked.rs`) and runs
 //! register tiles over it (`gemm/micro.rs`). A product with a small output and long sums is also cut along `k`; the
-//! parts are then added in order by a second phase.
+//! parts are then added in order by a second phase. A right operand that stays the same from run to run is packed as a
+//! whole by a phase that runs once (`gemm/packed.rs`).
 //!
 //! Bits: within a block of `k` an output element is a chain of fused multiply-adds in increasing `k`, and blocks are
 //! added in order. Where blocks end depends on `k` (and, for long sums, `m` and `n`) alone; so any team of threads,
@@ -16,6 +17,7 @@ pub(crate) mod emulated;
 pub(crate) mod grid;
 pub(crate) mod lines;
 pub(crate) mod micro;
+mod packed;
 pub(crate) mod pairs;
 pub(crate) mod row;
 pub(crate) mod simd;
@@ -26,10 +28,14 @@ pub(crate) mod tiles;
 
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
-use blocked::{Matrix, MatrixLeft, Region, depth_of_blocks, product, scratch_elements, share};
+use crate::cpu::memory::ALIGN;
+use blocked::{
+    Matrix, MatrixLeft, Region, columns_in_place, depth_of_blocks, product, scratch_elements, share,
+};
 use grid::{Grid, SMALLEST_TASK_FLOPS, tasks_of_row};
 pub use micro::Real;
 use micro::{Dots, Micro};
+use packed::{MatrixRight, Packed};
 use std::ops::Range;
 
 /// Distances in elements between neighbours along each axis of a batch of matrices.
@@ -122,6 +128,22 @@ impl Way {
     }
 }
 
+/// Whether a product's right operand may be another in the next run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RightOperand {
+    Varying,
+    Constant,
+}
+
+/// When the right operand is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packs {
+    /// By each task of each run, its own share.
+    EachTime,
+    /// As a whole by the first phase, which runs once and is cut into so many tasks.
+    Once { tasks: usize },
+}
+
 /// The batched matrix product as a [`Kernel`] with inputs `[a, b]` of type `T` and an output of its sums' type.
 pub struct Gemm<T: Real> {
     spec: GemmSpec,
@@ -135,6 +157,7 @@ pub struct Gemm<T: Real> {
     splits: usize,
     /// Length of a block of `k`.
     depth: usize,
+    packs: Packs,
     phases: Vec<usize>,
 }
 
@@ -144,10 +167,19 @@ impl<T: Real> Gemm<T> {
     /// # Panics
     /// If this machine lacks `isa`.
     pub fn new(spec: GemmSpec, isa: Isa) -> Gemm<T> {
-        Gemm::with_micro(spec, T::micro(isa))
+        Gemm::plan(spec, RightOperand::Varying, T::micro(isa))
     }
 
-    fn with_micro(spec: GemmSpec, micro: &'static Micro<T>) -> Gemm<T> {
+    /// As [`Gemm::new`] for a right operand that stays the same over many runs. If products would pack it, a first phase
+    /// does so once for all of them ([`Kernel::prepares`]).
+    ///
+    /// # Panics
+    /// If this machine lacks `isa`.
+    pub fn of_constant_right(spec: GemmSpec, isa: Isa) -> Gemm<T> {
+        Gemm::plan(spec, RightOperand::Constant, T::micro(isa))
+    }
+
+    fn plan(spec: GemmSpec, right: RightOperand, micro: &'static Micro<T>) -> Gemm<T> {
         let mut spec = spec.folded();
         let way = Way::of::<T>(&spec);
         if way == Way::Swapped {
@@ -163,9 +195,20 @@ impl<T: Real> Gemm<T> {
         let groups = batch.min(most);
         let unit = micro.group * micro.granule;
         let splits = if batch == 1 && !way.of_dots() { splits_of_depth(m, n, k, unit) } else { 1 };
-        let left_cost = if spec.a.column == 1 && T::IN_PLACE { 0.0 } else { 0.3 };
-        let right_cost = if spec.b.column == 1 { 0.25 } else { 0.4 };
         let stretch = k.div_ceil(splits);
+        let depth = depth_of_blocks(stretch, unit);
+        let packs = match right {
+            RightOperand::Constant if way == Way::Tiles && packs_right(micro, &spec, depth) => {
+                Packs::Once { tasks: grid::tasks_of_pass(k * n).min(n.div_ceil(micro.columns)) }
+            }
+            _ => Packs::EachTime,
+        };
+        let left_cost = if spec.a.column == 1 && T::IN_PLACE { 0.0 } else { 0.3 };
+        let right_cost = match packs {
+            Packs::Once { .. } => 0.0,
+            Packs::EachTime if spec.b.column == 1 => 0.25,
+            Packs::EachTime => 0.4,
+        };
         let grid = if groups < batch {
             Grid { rows: 1, columns: 1 }
         } else if way.of_dots() {
@@ -175,11 +218,42 @@ impl<T: Real> Gemm<T> {
         } else {
             Grid::choose(micro, m, n, stretch, most.div_ceil(groups * splits), splits, left_cost, right_cost)
         };
-        let mut phases = vec![groups * splits * grid.tasks()];
-        if splits > 1 {
-            phases.push(grid::tasks_of_sum(m * n * splits).min(m));
+        let mut phases = Vec::new();
+        if let Packs::Once { tasks } = packs {
+            phases.push(tasks);
         }
-        Gemm { spec, way, micro, groups, grid, splits, depth: depth_of_blocks(stretch, unit), phases }
+        phases.push(groups * splits * grid.tasks());
+        if splits > 1 {
+            phases.push(grid::tasks_of_pass(m * n * splits).min(m));
+        }
+        Gemm { spec, way, micro, groups, grid, splits, depth, packs, phases }
+    }
+
+    /// The right operand at `b`, or what is packed of it at `packed`.
+    fn right(&self, b: *const T, packed: *mut T::Sum) -> MatrixRight<T> {
+        match self.packs {
+            Packs::EachTime => MatrixRight::Plain(self.right_matrix(b)),
+            Packs::Once { .. } => MatrixRight::Packed(self.packed_right(packed)),
+        }
+    }
+
+    fn right_matrix(&self, b: *const T) -> Matrix<T> {
+        Matrix { at: b, row: self.spec.b.row, column: self.spec.b.column }
+    }
+
+    fn packed_right(&self, at: *mut T::Sum) -> Packed<T> {
+        Packed { at, columns: self.spec.n, depth: self.depth }
+    }
+
+    /// Bytes of the workspace before the parts of long sums: the packed right operand.
+    fn packed_bytes(&self) -> usize {
+        match self.packs {
+            Packs::EachTime => 0,
+            Packs::Once { .. } => {
+                let elements = Packed::elements(self.micro, self.spec.k, self.spec.n, self.depth);
+                (elements * size_of::<T::Sum>()).next_multiple_of(ALIGN)
+            }
+        }
     }
 
     /// One cell of a product that is a row or a column of dot products.
@@ -231,12 +305,12 @@ impl<T: Real> Gemm<T> {
         &self,
         (row, column, split): (usize, usize, usize),
         a: *const T,
-        b: *const T,
+        right: &MatrixRight<T>,
         output: *mut T::Sum,
         scratch: *mut T::Sum,
         finished: &mut dyn FnMut(Range<usize>, Range<usize>),
     ) {
-        let GemmSpec { m, n, k, a: a_strides, b: b_strides, .. } = self.spec;
+        let GemmSpec { m, n, k, a: a_strides, .. } = self.spec;
         let columns = share(n, self.micro.columns, self.grid.columns, column);
         let region = Region {
             rows: share(m, self.micro.rows, self.grid.rows, row),
@@ -251,15 +325,21 @@ impl<T: Real> Gemm<T> {
             matrix: Matrix { at: a, row: a_strides.row, column: a_strides.column },
             pack: a_strides.column != 1 && region.columns.len() > 2 * self.micro.columns,
         };
-        let right = Matrix { at: b, row: b_strides.row, column: b_strides.column };
         // SAFETY: the region lies within the output; the rest is the caller's.
-        unsafe { product(self.micro, &left, &right, &region, scratch, finished) };
+        unsafe { product(self.micro, &left, right, &region, scratch, finished) };
     }
 }
 
 /// Whether each product reads its right operand once, and as it lies.
 fn is_one_row<T: Real>(spec: &GemmSpec) -> bool {
     T::IN_PLACE && spec.m == 1 && spec.b.column == 1
+}
+
+/// Whether each product would pack its right operand, the same one for all of a batch.
+fn packs_right<T: Real>(micro: &Micro<T>, spec: &GemmSpec, depth: usize) -> bool {
+    let right = Matrix::<T> { at: std::ptr::null(), row: spec.b.row, column: spec.b.column };
+    let is_one = spec.batch == 1 || spec.b.batch == 0;
+    is_one && columns_in_place(micro, &right, depth, spec.m, spec.n) == 0
 }
 
 /// Rows of a column that was computed as the row `block.rows.start` of `n` elements.
@@ -285,8 +365,13 @@ impl<T: Real> Kernel for Gemm<T> {
         &self.phases
     }
 
+    fn prepares(&self) -> bool {
+        self.packs != Packs::EachTime
+    }
+
     fn workspace_bytes(&self) -> usize {
-        if self.splits == 1 { 0 } else { self.splits * self.spec.m * self.spec.n * size_of::<T::Sum>() }
+        let parts = if self.splits == 1 { 0 } else { self.splits * self.spec.m * self.spec.n };
+        self.packed_bytes() + parts * size_of::<T::Sum>()
     }
 
     fn scratch_bytes(&self) -> usize {
@@ -316,7 +401,7 @@ impl<T: Real> Kernel for Gemm<T> {
         scratch: *mut u8,
         finished: &mut dyn FnMut(Block),
     ) {
-        let GemmSpec { batch, m, n, .. } = self.spec;
+        let GemmSpec { batch, m, n, k, .. } = self.spec;
         let (mut a, mut b) = (io.inputs[0].cast::<T>(), io.inputs[1].cast::<T>());
         // What was turned is told as it was.
         let mut told = |block: Block| match self.way {
@@ -326,9 +411,16 @@ impl<T: Real> Kernel for Gemm<T> {
         if self.way == Way::Swapped {
             (a, b) = (b, a);
         }
-        let (output, workspace) = (io.output.cast::<T::Sum>(), io.workspace.cast::<T::Sum>());
-        if phase == 1 {
-            let rows = share(m, 1, self.phases[1], task);
+        let output = io.output.cast::<T::Sum>();
+        let packed = io.workspace.cast::<T::Sum>();
+        let workspace = io.workspace.wrapping_add(self.packed_bytes()).cast::<T::Sum>();
+        if self.prepares() && phase == 0 {
+            let columns = share(n, self.micro.columns, self.phases[0], task);
+            // SAFETY: the workspace begins with room for the panels, and shares are whole panels.
+            return unsafe { self.packed_right(packed).fill(self.micro, &self.right_matrix(b), k, columns) };
+        }
+        if phase == 1 + usize::from(self.prepares()) {
+            let rows = share(m, 1, self.phases[phase], task);
             let start = rows.start * n;
             // SAFETY: the workspace holds `splits` outputs, all written by the first phase.
             unsafe {
@@ -340,9 +432,11 @@ impl<T: Real> Kernel for Gemm<T> {
         let (cell, rest) = (task % self.grid.tasks(), task / self.grid.tasks());
         let (row, column) = (cell / self.grid.columns, cell % self.grid.columns);
         if self.splits > 1 {
-            let part = workspace.wrapping_add(rest * m * n);
+            let (right, part) = (self.right(b, packed), workspace.wrapping_add(rest * m * n));
             // SAFETY: as the caller vouches; the part is this stretch's own.
-            return unsafe { self.cell((row, column, rest), a, b, part, scratch.cast(), &mut |_, _| {}) };
+            return unsafe {
+                self.cell((row, column, rest), a, &right, part, scratch.cast(), &mut |_, _| {})
+            };
         }
         for item in share(batch, 1, self.groups, rest) {
             let a = a.wrapping_add(item * self.spec.a.batch);
@@ -353,9 +447,10 @@ impl<T: Real> Kernel for Gemm<T> {
                 told(unsafe { self.dots(item, column, a.cast(), b.cast(), c, scratch.cast()) });
                 continue;
             }
+            let right = self.right(b, packed);
             // SAFETY: as the caller vouches.
             unsafe {
-                self.cell((row, column, 0), a, b, c, scratch.cast(), &mut |rows, columns| {
+                self.cell((row, column, 0), a, &right, c, scratch.cast(), &mut |rows, columns| {
                     told(Block { rows: item * m + rows.start..item * m + rows.end, columns })
                 });
             }

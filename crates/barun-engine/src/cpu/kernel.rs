@@ -30,7 +30,14 @@ pub trait Kernel: Send + Sync {
     /// The number of tasks of each phase.
     fn phases(&self) -> &[usize];
 
-    /// Bytes that the tasks of a run share and that live only during the run.
+    /// Whether the first phase makes what all runs need of operands that are the same in all of them. It then runs once,
+    /// before the first run, and runs begin with the second phase.
+    fn prepares(&self) -> bool {
+        false
+    }
+
+    /// Bytes that the tasks of a run share and that live only during the run; or from the first run to the last, if the
+    /// kernel [prepares](Kernel::prepares) something.
     fn workspace_bytes(&self) -> usize;
 
     /// Bytes of private memory a task needs, aligned to 64 bytes; the same memory serves one task after the other.
@@ -50,7 +57,8 @@ pub trait Kernel: Send + Sync {
     ///
     /// # Safety
     /// The pointers of `io` are valid for the shapes the kernel was built for, aligned to their type, and do not
-    /// overlap in a way the kernel forbids; `scratch` holds `scratch_bytes`; phases run in order, each task once.
+    /// overlap in a way the kernel forbids; `scratch` holds `scratch_bytes`; phases run in order, each task once. If the
+    /// kernel [prepares](Kernel::prepares) something, all runs have the same workspace.
     unsafe fn run(
         &self,
         phase: usize,

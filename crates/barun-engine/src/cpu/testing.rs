@@ -54,15 +54,42 @@ pub(crate) fn run_all<T: Real>(
     len: usize,
     order: Order,
 ) -> (Vec<T::Sum>, Vec<Block>) {
+    let mut workspace = Aligned::new(kernel.workspace_bytes());
+    run_phases(kernel, 0, inputs, len, order, &mut workspace)
+}
+
+/// As [`run_all`], over and over on the same workspace: what the kernel prepares it prepares in the first run.
+pub(crate) fn run_often<T: Real>(
+    kernel: &dyn Kernel,
+    runs: &[[&[T]; 2]],
+    len: usize,
+    order: Order,
+) -> Vec<Vec<T::Sum>> {
+    let mut workspace = Aligned::new(kernel.workspace_bytes());
+    let first = |run: usize| usize::from(run > 0 && kernel.prepares());
+    let run = |(run, inputs): (usize, &[&[T]; 2])| {
+        run_phases(kernel, first(run), inputs, len, order, &mut workspace).0
+    };
+    runs.iter().enumerate().map(run).collect()
+}
+
+/// The phases from `first` on.
+fn run_phases<T: Real>(
+    kernel: &dyn Kernel,
+    first: usize,
+    inputs: &[&[T]],
+    len: usize,
+    order: Order,
+    workspace: &mut Aligned,
+) -> (Vec<T::Sum>, Vec<Block>) {
     // A guard behind the output, as a vector's tail must not be written past it.
     const GUARD: usize = 64;
     let mut output = Aligned::new((len + GUARD) * size_of::<T::Sum>());
-    let mut workspace = Aligned::new(kernel.workspace_bytes());
     let mut scratch = Aligned::new(kernel.scratch_bytes() + GUARD);
     let inputs: Vec<*const u8> = inputs.iter().map(|input| input.as_ptr().cast()).collect();
     let io = Io { inputs: &inputs, output: output.at(), workspace: workspace.at() };
     let mut blocks = Vec::new();
-    for (phase, &count) in kernel.phases().iter().enumerate() {
+    for (phase, &count) in kernel.phases().iter().enumerate().skip(first) {
         for task in order.tasks(count) {
             // SAFETY: the caller's operands have the kernel's shapes; the rest is as large as the kernel asks.
             unsafe { kernel.run(phase, task, &io, scratch.at(), &mut |block| blocks.push(block)) };

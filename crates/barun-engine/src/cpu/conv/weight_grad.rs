@@ -6,7 +6,7 @@ use crate::cpu::gemm::Real;
 use crate::cpu::gemm::blocked::{
     Matrix, Region, depth_of_blocks, product, rows_of_cells, scratch_elements, share,
 };
-use crate::cpu::gemm::grid::{Grid, tasks_of_sum};
+use crate::cpu::gemm::grid::{Grid, tasks_of_pass};
 use crate::cpu::gemm::micro::Micro;
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
@@ -49,7 +49,7 @@ impl<T: Real> ConvWeightGrad<T> {
         let grid = Grid::choose(micro, rows, spec.group_out(), stretch, most, copies, 0.3, 0.25);
         let mut phases = vec![copies * grid.tasks()];
         if splits > 1 {
-            phases.push(tasks_of_sum(rows * spec.out_channels * splits).min(rows));
+            phases.push(tasks_of_pass(rows * spec.out_channels * splits).min(rows));
         }
         let (view, taps) = (spec.view_of_input::<T>(), spec.tap_offsets());
         ConvWeightGrad {

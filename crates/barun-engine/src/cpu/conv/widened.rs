@@ -2,7 +2,7 @@
 
 use crate::cpu::gemm::Real;
 use crate::cpu::gemm::blocked::share;
-use crate::cpu::gemm::grid::tasks_of_sum;
+use crate::cpu::gemm::grid::tasks_of_pass;
 use crate::cpu::gemm::micro::Micro;
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
@@ -25,7 +25,7 @@ impl<T: Real, K: Kernel> Widened<T, K> {
     }
 
     pub fn with_micro(kernel: K, elements: [usize; 2], micro: &'static Micro<T>) -> Widened<T, K> {
-        let mut phases = vec![tasks_of_sum(elements.iter().sum())];
+        let mut phases = vec![tasks_of_pass(elements.iter().sum())];
         phases.extend(kernel.phases());
         Widened { kernel, micro, elements, phases }
     }

@@ -358,6 +358,19 @@ const DIRECT_TILES: usize = 2;
 /// A right operand that lies in so few bytes is read in place whatever the rows: the first-level cache holds it.
 const DIRECT_BYTES: usize = 20 << 10;
 
+/// How many of a right operand's columns are read in place for so many rows and such a stretch of `k`.
+pub(crate) fn columns_in_place<T: Real>(
+    micro: &Micro<T>,
+    right: &Matrix<T>,
+    ks: usize,
+    rows: usize,
+    columns: usize,
+) -> usize {
+    let is_small = ks * right.row * size_of::<T>() <= DIRECT_BYTES;
+    let direct = T::IN_PLACE && right.column == 1 && (is_small || rows <= DIRECT_TILES * micro.rows);
+    if direct { micro.columns_in_place(rows, columns) } else { 0 }
+}
+
 impl<T: Real> Right<T> for Matrix<T> {
     unsafe fn block(
         &self,
@@ -369,9 +382,7 @@ impl<T: Real> Right<T> for Matrix<T> {
     ) -> RightBlock<T::Sum> {
         let Matrix { at, row, column } = *self;
         let at = at.wrapping_add(ks.start * row + columns.start * column);
-        let is_small = ks.len() * row * size_of::<T>() <= DIRECT_BYTES;
-        let direct = T::IN_PLACE && column == 1 && (is_small || rows <= DIRECT_TILES * micro.rows);
-        let in_place = if direct { micro.columns_in_place(rows, columns.len()) } else { 0 };
+        let in_place = columns_in_place(micro, self, ks.len(), rows, columns.len());
         let from = at.wrapping_add(in_place * column);
         let (k, count) = (ks.len(), columns.len() - in_place);
         let packing = Packing { from, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };

@@ -66,7 +66,7 @@ pub(crate) fn tasks_of_row(columns: usize, bytes: usize) -> usize {
     1 << (bytes / TASK_BYTES).min(columns / FEWEST_COLUMNS).clamp(1, 16).ilog2()
 }
 
-/// Tasks for adding `elements` numbers.
-pub(crate) fn tasks_of_sum(elements: usize) -> usize {
+/// Tasks for going over `elements` numbers once, such as adding or packing them.
+pub(crate) fn tasks_of_pass(elements: usize) -> usize {
     (elements / 32_768).clamp(1, 16)
 }

@@ -83,7 +83,7 @@ fn every_isa_agrees_with_the_plain_loop_on<T: Sample>(
             assert!(*first == c, "{spec:?}: {isa} differs from a narrower vector path");
         }
     }
-    let c = check(spec, &Gemm::with_micro(*spec, wide), &a, &b);
+    let c = check(spec, &Gemm::plan(*spec, RightOperand::Varying, wide), &a, &b);
     if let Some(fused) = fused {
         assert!(fused == c, "{spec:?}: wide tiles give other bits");
     }
@@ -359,7 +359,7 @@ const PAIRS: [(Isa, &Micro<bf16>); 2] =
 fn pairs_agree_with_the_plain_loop_on(spec: &GemmSpec, dice: &mut Dice) {
     let (a, b) = operands::<bf16>(dice, spec);
     for (isa, emulated) in PAIRS {
-        let expected = check(spec, &Gemm::with_micro(*spec, emulated), &a, &b);
+        let expected = check(spec, &Gemm::plan(*spec, RightOperand::Varying, emulated), &a, &b);
         if isa.is_available() {
             let len = spec.batch * spec.m * spec.n;
             let (c, _) = run_all(&Gemm::<bf16>::new(*spec, isa), &[&a, &b], len, Order::Forwards);
@@ -398,7 +398,7 @@ fn long_sums_of_pairs_are_cut_and_agree_with_the_plain_loop() {
         let (a, b) = (MatrixStrides::transposed(m, k), MatrixStrides::transposed(k, n));
         let spec = GemmSpec { batch: 1, m, n, k, a, b };
         pairs_agree_with_the_plain_loop_on(&spec, &mut dice);
-        let gemm = Gemm::with_micro(spec, &pairs::EMULATED_AMX);
+        let gemm = Gemm::plan(spec, RightOperand::Varying, &pairs::EMULATED_AMX);
         let (a, b) = operands::<bf16>(&mut dice, &spec);
         let [first, second, third] = ORDERS.map(|order| run_all(&gemm, &[&a, &b], m * n, order).0);
         assert!(first == second && first == third, "{spec:?}");
@@ -414,7 +414,7 @@ fn the_way_a_product_of_pairs_is_cut_does_not_show_in_the_bits() {
     let (a, b) = operands::<bf16>(&mut dice, &spec);
     let real = PAIRS.into_iter().filter(|(isa, _)| isa.is_available()).map(|(isa, _)| bf16::micro(isa));
     for micro in PAIRS.into_iter().map(|(_, emulated)| emulated).chain(real) {
-        let mut gemm = Gemm::with_micro(spec, micro);
+        let mut gemm = Gemm::plan(spec, RightOperand::Varying, micro);
         let (expected, _) = run_all(&gemm, &[&a, &b], m * n, Order::Forwards);
         for grid in [Grid { rows: 1, columns: 1 }, Grid { rows: 3, columns: 2 }, Grid { rows: 4, columns: 5 }]
         {
@@ -436,7 +436,8 @@ fn numbers_that_are_none_reach_only_the_sums_they_belong_to() {
     (a[3 * k + k - 1], b[5]) = (bf16::NAN, bf16::INFINITY);
     let micros = Isa::available().into_iter().map(bf16::micro);
     for micro in PAIRS.into_iter().map(|(_, emulated)| emulated).chain(micros) {
-        let (c, _) = run_all(&Gemm::with_micro(spec, micro), &[&a, &b], m * n, Order::Forwards);
+        let (c, _) =
+            run_all(&Gemm::plan(spec, RightOperand::Varying, micro), &[&a, &b], m * n, Order::Forwards);
         for (at, x) in c.into_iter().enumerate() {
             let is_right = match (at / n, at % n) {
                 (3, _) => x.is_nan(),
@@ -445,5 +446,90 @@ fn numbers_that_are_none_reach_only_the_sums_they_belong_to() {
             };
             assert!(is_right, "row {} column {} is {x}", at / n, at % n);
         }
+    }
+}
+
+/// The bits of two runs, with the same right operand and two left ones, of a product that packs each time and of one
+/// that packs once; returns whether it does.
+fn packing_once_shows_in_no_bit<T: Sample>(
+    spec: &GemmSpec,
+    micro: &'static Micro<T>,
+    dice: &mut Dice,
+    order: Order,
+) -> bool {
+    let (a, b) = operands::<T>(dice, spec);
+    let (other, _) = operands::<T>(dice, spec);
+    let len = spec.batch * spec.m * spec.n;
+    let each = Gemm::plan(*spec, RightOperand::Varying, micro);
+    let once = Gemm::plan(*spec, RightOperand::Constant, micro);
+    let expected = [&a, &other].map(|a| run_all(&each, &[a, &b], len, Order::Forwards).0);
+    // What is packed once is not looked at again.
+    let gone = vec![T::of(f64::NAN); b.len()];
+    let second = if once.prepares() { &gone } else { &b };
+    let found = run_often(&once, &[[&a, &b], [&other, second]], len, order);
+    assert!(found == expected, "{spec:?} with {} lanes", micro.lanes);
+    once.prepares()
+}
+
+#[test]
+fn a_right_operand_that_is_packed_once_gives_the_bits_of_one_that_is_packed_each_time() {
+    let mut dice = Dice::new(14);
+    let mut packed = [0; 3];
+    for round in 0..150 {
+        let spec = random_spec(&mut dice, if round % 10 == 0 { 150 } else { 40 });
+        let order = ORDERS[round % 3];
+        let mut all = [false; 3];
+        for isa in Isa::available() {
+            all[0] = packing_once_shows_in_no_bit(&spec, f32::micro(isa), &mut dice, order);
+            all[1] = packing_once_shows_in_no_bit(&spec, f64::micro(isa), &mut dice, order);
+            all[2] = packing_once_shows_in_no_bit(&spec, bf16::micro(isa), &mut dice, order);
+        }
+        packing_once_shows_in_no_bit(&spec, &micro::WIDE_F32, &mut dice, order);
+        packing_once_shows_in_no_bit(&spec, &micro::WIDE_F64, &mut dice, order);
+        packing_once_shows_in_no_bit(&spec, &micro::WIDE_BF16, &mut dice, order);
+        for (_, emulated) in PAIRS {
+            packing_once_shows_in_no_bit(&spec, emulated, &mut dice, order);
+        }
+        packed.iter_mut().zip(all).for_each(|(count, packed)| *count += usize::from(packed));
+    }
+    assert!(packed.iter().all(|&count| count > 30), "{packed:?} of 150 are packed once");
+}
+
+#[test]
+fn several_blocks_of_columns_and_of_k_are_packed_once() {
+    let mut dice = Dice::new(15);
+    for (m, n, k) in [(64, 512, 128), (64, 128, 512), (33, 1100, 600), (3, 40, 2500), (70, 33, 2049)] {
+        let (a, plain, turned) =
+            (MatrixStrides::row_major(m, k), MatrixStrides::row_major(k, n), MatrixStrides::transposed(k, n));
+        for b in [plain, turned] {
+            let spec = GemmSpec { batch: 1, m, n, k, a, b };
+            let mut is_packed = Vec::new();
+            for isa in Isa::available() {
+                for order in ORDERS {
+                    is_packed.push(packing_once_shows_in_no_bit(&spec, f32::micro(isa), &mut dice, order));
+                    packing_once_shows_in_no_bit(&spec, bf16::micro(isa), &mut dice, order);
+                }
+            }
+            packing_once_shows_in_no_bit(&spec, &micro::WIDE_F32, &mut dice, Order::Backwards);
+            for (_, emulated) in PAIRS {
+                packing_once_shows_in_no_bit(&spec, emulated, &mut dice, Order::Backwards);
+            }
+            // Few rows read an operand in place whose rows are contiguous.
+            assert!(m == 3 || is_packed.iter().all(|&packed| packed), "{spec:?}");
+        }
+    }
+}
+
+#[test]
+fn a_single_row_and_a_right_operand_for_each_of_a_batch_are_not_packed_once() {
+    let prepares = |batch, m, n, k, b| {
+        let spec = GemmSpec { batch, m, n, k, a: MatrixStrides::row_major(m, k), b };
+        Gemm::<f32>::of_constant_right(spec, Isa::detect()).prepares()
+    };
+    for b in [MatrixStrides::row_major(512, 128), MatrixStrides::transposed(512, 128)] {
+        assert!(
+            prepares(1, 64, 128, 512, b) && !prepares(1, 1, 128, 512, b) && !prepares(2, 64, 128, 512, b)
+        );
+        assert!(prepares(2, 64, 128, 512, MatrixStrides { batch: 0, ..b }));
     }
 }

@@ -5,7 +5,7 @@ use super::transform::{Sources, Targets, Transformed, Transforms};
 use super::{KERNEL, PATCH, POINTS, Panels, Planes, even};
 use crate::cpu::conv::ConvSpec;
 use crate::cpu::gemm::blocked::{Matrix, MatrixLeft, Region, product, share};
-use crate::cpu::gemm::grid::tasks_of_sum;
+use crate::cpu::gemm::grid::tasks_of_pass;
 use crate::cpu::isa::Isa;
 use crate::cpu::kernel::{Block, Io, Kernel};
 use std::ops::Range;
@@ -64,7 +64,7 @@ impl<T: Transformed> WinogradWeightGrad<T> {
         let mut phases = vec![cells * splits];
         let rows = KERNEL * KERNEL * spec.in_channels;
         if splits > 1 {
-            phases.push(tasks_of_sum(rows * spec.out_channels * splits).min(rows));
+            phases.push(tasks_of_pass(rows * spec.out_channels * splits).min(rows));
         }
         WinogradWeightGrad { spec, transforms, tiles, cell, splits, chunk, phases }
     }
