@@ -1,5 +1,7 @@
 //! That workloads run and reports have their shape. How fast they are is for `barun bench` to say.
 
+use std::sync::Arc;
+
 use barun_bench::{
     LoaderSettings, Pace, Precision, compare, compile_time, doctor, fleet, latency, loader, measure,
     oversubscription, scaling, watching, workloads,
@@ -146,10 +148,12 @@ fn watched_steps_are_measured_in_turns_with_plain_ones() {
 fn the_doctor_is_measured_in_epochs_in_turns_and_finds_nothing_wrong() {
     let workload = workloads::by_name("tab32").unwrap();
     let pace = Pace { rounds: 2, ..Pace::glance() };
-    let report = doctor(&[workload], Some(1), &pace, &mut |_| Ok(())).unwrap();
+    let measure = |stop: bool| doctor(&[workload], Some(1), &pace, &Arc::new(stop.into()), &mut |_| Ok(()));
+    let report = measure(false).unwrap();
     let row = &report.workloads[0];
-    assert_eq!((row.workload.as_str(), row.steps, row.alarms.len()), ("tab32", 30, 0));
-    assert!(row.us_per_step > 0.0 && row.overhead_percent.is_finite(), "{row:?}");
+    assert_eq!((row.workload.as_str(), row.steps, row.alarms.len()), ("tab32", 400, 0));
+    assert!(row.us_per_step > 0.0 && row.overhead_percent.is_finite() && row.watched > 0, "{row:?}");
+    assert!(matches!(measure(true), Err(barun_bench::Error::Stopped)));
 }
 
 #[test]
