@@ -8,13 +8,14 @@
 //! Reductions follow one tree that depends on the shape alone: rows are cut into leaves of [`TILE`] elements reduced in
 //! sixteen lanes, leaves are added in order within a span, spans in order; columns are added row by row within blocks
 //! of `BLOCK_ROWS`, blocks in order. Where rows are shorter than `BLOCK_WIDTH`, as many as fit lie side by side
-//! like one row, and are added at the end of the block.
+//! like one row, and are added at the end of the block. Where the blocks are too few for a team, tasks share their
+//! columns, each of which is summed as before.
 
 mod access;
 
 use super::isa::Isa;
 use super::native::Step;
-use super::tile::{Each, Instr, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
+use super::tile::{Each, Instr, LANES, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
 use crate::graph::Literal;
 use crate::tensor::DType;
 pub use access::Access;
@@ -46,6 +47,10 @@ const PREFETCH_ELEMENTS: usize = 64 * TILE;
 const BLOCK_ROWS: usize = 128;
 /// Sums of the column reduction that are worth a pass: fewer would wait for each other.
 const BLOCK_WIDTH: usize = 64;
+/// Tasks from which on the columns of blocks are not shared: a tile is longer where rows are whole.
+const ENOUGH_TASKS: usize = 16;
+/// The fewest columns of a task.
+const FEWEST_COLUMNS: usize = 256;
 /// Elements of a span of the row reduction.
 const SPAN: usize = 64 * TILE;
 /// Elements of a task of a loop without reduction, for a chain of one instruction.
@@ -234,14 +239,28 @@ impl FusedLoop {
         self.elements().div_ceil(tasks).next_multiple_of(TILE).max(TILE)
     }
 
-    /// The smallest pieces of a reducing loop that a task can take: rows (or spans of one), or column blocks.
+    /// The smallest pieces of a reducing loop that a task can take: rows (or spans of one), or shares of the columns of a
+    /// block.
     fn units(&self, pattern: Pattern) -> usize {
-        pattern.outer * self.parts(pattern)
+        pattern.outer * self.parts(pattern) * self.shares(pattern)
     }
 
     fn units_per_task(&self, pattern: Pattern) -> usize {
-        let elements = (pattern.reduced * pattern.inner).div_ceil(self.parts(pattern)).max(1);
+        let units = self.parts(pattern) * self.shares(pattern);
+        let elements = (pattern.reduced * pattern.inner).div_ceil(units).max(1);
         (self.task_elements() / elements).max(1)
+    }
+
+    /// How many units share the columns of a block.
+    fn shares(&self, pattern: Pattern) -> usize {
+        pattern.inner.div_ceil(self.columns_of_share(pattern)).max(1)
+    }
+
+    fn columns_of_share(&self, pattern: Pattern) -> usize {
+        let blocks = (pattern.outer * self.parts(pattern)).max(1);
+        let tasks = (self.elements() / self.task_elements()).min(ENOUGH_TASKS);
+        let shares = (tasks / blocks).clamp(1, (pattern.inner / FEWEST_COLUMNS).max(1));
+        pattern.inner.div_ceil(shares).next_multiple_of(LANES).clamp(1, pattern.inner.max(1))
     }
 
     /// Runs one task.
@@ -363,7 +382,9 @@ impl FusedLoop {
             let mut tile = Tile::new(self, pointers, scratch);
             let sums_at = |index: usize| scratch.add((self.register_count + index) * REGISTER_BYTES);
             let (parts, inner) = (self.parts(pattern), pattern.inner);
+            let (shares, columns_of_share) = (self.shares(pattern), self.columns_of_share(pattern));
             for unit in first..last {
+                let (share, unit) = (unit % shares, unit / shares);
                 let (outer, part) = (unit / parts, unit % parts);
                 let block = pattern.rows_of_block();
                 let (from, to) = (part * block, ((part + 1) * block).min(pattern.reduced));
@@ -371,9 +392,10 @@ impl FusedLoop {
                 let width = inner.min(TILE);
                 let side_by_side = pattern.rows_side_by_side();
                 let rows_per_tile = TILE / width / side_by_side * side_by_side;
-                let mut column = 0;
-                while column < inner {
-                    let columns = width.min(inner - column);
+                let mut column = share * columns_of_share;
+                let end = (column + columns_of_share).min(inner);
+                while column < end {
+                    let columns = width.min(end - column);
                     for (index, one) in self.reduces.iter().enumerate() {
                         with_number!(one.dtype, T, {
                             let width = columns * side_by_side;

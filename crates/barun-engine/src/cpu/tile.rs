@@ -18,7 +18,7 @@ use crate::tensor::{DType, Element};
 pub const TILE: usize = 512;
 
 /// Lanes of the canonical reduction order.
-const LANES: usize = 16;
+pub const LANES: usize = 16;
 
 /// What an instruction computes.
 #[derive(Clone, Debug, PartialEq)]
