@@ -360,13 +360,16 @@ impl History {
     }
 
     /// Whether it is worth a pass to look at a batch in both modes: it was not done since the last evaluation, and there the
-    /// validation loss was far above that of training, which may be for many reasons.
+    /// validation loss was far above that of training, which may be for many reasons. Once a few looks have shown no difference no
+    /// more are taken.
     pub fn modes_may_differ(&self) -> bool {
         let Some(Evaluation { step, train, valid: Some(valid), .. }) = self.evaluations.back() else {
             return false;
         };
         let is_due = self.modes.back().is_none_or(|modes| modes.step <= *step);
-        is_due && self.are_apart(train.loss, valid.loss)
+        let is_open = self.modes.len() < MODES
+            || self.modes.iter().any(|modes| self.are_apart(modes.train, modes.eval));
+        is_due && is_open && self.are_apart(train.loss, valid.loss)
     }
 
     /// Whether a loss is half as large again as another, and by more than a fifth of the loss of knowing nothing.
