@@ -309,6 +309,28 @@ fn leaks_of_every_shape_are_found_and_honest_columns_are_not_accused() {
     }
 }
 
+#[test]
+fn a_category_written_as_the_mean_answer_of_its_rows_is_told_and_one_of_other_rows_is_not() {
+    let made = Made::new(600, 3);
+    let encoded = |answers: &[f32]| -> Vec<f32> {
+        let category = |row: usize| row * 7 % 150;
+        let of = |row: usize| (0..600).filter(move |&other| category(other) == category(row));
+        (0..600)
+            .map(|row| of(row).map(|other| answers[other]).sum::<f32>() / of(row).count() as f32)
+            .collect()
+    };
+    let with = |column: Vec<f32>| Made {
+        columns: [made.columns.clone(), vec![column]].concat(),
+        ..Made::new(600, 3)
+    };
+    // Before the rows are split, so of answers of all parts.
+    assert_eq!(leaks(&with(encoded(&made.values)), false), [["c5"]]);
+    let labels: Vec<f32> = made.labels.iter().map(|&label| label as f32).collect();
+    assert_eq!(leaks(&with(encoded(&labels)), true), [["c5"]]);
+    let others = Made::new(600, 4);
+    assert!(leaks(&with(encoded(&others.values)), false).is_empty());
+}
+
 /// The last fifth of the rows as the test part that came with the data.
 fn last_fifth_is_test(data: Dataset) -> Dataset {
     let n = data.len();

@@ -2,21 +2,21 @@
 //!
 //! Such a *target encoding* (Micci-Barreca, 2001, "A preprocessing scheme for high-cardinality categorical attributes") tells a row a
 //! part of its own answer, the more, the fewer rows share its category; rows that come later get the answers of others. It is found
-//! by doing it again: training rows with one and the same number in a column are taken together, and if the means of their answers
-//! are that number, or lie on a line with it, to within rounding, for three numbers and more, then it was made so. Rows that
-//! stand alone say nothing, and half of all must not; nor do groups whose answers are all the same, in which case the column is a
-//! copy of the answer, and the [other search](super::leaks) finds it.
+//! by doing it again: rows with one and the same number in a column are taken together - those of the training part, or all, as where
+//! it was made before the split - and if the means of their answers are that number, or lie on a line with it, to within rounding, for
+//! three numbers and more, then it was made so. Rows that stand alone say nothing, and half of all must not; nor do groups whose answers
+//! are all the same, in which case the column is a copy of the answer, and the [other search](super::leaks) finds it.
 
 use std::collections::BTreeMap;
 
-use super::cells::{self, Holds};
+use super::cells::{self, Head, Holds};
 use super::finding::{Finding, Kind, Severity, drop_flags};
 use super::sample::Sampled;
 use crate::dataset::Targets;
 use crate::error::Result;
 use crate::split::SplitData;
 
-/// Training parts of more cells than this are not looked at: of a sample of their rows the means are others.
+/// Data of more cells than this are not looked at: of a sample of their rows the means are others.
 const MOST_CELLS: usize = 4_000_000;
 /// Columns are gathered so many at a time.
 const AT_ONCE: usize = 32;
@@ -32,18 +32,26 @@ const ROUNDING: f64 = 1e-7;
 const MOST_CLASSES: usize = 64;
 
 pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Finding>> {
-    let (dataset, rows) = (split.dataset(), split.train());
-    let heads = cells::heads(dataset.features());
-    if rows.len() < LEAST_ROWS || heads.iter().all(|head| head.holds != Holds::Numbers) {
+    let heads = cells::heads(split.dataset().features());
+    let all: Vec<usize> = (0..split.dataset().len()).collect();
+    if split.train().len() < LEAST_ROWS || heads.iter().all(|head| head.holds != Holds::Numbers) {
         return Ok(Vec::new());
     }
-    let cells = rows.len().saturating_mul(heads.len());
+    let cells = all.len().saturating_mul(heads.len());
     if cells > MOST_CELLS {
         sampled.note(format!(
             "columns made of answers: not looked for in {cells} cells, more than {MOST_CELLS}"
         ));
         return Ok(Vec::new());
     }
+    // Made of the training rows after the split, or of all before it.
+    let found = among(split, &heads, split.train())?;
+    if found.is_empty() { among(split, &heads, &all) } else { Ok(found) }
+}
+
+/// The columns that are made of the answers of these rows.
+fn among(split: &SplitData, heads: &[Head], rows: &[usize]) -> Result<Vec<Finding>> {
+    let dataset = split.dataset();
     let answers = answers(dataset.targets(), rows);
     let mut found = Vec::new();
     for first in (0..heads.len()).step_by(AT_ONCE) {

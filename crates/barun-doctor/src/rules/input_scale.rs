@@ -143,7 +143,7 @@ fn answers(history: &History) -> Option<Found> {
     let Target::Numbers { spread, .. } = history.case.target else { return None };
     if let Some((value, share)) = spread.mark {
         let message = format!(
-            "{} of the numbers to predict are {}, far from all others, as if nobody knew them",
+            "{} of the numbers to predict are {} (as the network gets them), far from all others, as if nobody knew them",
             percent(share),
             short(value)
         );
