@@ -94,7 +94,7 @@ the tuning part: `half-misaligned` (answers that follow from the inputs in one s
 steps are small), `gradients-never-zeroed`, `loss-averaged-twice`, `outputs-dropped` and `weights-clamped`. Then 24 operators were added as
 before, this time from published catalogues of faults in deep-learning programs (DeepCrime, DeepMutation, the taxonomy of Humbatova et al.,
 the studies of Zhang et al. and Islam et al., TrainCheck, TheDeepChecker, the Tuning Playbook, TFDV), so that they are mistakes as people
-make them; what the rules look for was settled before they were read: `cut-to-whole-numbers`, `unlabelled-as-first-class`,
+make them. The rules were settled before they were read, though by a hand that knows such catalogues: `cut-to-whole-numbers`, `unlabelled-as-first-class`,
 `one-buffer-for-many-rows`, `half-empty-in-training`, `trained-on-one-end`, `joined-in-another-order`, `augmented-beyond-recognition`,
 `few-rows-repeated`, `thresholded-before-the-loss`, `labels-as-numbers`, `first-class-ignored`, `averaged-over-rows`,
 `hidden-layers-of-two`, `hidden-exponential`, `blocks-without-norm`, `dropout-in-use`, `zeroed-before-the-step`, `one-epoch`,
