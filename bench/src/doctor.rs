@@ -1,10 +1,11 @@
-//! What the doctor costs: epochs that it watches, in turns with epochs that it does not, of one run.
+//! What the doctor costs: steps that it sees, in turns with steps that it does not, of one run.
 //!
 //! [`watching`](crate::watching()) tells what a watched step takes; here the whole doctor is at work as in a run: the trainer,
-//! its callbacks, every k-th step watched with the doctor's own k, and its rules. Both kinds of epochs belong to the same run
-//! and go through the same batches, and each pair of them gives one ratio. The first steps, all of which are watched, come
-//! before the first pair. Epochs are as short as they can be with the same number of watched steps in each: the sooner the one
-//! kind follows the other, the more of what disturbs the machine disturbs both.
+//! its callbacks, every k-th step watched with the doctor's own k, and its rules. Steps with it and without it belong to the
+//! same run. An epoch is a round: as many steps of either kind, with the same number of watched ones in every round, and gives
+//! one ratio. The kinds take turns in slices, and the shorter these are, the more of what disturbs the machine disturbs both:
+//! a slice lasts as long as it is asked to, or a step where that is longer. The first steps, all of which are watched, come
+//! before the first round.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +33,7 @@ use crate::workloads::{Precision, Workload};
 pub struct DoctorReport {
     /// Threads used.
     pub threads: usize,
-    /// Pairs of epochs.
+    /// Rounds that were compared.
     pub rounds: usize,
     /// One for each workload.
     pub workloads: Vec<DoctorCost>,
@@ -43,15 +44,17 @@ pub struct DoctorReport {
 pub struct DoctorCost {
     /// The workload.
     pub workload: String,
-    /// Steps of an epoch.
+    /// Steps with the doctor in a round, and as many without it.
     pub steps: usize,
-    /// Of the steps of the watched epochs, how many were watched.
+    /// Steps of either kind that follow each other.
+    pub slice: usize,
+    /// Of all the steps with the doctor, how many were watched.
     pub watched: usize,
     /// The median microseconds of a step without the doctor, the loading of its rows included.
     pub us_per_step: f64,
-    /// How much longer an epoch takes with the doctor, in per cent: the median of the pairs.
+    /// How much longer a round's steps take with the doctor, in per cent: the median of the rounds.
     pub overhead_percent: f64,
-    /// The interval that holds the median of all pairs with 95 % confidence.
+    /// The interval that holds the median of all rounds with 95 % confidence.
     pub overhead_interval: [f64; 2],
     /// The rules with findings above information: what is trained here is healthy, but for rows that are learned by heart (R18).
     pub alarms: Vec<String>,
@@ -63,8 +66,8 @@ pub const DOCTOR_WORKLOADS: &[&str] = &["tab32", "mlp128", "mlpbn128", "lenet64"
 /// Looked at from inside from the first to the last, before what is measured.
 const FIRST_STEPS: usize = 50;
 
-/// Measures `workloads` in `pace.rounds` pairs of epochs that take about `pace.round` each. `tell` hears what is done next; it
-/// ends after the step in which `stop` becomes true.
+/// Measures `workloads` in `pace.rounds` rounds with slices of about `pace.round`. `tell` hears what is done next; it ends
+/// after the step in which `stop` becomes true.
 ///
 /// # Errors
 /// [`Error::Stopped`], what `tell` says, a device or a network that cannot be made.
@@ -85,21 +88,22 @@ pub fn doctor(
 }
 
 fn cost(workload: &Workload, device: &Device, pace: &Pace, stop: &Arc<AtomicBool>) -> Result<DoctorCost> {
-    let us_per_step = workload.training(device, Precision::F32)?.warm_up(pace)?;
-    let trainable = workload.step(device)?.inventory().trainable();
-    let apart = barun_doctor::farthest_apart(trainable, workload.rows());
-    let steps = pace.steps(us_per_step).next_multiple_of(apart);
-    // Epochs in pairs: those before the first measured one hold the first steps.
-    let before = FIRST_STEPS.div_ceil(steps).next_multiple_of(2);
-    let data = learnable(workload, steps)?;
+    let mut training = workload.training(device, Precision::F32)?;
+    let turns = Turns::of(
+        pace.steps(training.warm_up(pace)?),
+        barun_doctor::farthest_apart(training.trainable(), workload.rows()),
+    );
+    drop(training);
+    let before = FIRST_STEPS.div_ceil(2 * turns.steps);
+    let data = learnable(workload, 2 * turns.steps)?;
     let timing = Arc::new(Mutex::new(Timing::default()));
-    let turns = InTurns { doctor: Doctor::advise(), before, steps, apart, timing: Arc::clone(&timing) };
+    let watching = InTurns { doctor: Doctor::advise(), before, turns, timing: Arc::clone(&timing) };
     let trained = Trainer::new(workload.network()?, CrossEntropy::default())
         .optimizer(Adam::default())
-        .epochs(before + 2 * pace.rounds.max(1))
+        .epochs(before + pace.rounds.max(1))
         .batch_size(workload.rows())
         .device(device.clone())
-        .with(turns)
+        .with(watching)
         .stop_when(Arc::clone(stop))
         .fit(&data)?;
     if stop.load(Ordering::Relaxed) {
@@ -109,25 +113,23 @@ fn cost(workload: &Workload, device: &Device, pace: &Pace, stop: &Arc<AtomicBool
     let findings = trained.report().doctor.iter().flat_map(|diagnosis| &diagnosis.findings);
     let grave = findings.filter(|finding| finding.level > Level::Info);
     let alarms = grave.map(|finding| format!("{} {}", finding.rule, finding.name)).collect();
-    Ok(DoctorCost {
-        alarms,
-        ..DoctorCost::of(workload.name, timing.epochs.get(before..).unwrap_or_default())
-    })
+    let rounds = timing.rounds.get(before..).unwrap_or_default();
+    Ok(DoctorCost { alarms, ..DoctorCost::of(workload.name, turns, rounds) })
 }
 
 impl DoctorCost {
-    /// From epochs with and without the doctor in turns.
-    fn of(workload: &str, epochs: &[Epoch]) -> DoctorCost {
-        let pairs = epochs.chunks_exact(2);
-        let seconds = |epoch: &Epoch| epoch.seconds / epoch.steps.max(1) as f64;
-        let mut plain: Vec<f64> = pairs.clone().map(|pair| 1e6 * seconds(&pair[0])).collect();
+    /// From rounds of steps with and without the doctor.
+    fn of(workload: &str, turns: Turns, rounds: &[Round]) -> DoctorCost {
+        let mut plain: Vec<f64> =
+            rounds.iter().map(|round| 1e6 * round.without / turns.steps as f64).collect();
         let mut overheads: Vec<f64> =
-            pairs.clone().map(|pair| 100.0 * (seconds(&pair[1]) / seconds(&pair[0]) - 1.0)).collect();
+            rounds.iter().map(|round| 100.0 * (round.with / round.without - 1.0)).collect();
         let overhead_percent = median(&mut overheads);
         DoctorCost {
             workload: workload.to_string(),
-            steps: epochs.first().map_or(0, |epoch| epoch.steps),
-            watched: pairs.map(|pair| pair[1].watched).sum(),
+            steps: turns.steps,
+            slice: turns.slice,
+            watched: rounds.iter().map(|round| round.watched).sum(),
             us_per_step: median(&mut plain),
             overhead_percent,
             overhead_interval: median_interval(&overheads),
@@ -170,32 +172,69 @@ fn learnable(workload: &Workload, steps: usize) -> Result<PreparedData> {
     Ok(Dataset::new(workload.name, features, targets)?.split(split)?.fit(scaling)?)
 }
 
-/// An epoch that was timed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Epoch {
-    seconds: f64,
+/// How steps without the doctor and with it follow each other: a slice of these, a slice of those.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Turns {
+    /// Steps of either kind in a round.
     steps: usize,
+    /// Steps of either kind that follow each other; the steps of a round are a multiple.
+    slice: usize,
+    /// Steps with the doctor from one that is watched to the next; the steps of a round are a multiple.
+    apart: usize,
+}
+
+impl Turns {
+    /// With slices of at least `least` steps.
+    fn of(least: usize, apart: usize) -> Turns {
+        let divisor = (least..=apart).find(|&steps| apart.is_multiple_of(steps));
+        let steps = least.next_multiple_of(apart);
+        Turns { steps, slice: divisor.unwrap_or(steps), apart }
+    }
+
+    /// Whether the `step`-th of a run, from 0, is one with the doctor.
+    fn is_with(self, step: usize) -> bool {
+        (step / self.slice) % 2 == 1
+    }
+}
+
+/// A round that was timed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Round {
+    /// Seconds of the steps without the doctor.
+    without: f64,
+    /// Seconds of as many steps with it.
+    with: f64,
+    /// Of those, how many were watched.
     watched: usize,
 }
 
-/// The epochs so far, and when the running one began.
+/// The rounds so far, and the running one.
 #[derive(Debug, Default)]
 struct Timing {
-    epochs: Vec<Epoch>,
-    began: Option<Instant>,
-    watched: usize,
-    /// Steps so far in epochs that the doctor sees.
+    rounds: Vec<Round>,
+    running: Round,
+    /// When the running slice began, and whether it is one with the doctor.
+    slice: Option<(Instant, bool)>,
+    /// Steps with the doctor so far, in the rounds that count.
     seen: usize,
 }
 
 impl Timing {
-    fn begin(&mut self) {
-        (self.began, self.watched) = (Some(Instant::now()), 0);
+    fn begin_slice(&mut self, is_with: bool) {
+        self.end_slice();
+        self.slice = Some((Instant::now(), is_with));
     }
 
-    fn end(&mut self, steps: usize) {
-        let seconds = self.began.take().map_or(f64::NAN, |began| began.elapsed().as_secs_f64());
-        self.epochs.push(Epoch { seconds, steps, watched: self.watched });
+    fn end_slice(&mut self) {
+        if let Some((began, is_with)) = self.slice.take() {
+            let seconds = if is_with { &mut self.running.with } else { &mut self.running.without };
+            *seconds += began.elapsed().as_secs_f64();
+        }
+    }
+
+    fn end_round(&mut self) {
+        self.end_slice();
+        self.rounds.push(std::mem::take(&mut self.running));
     }
 }
 
@@ -204,15 +243,12 @@ fn lock(timing: &Mutex<Timing>) -> MutexGuard<'_, Timing> {
     timing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The doctor in every second epoch, and all epochs timed from the first step's beginning to the last one's end.
+/// The doctor in every second slice, and all slices timed.
 struct InTurns {
     doctor: Doctor,
-    /// Epochs before those that count; the doctor sees them all.
+    /// Rounds before those that count; the doctor sees them all.
     before: usize,
-    /// Steps of an epoch.
-    steps: usize,
-    /// Steps from one that is watched to the next.
-    apart: usize,
+    turns: Turns,
     timing: Arc<Mutex<Timing>>,
 }
 
@@ -221,9 +257,9 @@ impl InTurns {
         lock(&self.timing)
     }
 
-    fn is_watching(&self) -> bool {
-        let done = self.timing().epochs.len();
-        done < self.before || (done - self.before) % 2 == 1
+    /// Whether the rounds that count have not begun.
+    fn is_before(&self) -> bool {
+        self.timing().rounds.len() < self.before
     }
 }
 
@@ -240,32 +276,38 @@ impl Callback for InTurns {
         self.doctor.on_subject(subject)
     }
 
-    /// Asked before each step: that of an epoch's first step is its beginning. The doctor counts the steps of its own epochs,
-    /// so that each of these has the same number of watched ones, and from the middle between two of them, so that none is an
-    /// epoch's last step: what follows a step would fall out of the epoch.
+    /// Asked before each step, so a slice begins where it is asked for its first step. The doctor counts its own steps alone, so
+    /// that it watches as many in each round, and from the middle between two of them, so that none is a round's last step:
+    /// what follows a step would fall out of the round.
     fn watches(&self, step: usize) -> bool {
-        if (step - 1).is_multiple_of(self.steps) {
-            self.timing().begin();
+        let before = step - 1;
+        let is_with = self.turns.is_with(before);
+        if before.is_multiple_of(self.turns.slice) {
+            self.timing().begin_slice(is_with);
         }
-        if !self.is_watching() {
+        if self.is_before() {
+            return self.doctor.watches(step);
+        }
+        if !is_with {
             return false;
         }
+        let Turns { steps, apart, .. } = self.turns;
         let mut timing = self.timing();
         timing.seen += 1;
-        let is_first = timing.epochs.len() < self.before;
-        self.doctor.watches(if is_first { step } else { timing.seen + self.apart / 2 })
+        self.doctor.watches(self.before * 2 * steps + timing.seen + apart / 2)
     }
 
     fn on_batch(&mut self, event: &Batch) -> barun_train::Result<Flow> {
-        let flow = if self.is_watching() { self.doctor.on_batch(event)? } else { Flow::Continue };
-        if event.step == self.steps {
-            self.timing().end(self.steps);
+        let sees = self.is_before() || self.timing().slice.is_some_and(|(_, is_with)| is_with);
+        let flow = if sees { self.doctor.on_batch(event)? } else { Flow::Continue };
+        if event.step == 2 * self.turns.steps {
+            self.timing().end_round();
         }
         Ok(flow)
     }
 
     fn on_watch(&mut self, event: &Watched<'_>) -> barun_train::Result<Flow> {
-        self.timing().watched += 1;
+        self.timing().running.watched += 1;
         self.doctor.on_watch(event)
     }
 
@@ -299,12 +341,24 @@ mod tests {
     }
 
     #[test]
-    fn the_price_is_the_median_of_the_pairs_per_step() {
-        let epoch = |seconds| Epoch { seconds, steps: 10, watched: 2 };
-        let epochs = [1.0, 1.01, 2.0, 2.06, 1.0, 1.02].map(epoch);
-        let cost = DoctorCost::of("tab32", &epochs);
+    fn the_price_is_the_median_of_the_rounds_per_step() {
+        let rounds = [(1.0, 1.01), (2.0, 2.06), (1.0, 1.02)].map(|(without, with)| Round {
+            without,
+            with,
+            watched: 2,
+        });
+        let cost = DoctorCost::of("tab32", Turns::of(10, 5), &rounds);
         assert!((cost.overhead_percent - 2.0).abs() < 1e-9, "{cost:?}");
-        assert_eq!((cost.watched, cost.steps), (6, 10));
+        assert_eq!((cost.watched, cost.steps, cost.slice), (6, 10, 10));
         assert!((cost.us_per_step - 1e5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_slow_step_is_a_slice_of_its_own() {
+        assert_eq!(Turns::of(1, 50), Turns { steps: 50, slice: 1, apart: 50 });
+        assert_eq!(Turns::of(17, 50), Turns { steps: 50, slice: 25, apart: 50 });
+        assert_eq!(Turns::of(60, 50), Turns { steps: 100, slice: 100, apart: 50 });
+        let with: Vec<usize> = (0..8).filter(|&step| Turns::of(2, 4).is_with(step)).collect();
+        assert_eq!(with, [2, 3, 6, 7]);
     }
 }

@@ -207,6 +207,11 @@ impl Training {
         Ok(Training { step, state, batch })
     }
 
+    /// Numbers of the network that are trained.
+    pub(crate) fn trainable(&self) -> usize {
+        self.step.inventory().trainable()
+    }
+
     /// Goes on with another batch; gives the one before.
     pub(crate) fn feed(&mut self, batch: Batch) -> Batch {
         std::mem::replace(&mut self.batch, batch)

@@ -108,3 +108,13 @@ fn the_sums_of_a_batch_norm_have_the_same_bits_on_any_team_and_fused_or_not() {
         }
     }
 }
+
+/// The mean; the mean of squared distances to it; the sums of the gradient, of the incoming one alone and times the distance,
+/// in one; the gradient itself with the normalised numbers. Each further loop over the rows is one too many.
+#[test]
+fn a_batch_norm_and_its_gradient_go_over_the_rows_four_times() {
+    let program = compile(DType::F32, &[128, 512], 1, true);
+    let rows_of_floats = 128 * 512 * 4;
+    let loops: Vec<_> = program.kernels().iter().filter(|kernel| kernel.bytes >= rows_of_floats).collect();
+    assert_eq!(loops.len(), 4, "{}", program.describe());
+}

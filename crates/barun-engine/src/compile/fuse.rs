@@ -287,7 +287,7 @@ impl Groups {
     /// the update of a parameter and of its optimiser slots become one loop with several results.
     fn join_neighbours(&mut self, viewed: &Viewed) {
         let nodes = &viewed.graph.nodes;
-        let mut last_reader: HashMap<usize, usize> = HashMap::new();
+        let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
         for node in 0..nodes.len() {
             for &operand in &nodes[node].operands {
                 let Some(own) = self.of[node] else { continue };
@@ -298,20 +298,28 @@ impl Groups {
                 {
                     continue;
                 }
-                if let Some(&reader) = last_reader.get(&source)
-                    && let Some(other) = self.of[reader]
-                    && other != own
-                    && self.all[own].members.len() + self.all[other].members.len() <= MAX_MEMBERS
-                    && !contains(&self.all[own].before, other)
-                    && !contains(&self.all[other].before, own)
-                    && let (Some(kind), Some(others)) = (&self.all[own].kind, &self.all[other].kind)
-                    && let Some(kind) = kind.beside(others)
-                {
+                let before = readers.entry(source).or_default();
+                let neighbour = before
+                    .iter()
+                    .rev()
+                    .filter_map(|&reader| self.of[reader])
+                    .find_map(|other| Some((other, self.neighbour_kind(own, other)?)));
+                if let Some((other, kind)) = neighbour {
                     self.join(other, own, kind);
                 }
-                last_reader.insert(source, node);
+                before.push(node);
             }
         }
+    }
+
+    /// The kind of the loop that does what two loops do of which neither waits for the other, if it can.
+    fn neighbour_kind(&self, own: usize, other: usize) -> Option<LoopKind> {
+        let (a, b) = (&self.all[own], &self.all[other]);
+        let is_apart = own != other
+            && a.members.len() + b.members.len() <= MAX_MEMBERS
+            && !contains(&a.before, other)
+            && !contains(&b.before, own);
+        a.kind.as_ref().filter(|_| is_apart)?.beside(b.kind.as_ref()?)
     }
 
     fn into_units(self) -> Vec<Unit> {

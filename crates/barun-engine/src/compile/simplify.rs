@@ -1,4 +1,8 @@
 //! Simplification: constants fold, movement composes, identities vanish, and equal nodes become one.
+//!
+//! A factor that all terms of a sum have in common is taken out of it: `sum(g * scale)` over the rows becomes `sum(g) * scale`.
+//! So the gradient of a batch norm sums `g` and `g (x - mean)` alone, and does not pass over them again for the sum of their
+//! multiples. It is the one rule that rounds differently: once where each term was rounded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,6 +126,7 @@ impl Pass {
                 Rewrite::To(simpler) => inst = simpler,
                 Rewrite::Split(run) => inst = self.split_reduction(&inst, &run),
                 Rewrite::RoundLater => inst = self.round_later(&inst),
+                Rewrite::TakeOut(summed, factor) => inst = self.take_out(&inst, summed, factor),
             }
         }
         // Random nodes are told apart by their key, and never merged.
@@ -149,6 +154,51 @@ impl Pass {
         // The run lies behind the other axes, so their positions stay.
         let rest = axes.iter().copied().filter(|axis| !run.contains(axis)).collect();
         Inst { op: make(rest), operands: vec![inner], ..inst.clone() }
+    }
+
+    /// What is the same for all that a sum adds up, and so can multiply the sum instead: the node that is left to sum, and
+    /// the factor.
+    fn common_factor(&self, axes: &[usize], operand: usize) -> Option<(usize, Factor)> {
+        let inst = &self.nodes[operand];
+        let factor = |position: usize| match &self.nodes[position] {
+            Inst { op: Primitive::Full { value }, .. } => Some(Factor::Number(*value)),
+            Inst { op: Primitive::Broadcast, operands, .. } => {
+                let is_same = axes.iter().all(|&axis| self.nodes[operands[0]].shape[axis] == 1);
+                is_same.then_some(Factor::Node(operands[0]))
+            }
+            _ => None,
+        };
+        match (&inst.op, &inst.operands[..]) {
+            (Primitive::Unary(Unary::Neg), &[x]) => Some((x, Factor::MinusOne)),
+            (Primitive::Binary(Binary::Add), &[a, b]) if a == b => {
+                Some((a, Factor::Number(Literal::new(2.0, inst.dtype))))
+            }
+            (Primitive::Binary(Binary::Mul), &[a, b]) => {
+                factor(b).map(|factor| (a, factor)).or_else(|| factor(a).map(|factor| (b, factor)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Multiplies the sum of `summed` by the factor, in the shape of the sum.
+    fn take_out(&mut self, inst: &Inst, summed: usize, factor: Factor) -> Inst {
+        let sum = self.add(Inst { operands: vec![summed], ..inst.clone() });
+        let factor = match factor {
+            Factor::MinusOne => {
+                return Inst { op: Primitive::Unary(Unary::Neg), operands: vec![sum], ..inst.clone() };
+            }
+            Factor::Number(value) => {
+                self.add(Inst { op: Primitive::Full { value }, operands: vec![], ..inst.clone() })
+            }
+            Factor::Node(node) => {
+                let Primitive::Sum { axes } = &inst.op else { return inst.clone() };
+                let shape = self.nodes[node].shape.reduced(axes, false);
+                let node =
+                    self.add(Inst { op: Primitive::Reshape, operands: vec![node], shape, ..inst.clone() });
+                self.add(Inst { op: Primitive::Broadcast, operands: vec![node], ..inst.clone() })
+            }
+        };
+        binary(Binary::Mul, sum, factor, inst)
     }
 
     /// A choice between a rounded number and a constant rounds what is chosen instead: rounding keeps the order.
@@ -226,6 +276,15 @@ impl Pass {
                 if axes.iter().all(|&axis| node(0).shape[axis] == 1) =>
             {
                 with(Primitive::Reshape, inst.operands.clone())
+            }
+            Primitive::Sum { axes }
+                if matches!(inst.dtype, DType::F32 | DType::F64)
+                    && self.common_factor(axes, operand(0)).is_some() =>
+            {
+                match self.common_factor(axes, operand(0)) {
+                    Some((summed, factor)) => Rewrite::TakeOut(summed, factor),
+                    None => Rewrite::None,
+                }
             }
             Primitive::Sum { axes } | Primitive::Max { axes } => match last_run(axes, &node(0).shape) {
                 run if run.len() == axes.len() => Rewrite::None,
@@ -377,12 +436,22 @@ fn last_run(axes: &[usize], shape: &[usize]) -> Vec<usize> {
     run
 }
 
+/// What all terms of a sum are multiplied by.
+enum Factor {
+    MinusOne,
+    Number(Literal),
+    /// A node with size 1 along the axes of the sum.
+    Node(usize),
+}
+
 enum Rewrite {
     None,
     /// A reduction whose last run of axes is to be reduced first: a loop reduces neighbours only.
     Split(Vec<usize>),
     /// See [`Pass::round_later`].
     RoundLater,
+    /// A sum of what has a common factor: see [`Pass::common_factor`].
+    TakeOut(usize, Factor),
     Same(usize),
     To(Inst),
 }

@@ -12,30 +12,32 @@ use crate::{Outcome, interrupt, output};
 
 /// Measure what the doctor costs a run
 ///
-/// Epochs that the doctor watches, as it does with `barun train`, in turns with epochs without it, all of one run through the
-/// trainer, with its loader. The overhead is the median over the pairs of epochs, with the interval that holds it with 95 %
-/// confidence. `barun bench watching` tells what a single watched step takes.
+/// Steps with the doctor, as `barun train` has it, in turns with steps without it, all of one run through the trainer, with its
+/// loader. The overhead is the median over rounds, with the interval that holds it with 95 % confidence; a round is as many
+/// steps of either kind as lie between two that are watched, or more where a slice is longer. `barun bench watching` tells what
+/// a single watched step takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   barun bench doctor
   barun bench doctor --only tab32 --rounds 50
 
-With --json: threads, rounds, and workloads[] with workload, steps (of an epoch), watched (steps, of all watched epochs),
-us_per_step (without the doctor), overhead_percent, overhead_interval, alarms (rules with findings above information;
-R18 where the rows are learned by heart).")]
+With --json: threads, rounds, and workloads[] with workload, steps (of either kind, in a round), slice (steps of
+either kind in a row), watched (of the steps with the doctor, in all rounds), us_per_step (without the doctor),
+overhead_percent, overhead_interval, alarms (rules with findings above information; R18 where the rows are learned by
+heart).")]
 pub struct Doctor {
     /// Workloads by name, separated by commas [default: those of rows and images]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Pairs of epochs of each workload
+    /// Rounds that count, of each workload
     #[arg(long, value_name = "N", default_value = "20")]
     rounds: NonZeroUsize,
 
-    /// About how long an epoch lasts at least, in milliseconds; at least as long as from one watched step to the next
-    #[arg(long, value_name = "MS", default_value = "100")]
-    epoch_ms: NonZeroUsize,
+    /// About how long steps of one kind follow each other, in milliseconds; at least one step
+    #[arg(long, value_name = "MS", default_value = "30")]
+    slice_ms: NonZeroUsize,
 
     #[command(flatten)]
     measuring: Measuring,
@@ -45,7 +47,7 @@ impl Doctor {
     pub fn run(self) -> Result<Outcome> {
         let workloads = chosen(&self.only, barun_bench::DOCTOR_WORKLOADS)?;
         let mut pace = super::pace(Some(self.rounds));
-        pace.round = Duration::from_millis(self.epoch_ms.get() as u64);
+        pace.round = Duration::from_millis(self.slice_ms.get() as u64);
         let stop = interrupt::flag()?;
         let measure = |tell: &mut barun_bench::Tell<'_>| {
             doctor(&workloads, self.measuring.threads(), &pace, &stop, tell)
@@ -73,8 +75,5 @@ fn table(report: &DoctorReport) -> String {
         ]
     }));
     let DoctorReport { threads, rounds, .. } = report;
-    format!(
-        "{threads} threads, {rounds} pairs of epochs with and without the doctor\n{}",
-        output::table(&rows)
-    )
+    format!("{threads} threads, {rounds} rounds with and without the doctor\n{}", output::table(&rows))
 }
