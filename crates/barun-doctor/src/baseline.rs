@@ -190,49 +190,51 @@ fn answers(targets: &Targets, rows: &[usize], outputs: usize) -> Vec<f64> {
 fn judged(train: &Sample, valid: &Sample, rows: &[usize], outputs: usize) -> Option<Baseline> {
     let view = View::of(train);
     let (known, asked) = (view.features(train)?, view.features(valid)?);
-    let width = known.len() / train.rows;
-    let fold = |fold: usize| Fold::of(fold, train.rows);
-    let moments_of = |rows: &[usize]| {
-        Moments::of(&only(&known, rows, width), &only(&train.answers, rows, outputs), width, outputs)
-    };
-    let Fold { held_out, fitted } = fold(HELD_OUT - 1);
-    let moments = moments_of(&fitted)?;
-    let (other_phi, other_y) = (only(&known, &held_out, width), only(&train.answers, &held_out, outputs));
+    let folds: Option<Vec<Fold>> =
+        (0..HELD_OUT).map(|fold| Fold::of(fold, &known, &train.answers, outputs)).collect();
+    let folds = folds?;
+    let last = folds.last()?;
+    let others = only(&train.answers, &last.held_out, outputs);
     let fits = RIDGES.iter().map(|&ridge| {
-        let fit = moments.fit(ridge);
-        (figure(&fit.answers(&other_phi), &other_y, outputs), ridge, fit)
+        let fit = last.moments.fit(ridge);
+        (figure(&fit.answers(&last.asked), &others, outputs), ridge, fit)
     });
     let (_, ridge, fit) = fits.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
     let mut said = vec![0.0; train.answers.len()];
-    for at in 0..HELD_OUT {
-        let Fold { held_out, fitted } = fold(at);
-        let answers = moments_of(&fitted)?.fit(ridge).answers(&only(&known, &held_out, width));
-        for (answers, row) in answers.chunks_exact(outputs).zip(held_out) {
+    for fold in &folds {
+        let answers = fold.moments.fit(ridge).answers(&fold.asked);
+        for (answers, row) in answers.chunks_exact(outputs).zip(&fold.held_out) {
             said[row * outputs..][..outputs].copy_from_slice(answers);
         }
     }
-    let guess = moments.mean_answers.repeat(valid.rows);
     let baseline = Baseline {
         figure: figure(&fit.answers(&asked), &valid.answers, outputs),
-        of_guessing: figure(&guess, &valid.answers, outputs),
+        of_guessing: of_guessing(&last.moments.mean_answers, &valid.answers),
         rows: valid.rows,
-        trained: fitted.len(),
+        trained: train.rows - last.held_out.len(),
         stretches: stretches(&said, &train.answers, rows, outputs),
     };
     (baseline.figure.is_finite() && baseline.of_guessing.is_finite()).then_some(baseline)
 }
 
-/// Rows that a model learns from, and those that it is asked.
+/// Every fifth row, which a model of the others is asked.
 struct Fold {
     held_out: Vec<usize>,
-    fitted: Vec<usize>,
+    /// Their features.
+    asked: Vec<f32>,
+    /// Of the others.
+    moments: Moments,
 }
 
 impl Fold {
-    /// Every fifth row is held out.
-    fn of(fold: usize, rows: usize) -> Fold {
-        let (held_out, fitted) = (0..rows).partition(|row| row % HELD_OUT == fold);
-        Fold { held_out, fitted }
+    /// Of the features of all rows and `[rows, outputs]` answers.
+    fn of(fold: usize, features: &[f32], answers: &[f64], outputs: usize) -> Option<Fold> {
+        let rows = answers.len() / outputs;
+        let width = features.len() / rows;
+        let (held_out, fitted): (Vec<usize>, Vec<usize>) = (0..rows).partition(|row| row % HELD_OUT == fold);
+        let moments =
+            Moments::of(&only(features, &fitted, width), &only(answers, &fitted, outputs), width, outputs)?;
+        Some(Fold { asked: only(features, &held_out, width), moments, held_out })
     }
 }
 
@@ -266,7 +268,7 @@ fn stretches(said: &[f64], answers: &[f64], rows: &[usize], outputs: usize) -> O
         let means: Vec<f64> = (0..outputs)
             .map(|at| own.iter().skip(at).step_by(outputs).sum::<f64>() / side.len() as f64)
             .collect();
-        figure(&means.repeat(side.len()), &own, outputs)
+        of_guessing(&means, &own)
     });
     let known = [0, 1].map(|side| figures[side] - of_guessing[side]);
     let (more, less) = (known[0].max(known[1]), known[0].min(known[1]));
@@ -324,6 +326,11 @@ fn figure(said: &[f64], answers: &[f64], outputs: usize) -> f64 {
     // Of answers that are all the same there is nothing to explain.
     let differ = answers.iter().any(|answer| *answer != answers[0]);
     if differ { Residuals::new(said, answers).r2(Weights::ONCE) } else { f64::NAN }
+}
+
+/// The figure of answering every row with `means`.
+fn of_guessing(means: &[f64], answers: &[f64]) -> f64 {
+    figure(&means.repeat(answers.len() / means.len()), answers, means.len())
 }
 
 /// How the baseline looks at inputs: their scale, and what is drawn.

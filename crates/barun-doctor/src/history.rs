@@ -149,8 +149,6 @@ pub struct ActivationCheck {
 pub struct Probe {
     /// The step after which it was taken.
     pub step: usize,
-    /// The loss of the batch in the step, so in training mode.
-    pub train_loss: f64,
     /// The loss of the batch after the step, in eval mode.
     pub eval_loss: Option<f64>,
     /// The same with the inputs of the rows exchanged among them.
@@ -340,7 +338,6 @@ impl History {
         let bounded = |value: Option<f64>| value.map(bounded);
         self.probes.push_back(Probe {
             step: probe.step,
-            train_loss: self::bounded(probe.train_loss),
             eval_loss: bounded(probe.eval_loss),
             exchanged_loss: bounded(probe.exchanged_loss),
             order_matters: bounded(probe.order_matters),

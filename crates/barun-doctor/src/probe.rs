@@ -22,7 +22,7 @@ pub fn probe(event: &Watched<'_>, with_sharpness: bool) -> Result<Probe> {
     let look = event.look();
     let (step, state, batch) = (look.step(), look.state(), look.batch());
     let rows = rows_of(batch);
-    let mut probe = Probe { step: event.step, train_loss: event.loss, ..Probe::default() };
+    let mut probe = Probe { step: event.step, ..Probe::default() };
     probe.eval_loss = Some(step.evaluate(state, batch)?.loss);
     if rows > 1 {
         let exchanged = Batch { x: rolled(&batch.x), y: batch.y.clone() };

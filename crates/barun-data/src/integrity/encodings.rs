@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cells::{self, Head, Holds};
+use super::cells::{self, Holds};
 use super::finding::{Finding, Kind, Severity, drop_flags};
 use super::sample::Sampled;
 use crate::dataset::Targets;
@@ -32,8 +32,9 @@ const ROUNDING: f64 = 1e-7;
 const MOST_CLASSES: usize = 64;
 
 pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Finding>> {
-    let heads = cells::heads(split.dataset().features());
-    let all: Vec<usize> = (0..split.dataset().len()).collect();
+    let dataset = split.dataset();
+    let heads = cells::heads(dataset.features());
+    let all: Vec<usize> = (0..dataset.len()).collect();
     if split.train().len() < LEAST_ROWS || heads.iter().all(|head| head.holds != Holds::Numbers) {
         return Ok(Vec::new());
     }
@@ -44,25 +45,19 @@ pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Findi
         ));
         return Ok(Vec::new());
     }
-    // Made of the training rows after the split, or of all before it.
-    let found = among(split, &heads, split.train())?;
-    if found.is_empty() { among(split, &heads, &all) } else { Ok(found) }
-}
-
-/// The columns that are made of the answers of these rows.
-fn among(split: &SplitData, heads: &[Head], rows: &[usize]) -> Result<Vec<Finding>> {
-    let dataset = split.dataset();
-    let answers = answers(dataset.targets(), rows);
     let mut found = Vec::new();
     for first in (0..heads.len()).step_by(AT_ONCE) {
         let which = first..heads.len().min(first + AT_ONCE);
-        let columns = cells::gather(dataset.features(), which.clone(), rows)?;
+        let columns = cells::gather(dataset.features(), which.clone(), &all)?;
         for (head, column) in
             heads[which].iter().zip(&columns).filter(|(head, _)| head.holds == Holds::Numbers)
         {
-            if let Some(groups) = answers.iter().find_map(|answers| groups_of_means(column, answers)) {
-                found.push(finding(&head.name, dataset.targets().name(), groups, rows.len()));
-            }
+            // Made of the training rows after the split, or of all before it.
+            let made = [split.train(), &all].into_iter().find_map(|rows| {
+                let groups = groups_made_of(dataset.targets(), column, rows)?;
+                Some(finding(&head.name, dataset.targets().name(), groups, rows.len()))
+            });
+            found.extend(made);
         }
     }
     Ok(found)
@@ -82,49 +77,74 @@ fn finding(name: &str, target: &str, groups: usize, rows: usize) -> Finding {
         .columns(vec![name.to_string()])
 }
 
-/// What a mean may be of: the numbers; of classes whether a row is of one of them, and their numbers.
-fn answers(targets: &Targets, rows: &[usize]) -> Vec<Vec<f64>> {
+/// How many groups of these rows a column tells the mean answers of: of the numbers, of the numbers of classes, or of whether a
+/// row is of one class.
+fn groups_made_of(targets: &Targets, column: &[f64], rows: &[usize]) -> Option<usize> {
+    let groups_by =
+        |answer: &dyn Fn(usize) -> f64| groups_of_means(rows.iter().map(|&row| (column[row], answer(row))));
     match targets {
-        Targets::Values { values, .. } => vec![rows.iter().map(|&row| f64::from(values[row])).collect()],
+        Targets::Values { values, .. } => groups_by(&|row| f64::from(values[row])),
         Targets::Classes { labels, classes, .. } => {
-            let numbers = rows.iter().map(|&row| labels[row] as f64).collect();
-            let of_class = |class: usize| {
-                rows.iter().map(|&row| f64::from(u8::from(labels[row] == class as i64))).collect()
-            };
             // With two classes one number says both.
             let each = if classes.len() > 2 { classes.len().min(MOST_CLASSES) } else { 0 };
-            std::iter::once(numbers).chain((0..each).map(of_class)).collect()
+            let is = |row: usize, class: usize| f64::from(u8::from(labels[row] == class as i64));
+            groups_by(&|row| labels[row] as f64)
+                .or_else(|| (0..each).find_map(|class| groups_by(&|row| is(row, class))))
         }
     }
 }
 
-/// How many different numbers a column has in more than one row, if the means of the answers to these rows are a line of them.
-fn groups_of_means(column: &[f64], answers: &[f64]) -> Option<usize> {
-    // By the bits, so that equal is equal; of each number the rows, the sum of their answers, the least, the largest.
-    let mut groups: BTreeMap<u64, (f64, f64, f64, f64)> = BTreeMap::new();
-    for (value, answer) in column.iter().zip(answers).filter(|(value, _)| value.is_finite()) {
-        let group = groups.entry(value.to_bits()).or_insert((0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY));
-        *group = (group.0 + 1.0, group.1 + answer, group.2.min(*answer), group.3.max(*answer));
+/// The rows of one number, and their answers.
+struct Group {
+    rows: f64,
+    sum: f64,
+    least: f64,
+    largest: f64,
+}
+
+impl Group {
+    const EMPTY: Group = Group { rows: 0.0, sum: 0.0, least: f64::INFINITY, largest: f64::NEG_INFINITY };
+
+    fn with(&self, answer: f64) -> Group {
+        Group {
+            rows: self.rows + 1.0,
+            sum: self.sum + answer,
+            least: self.least.min(answer),
+            largest: self.largest.max(answer),
+        }
     }
-    groups.retain(|_, group| group.0 > 1.0);
-    let grouped: f64 = groups.values().map(|group| group.0).sum();
-    let mixed = groups.values().filter(|group| group.2 < group.3).count();
-    if groups.len() < LEAST_GROUPS
-        || grouped < GROUPED * column.len() as f64
-        || (mixed as f64) < MIXED * groups.len() as f64
+}
+
+/// How many different numbers stand in more than one row, if the means of the answers to these rows are a line of them; each row
+/// is its number and its answer.
+fn groups_of_means(rows: impl Iterator<Item = (f64, f64)>) -> Option<usize> {
+    // By the bits, so that equal is equal.
+    let mut groups: BTreeMap<u64, Group> = BTreeMap::new();
+    let mut all = 0.0;
+    for (value, answer) in rows {
+        all += 1.0;
+        if value.is_finite() {
+            let group = groups.entry(value.to_bits()).or_insert(Group::EMPTY);
+            *group = group.with(answer);
+        }
+    }
+    groups.retain(|_, group| group.rows > 1.0);
+    let grouped: f64 = groups.values().map(|group| group.rows).sum();
+    let mixed = groups.values().filter(|group| group.least < group.largest).count();
+    if groups.len() < LEAST_GROUPS || grouped < GROUPED * all || (mixed as f64) < MIXED * groups.len() as f64
     {
         return None;
     }
-    let points: Vec<(f64, f64, f64)> =
-        groups.iter().map(|(bits, group)| (group.0, f64::from_bits(*bits), group.1 / group.0)).collect();
-    let mean = |of: &dyn Fn(&(f64, f64, f64)) -> f64| {
-        points.iter().map(|point| point.0 * of(point)).sum::<f64>() / grouped
+    let mean = |of: &dyn Fn(f64, f64) -> f64| {
+        let sums =
+            groups.iter().map(|(bits, group)| group.rows * of(f64::from_bits(*bits), group.sum / group.rows));
+        sums.sum::<f64>() / grouped
     };
-    let (x, y) = (mean(&|point| point.1), mean(&|point| point.2));
+    let (x, y) = (mean(&|value, _| value), mean(&|_, answer| answer));
     let (xx, xy, yy) = (
-        mean(&|point| (point.1 - x).powi(2)),
-        mean(&|point| (point.1 - x) * (point.2 - y)),
-        mean(&|point| (point.2 - y).powi(2)),
+        mean(&|value, _| (value - x).powi(2)),
+        mean(&|value, answer| (value - x) * (answer - y)),
+        mean(&|_, answer| (answer - y).powi(2)),
     );
     let is_line = xx > 0.0 && yy > 0.0 && xy > 0.0 && 1.0 - xy * xy / (xx * yy) < ROUNDING;
     is_line.then_some(groups.len())
@@ -133,6 +153,10 @@ fn groups_of_means(column: &[f64], answers: &[f64]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn groups(column: &[f64], answers: &[f64]) -> Option<usize> {
+        groups_of_means(column.iter().copied().zip(answers.iter().copied()))
+    }
 
     fn answer(at: usize) -> f64 {
         ((at * 7919) % 1000) as f64 / 100.0
@@ -148,23 +172,23 @@ mod tests {
         };
         let encoded: Vec<f64> =
             (0..300).map(|at| f64::from(mean_of(category(at), &answers) as f32)).collect();
-        assert!(groups_of_means(&encoded, &answers).is_some_and(|groups| groups > 80));
+        assert!(groups(&encoded, &answers).is_some_and(|groups| groups > 80));
         // Scaled as columns are, it is found as well.
         let scaled: Vec<f64> = encoded.iter().map(|value| 3.0 * value - 7.0).collect();
-        assert!(groups_of_means(&scaled, &answers).is_some_and(|groups| groups > 80));
+        assert!(groups(&scaled, &answers).is_some_and(|groups| groups > 80));
         let others: Vec<f64> = (0..300).map(|at| answer(at + 357)).collect();
         let honest: Vec<f64> = (0..300).map(|at| mean_of(category(at), &others)).collect();
-        assert_eq!(groups_of_means(&honest, &answers), None);
+        assert_eq!(groups(&honest, &answers), None);
     }
 
     #[test]
     fn a_copy_of_the_answer_two_values_and_rows_that_stand_alone_are_not_meant() {
         let grades: Vec<f64> = (0..300).map(|at| (at % 5) as f64).collect();
-        assert_eq!(groups_of_means(&grades, &grades), None, "a copy");
+        assert_eq!(groups(&grades, &grades), None, "a copy");
         let answers: Vec<f64> = (0..300).map(answer).collect();
         let yes_or_no: Vec<f64> = (0..300).map(|at| (at % 2) as f64).collect();
-        assert_eq!(groups_of_means(&yes_or_no, &answers), None, "two points are always on a line");
+        assert_eq!(groups(&yes_or_no, &answers), None, "two points are always on a line");
         let alone: Vec<f64> = (0..300).map(|at| at as f64 + answer(at) / 1e3).collect();
-        assert_eq!(groups_of_means(&alone, &answers), None, "each row alone");
+        assert_eq!(groups(&alone, &answers), None, "each row alone");
     }
 }

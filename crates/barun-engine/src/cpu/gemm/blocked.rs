@@ -371,6 +371,27 @@ pub(crate) fn columns_in_place<T: Real>(
     if direct { micro.columns_in_place(rows, columns) } else { 0 }
 }
 
+impl<T: Real> Matrix<T> {
+    /// Packs a block: rows `ks` of some columns.
+    ///
+    /// # Safety
+    /// The block can be read, and its panels written to `to`.
+    pub(crate) unsafe fn pack(
+        &self,
+        micro: &Micro<T>,
+        ks: &Range<usize>,
+        columns: Range<usize>,
+        to: *mut T::Sum,
+    ) {
+        let Matrix { at, row, column } = *self;
+        let from = at.wrapping_add(ks.start * row + columns.start * column);
+        let (k, count) = (ks.len(), columns.len());
+        let packing = Packing { from, row, column, k, count, to, whole_k: k, first_k: 0 };
+        // SAFETY: the caller's.
+        unsafe { (micro.pack_right)(&packing) };
+    }
+}
+
 impl<T: Real> Right<T> for Matrix<T> {
     unsafe fn block(
         &self,
@@ -380,19 +401,10 @@ impl<T: Real> Right<T> for Matrix<T> {
         rows: usize,
         buffer: *mut T::Sum,
     ) -> RightBlock<T::Sum> {
-        let Matrix { at, row, column } = *self;
-        let at = at.wrapping_add(ks.start * row + columns.start * column);
-        let in_place = columns_in_place(micro, self, ks.len(), rows, columns.len());
-        let from = at.wrapping_add(in_place * column);
-        let (k, count) = (ks.len(), columns.len() - in_place);
-        let packing = Packing { from, row, column, k, count, to: buffer, whole_k: k, first_k: 0 };
+        let packed_from = columns.start + columns_in_place(micro, self, ks.len(), rows, columns.len());
         // SAFETY: the ranges lie within the matrix and the buffer holds them, as the caller vouches.
-        unsafe { (micro.pack_right)(&packing) };
-        RightBlock {
-            packed: buffer,
-            packed_from: columns.start + in_place,
-            direct: at.cast(),
-            direct_row: row,
-        }
+        unsafe { self.pack(micro, &ks, packed_from..columns.end, buffer) };
+        let direct = self.at.wrapping_add(ks.start * self.row + columns.start * self.column);
+        RightBlock { packed: buffer, packed_from, direct: direct.cast(), direct_row: self.row }
     }
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::blocked::{Matrix, Right, RightBlock, blocks};
-use super::micro::{Micro, Packing, Real};
+use super::micro::{Micro, Real};
 
 /// The panels of all columns for one block of `k`, then those for the next.
 pub(crate) struct Packed<T: Real> {
@@ -34,20 +34,9 @@ impl<T: Real> Packed<T> {
     /// The columns begin and end with a whole panel or with the last column; the matrix can be read, and
     /// [`Packed::elements`] written.
     pub unsafe fn fill(&self, micro: &Micro<T>, matrix: &Matrix<T>, k: usize, columns: Range<usize>) {
-        let Matrix { at, row, column } = *matrix;
         for ks in blocks(&(0..k), self.depth) {
-            let packing = Packing {
-                from: at.wrapping_add(ks.start * row + columns.start * column),
-                row,
-                column,
-                k: ks.len(),
-                count: columns.len(),
-                to: self.panel(micro, &ks, columns.start),
-                whole_k: ks.len(),
-                first_k: 0,
-            };
             // SAFETY: the caller's.
-            unsafe { (micro.pack_right)(&packing) };
+            unsafe { matrix.pack(micro, &ks, columns.clone(), self.panel(micro, &ks, columns.start)) };
         }
     }
 }
