@@ -101,9 +101,11 @@ make them. The rules were settled before they were read, though by a hand that k
 `plateau-the-wrong-way-round`, `averaged-over-a-million`, `adam-without-the-root`, `warm-up-upside-down`, `eps-rounded-to-zero` and
 `built-anew-each-epoch`.
 
-The sixth scoring is that of the tables below: of 654 faults 619 detected (94.6 %, 92.6 to 96.2 %), 486 with the right cause first (74.3 %, 70.8 to
+The sixth scoring: of 654 faults 619 detected (94.6 %, 92.6 to 96.2 %), 486 with the right cause first (74.3 %, 70.8 to
 77.6 %); 13 of 605 healthy runs with a false alarm, the same as before. Of the 266 faults by the 24 new operators alone 245 (92.1 %, 88.2 to 95.0 %)
-and 150 (56.4 %, 50.2 to 62.4 %). Nothing was mended for the scored part after it.
+and 150 (56.4 %, 50.2 to 62.4 %). Nothing was mended for the scored part after it. The tables below are of the same runs by an engine that
+takes common factors out of sums, and so rounds otherwise: two harmful faults fewer, and of the new operators' 264 faults 243 detected
+(92.0 %, 88.1 to 95.0 %) and 148 (56.1 %, 49.8 to 62.1 %) with the right cause first.
 
 **How fair is it?** The figure for the new operators alone is the fairest: what is left of the older ones in the scored part is what the
 rules did well on. Between the scorings some checks were added knowing that a

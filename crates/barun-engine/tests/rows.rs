@@ -1,5 +1,5 @@
-//! Loops over short rows: what reduces a row and reads the result in the same row is one visit, with the same bits as
-//! apart.
+//! Loops over rows. What reduces a short row and reads the result in the same row is one visit; products that are only added
+//! up are one as well. Both have the same bits as apart.
 
 use barun_engine::cpu::isa::Isa;
 use barun_engine::random::Stream;
@@ -134,5 +134,31 @@ fn a_softmax_its_loss_and_its_gradient_are_one_loop() {
         let (inputs, outputs) = cross_entropy(shape);
         let program = compile(&inputs, &outputs, FUSED);
         assert_eq!(program.kernels().len(), 1, "{}", program.describe());
+    }
+}
+
+#[test]
+fn sums_of_products_have_the_same_bits_as_products_that_are_then_summed() {
+    for shape in [&[513][..], &[1025], &[40_000], &[3, 600], &[2, 33_000], &[257, 1, 514]] {
+        let [x, y] = ["x", "y"].map(|name| Tensor::placeholder(name, shape, DType::F32));
+        let inputs = [x.clone(), y.clone()];
+        let feeds = feeds(&inputs, 1);
+        // Of one operand with itself, of two, of each row, and where the product is wanted as well.
+        for outputs in [
+            vec![x.square().sum(..)],
+            vec![(&x * &y).sum(..)],
+            vec![(&x * &y).sum(-1)],
+            vec![(&x * &y).sum(..), &x * &y],
+        ] {
+            let apart = compile(&inputs, &outputs, Way { fuse: false, ..FUSED });
+            let expected = run(&apart, &feeds);
+            let isas = [None, Some(Isa::Scalar), Some(Isa::Avx2)].into_iter();
+            let isas = isas.filter(|isa| isa.is_none_or(Isa::is_available));
+            for way in isas.map(|isa| Way { isa, ..FUSED }).chain([Way { threads: 3, ..FUSED }]) {
+                let found = run(&compile(&inputs, &outputs, way), &feeds);
+                let same = expected.iter().zip(&found).all(|(a, b)| a.bytes() == b.bytes());
+                assert!(same, "{shape:?} {way:?}\n{}", apart.describe());
+            }
+        }
     }
 }

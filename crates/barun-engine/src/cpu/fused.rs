@@ -15,8 +15,10 @@ mod access;
 
 use super::isa::Isa;
 use super::native::Step;
-use super::tile::{Each, Instr, LANES, Number, Reduction, TILE, accumulate, fill, reduce, run_tile};
-use crate::graph::Literal;
+use super::tile::{
+    Each, Instr, LANES, Number, Reduction, TILE, TileOp, accumulate, fill, reduce, run_tile, sum_of_products,
+};
+use crate::graph::{Binary, Literal};
 use crate::tensor::DType;
 pub use access::Access;
 use access::{gather, prefetch, repeat, repeat_period};
@@ -300,6 +302,25 @@ impl FusedLoop {
         }
     }
 
+    /// The pointers and element offsets of two operands, if all that the loop does is to add up their products, as for the
+    /// norm of a gradient: these then go from memory into the lanes of the sum, and no tile of them is written.
+    fn products(&self) -> Option<[(usize, isize); 2]> {
+        let ([instr], [sum], []) = (&self.code[..], &self.reduces[..], &self.stores[..]) else { return None };
+        let is_sum_of_products = sum.reduction == Reduction::Sum
+            && sum.value == instr.result
+            && sum.dtype == instr.dtype
+            && matches!(instr.op, TileOp::Binary(Binary::Mul));
+        let factor = |value: u16| {
+            let load = self.loads.iter().find(|load| load.value == value)?;
+            match load.access {
+                Access::Contiguous { offset } if load.each == Each::Element => Some((load.pointer, offset)),
+                _ => None,
+            }
+        };
+        let [a, b, _] = instr.operands;
+        is_sum_of_products.then_some([factor(a)?, factor(b)?])
+    }
+
     /// Begins to run a loop without reductions; also the epilogue of a contraction, block by block.
     ///
     /// # Safety
@@ -332,6 +353,7 @@ impl FusedLoop {
                 }
                 return;
             }
+            let products = self.products();
             let parts = self.parts(pattern);
             for unit in first..last {
                 let (outer, part) = (unit / parts, unit % parts);
@@ -346,10 +368,22 @@ impl FusedLoop {
                 let mut at = from;
                 while at < to {
                     let count = TILE.min(to - at);
-                    tile.run(outer * row + at, count);
+                    let start = outer * row + at;
+                    if products.is_none() {
+                        tile.run(start, count);
+                    }
                     for (index, one) in self.reduces.iter().enumerate() {
                         with_number!(one.dtype, T, {
-                            let leaf = reduce(self.isa, one.reduction, tile.slice::<T>(one.value, count));
+                            let leaf = match products {
+                                None => reduce(self.isa, one.reduction, tile.slice::<T>(one.value, count)),
+                                Some(factors) => {
+                                    let [a, b] = factors.map(|(pointer, offset)| {
+                                        let first = pointers[pointer].cast::<T>().offset(offset);
+                                        std::slice::from_raw_parts(first.add(start), count)
+                                    });
+                                    sum_of_products(self.isa, a, b)
+                                }
+                            };
                             let place = if parts == 1 {
                                 pointers[one.pointer].cast::<T>().add(outer)
                             } else {

@@ -486,20 +486,26 @@ unsafe fn iota(stride: usize, size: usize, start: usize, dtype: DType, result: *
     }
 }
 
+/// Reduces what `value` makes of the elements of two slices of one length, in the canonical order: lanes, then a tree.
 #[inline(always)]
-fn reduce_with<T: Number>(values: &[T], identity: T, f: impl Fn(T, T) -> T) -> T {
-    if values.len() < LANES {
-        return reduce_short(values, identity, f);
-    }
+fn reduce_with<T: Number>(
+    (a, b): (&[T], &[T]),
+    value: impl Fn(T, T) -> T,
+    identity: T,
+    f: impl Fn(T, T) -> T,
+) -> T {
+    let (chunks_of_a, rest_of_a) = a.as_chunks::<LANES>();
+    let (chunks_of_b, rest_of_b) = b.as_chunks::<LANES>();
     let mut lanes = [identity; LANES];
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
+    for (a, b) in chunks_of_a.iter().zip(chunks_of_b) {
         for lane in 0..LANES {
-            lanes[lane] = f(lanes[lane], chunk[lane]);
+            lanes[lane] = f(lanes[lane], value(a[lane], b[lane]));
         }
     }
-    for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane = f(*lane, value);
+    // The compiler sees the lanes as a whole; it would else give each pair a vector of its own, as the tree takes them.
+    let mut lanes = std::hint::black_box(lanes);
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(rest_of_a.iter().zip(rest_of_b)) {
+        *lane = f(*lane, value(a, b));
     }
     let eight: [T; 8] = std::array::from_fn(|lane| f(lanes[lane], lanes[lane + 8]));
     let four: [T; 4] = std::array::from_fn(|lane| f(eight[lane], eight[lane + 4]));
@@ -536,9 +542,12 @@ fn each_row<T: Number>(reduction: Reduction, values: &[T], row: usize, results: 
 
 #[inline(always)]
 fn reduce_leaf<T: Number>(reduction: Reduction, values: &[T]) -> T {
+    let value = |value, _| value;
     match reduction {
-        Reduction::Sum => reduce_with(values, T::ZERO, T::plus),
-        Reduction::Max => reduce_with(values, T::LOWEST, T::larger),
+        Reduction::Sum if values.len() < LANES => reduce_short(values, T::ZERO, T::plus),
+        Reduction::Max if values.len() < LANES => reduce_short(values, T::LOWEST, T::larger),
+        Reduction::Sum => reduce_with((values, values), value, T::ZERO, T::plus),
+        Reduction::Max => reduce_with((values, values), value, T::LOWEST, T::larger),
     }
 }
 
@@ -553,6 +562,13 @@ multiversion! {
     /// Reduces a leaf, at most a tile of values, in the canonical order: lanes, then a tree.
     pub fn reduce<T: Number>(reduction: Reduction, values: &[T]) -> T {
         reduce_leaf(reduction, values)
+    }
+}
+
+multiversion! {
+    /// As [`reduce`] of the products of two slices, each of which is rounded before it is added.
+    pub fn sum_of_products<T: Number>(a: &[T], b: &[T]) -> T {
+        reduce_with((a, b), |a, b| T::binary(Binary::Mul, a, b), T::ZERO, T::plus)
     }
 }
 
