@@ -2,10 +2,11 @@
 //!
 //! [`watching`](crate::watching()) tells what a watched step takes; here the whole doctor is at work as in a run: the trainer,
 //! its callbacks, every k-th step watched with the doctor's own k, and its rules. Steps with it and without it belong to the
-//! same run. An epoch is a round: as many steps of either kind, with the same number of watched ones in every round, and gives
-//! one ratio. The kinds take turns in slices, and the shorter these are, the more of what disturbs the machine disturbs both:
-//! a slice lasts as long as it is asked to, or a step where that is longer. The first steps, all of which are watched, come
-//! before the first round.
+//! same run. An epoch holds a round: as many steps of either kind, with the same number of watched ones in every round, which
+//! gives one ratio. The kinds take turns in slices, and the shorter these are, the more of what disturbs the machine disturbs
+//! both: a slice lasts as long as it is asked to, or a step where that is longer. An epoch begins with a slice that is not counted,
+//! since the first steps after an evaluation are slower, and the first steps of all, each of which is watched, come before the first
+//! round.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,8 +95,8 @@ fn cost(workload: &Workload, device: &Device, pace: &Pace, stop: &Arc<AtomicBool
         barun_doctor::farthest_apart(training.trainable(), workload.rows()),
     );
     drop(training);
-    let before = FIRST_STEPS.div_ceil(2 * turns.steps);
-    let data = learnable(workload, 2 * turns.steps)?;
+    let before = FIRST_STEPS.div_ceil(turns.epoch());
+    let data = learnable(workload, turns.epoch())?;
     let timing = Arc::new(Mutex::new(Timing::default()));
     let watching = InTurns { doctor: Doctor::advise(), before, turns, timing: Arc::clone(&timing) };
     let trained = Trainer::new(workload.network()?, CrossEntropy::default())
@@ -191,9 +192,14 @@ impl Turns {
         Turns { steps, slice: divisor.unwrap_or(steps), apart }
     }
 
-    /// Whether the `step`-th of a run, from 0, is one with the doctor.
-    fn is_with(self, step: usize) -> bool {
-        (step / self.slice) % 2 == 1
+    /// Steps of an epoch: a slice to begin with, and a round.
+    fn epoch(self) -> usize {
+        self.slice + 2 * self.steps
+    }
+
+    /// Of the `step`-th of an epoch, from 0, whether it is one with the doctor; none of those at the beginning.
+    fn is_with(self, step: usize) -> Option<bool> {
+        (step >= self.slice).then_some((step / self.slice).is_multiple_of(2))
     }
 }
 
@@ -220,9 +226,9 @@ struct Timing {
 }
 
 impl Timing {
-    fn begin_slice(&mut self, is_with: bool) {
+    fn begin_slice(&mut self, is_with: Option<bool>) {
         self.end_slice();
-        self.slice = Some((Instant::now(), is_with));
+        self.slice = is_with.map(|is_with| (Instant::now(), is_with));
     }
 
     fn end_slice(&mut self) {
@@ -280,7 +286,7 @@ impl Callback for InTurns {
     /// that it watches as many in each round, and from the middle between two of them, so that none is a round's last step:
     /// what follows a step would fall out of the round.
     fn watches(&self, step: usize) -> bool {
-        let before = step - 1;
+        let before = (step - 1) % self.turns.epoch();
         let is_with = self.turns.is_with(before);
         if before.is_multiple_of(self.turns.slice) {
             self.timing().begin_slice(is_with);
@@ -288,19 +294,20 @@ impl Callback for InTurns {
         if self.is_before() {
             return self.doctor.watches(step);
         }
-        if !is_with {
+        if is_with != Some(true) {
             return false;
         }
-        let Turns { steps, apart, .. } = self.turns;
+        let apart = self.turns.apart;
+        let first = (self.before * self.turns.epoch()).next_multiple_of(apart);
         let mut timing = self.timing();
         timing.seen += 1;
-        self.doctor.watches(self.before * 2 * steps + timing.seen + apart / 2)
+        self.doctor.watches(first + timing.seen + apart / 2)
     }
 
     fn on_batch(&mut self, event: &Batch) -> barun_train::Result<Flow> {
         let sees = self.is_before() || self.timing().slice.is_some_and(|(_, is_with)| is_with);
         let flow = if sees { self.doctor.on_batch(event)? } else { Flow::Continue };
-        if event.step == 2 * self.turns.steps {
+        if event.step == self.turns.epoch() {
             self.timing().end_round();
         }
         Ok(flow)
@@ -358,7 +365,9 @@ mod tests {
         assert_eq!(Turns::of(1, 50), Turns { steps: 50, slice: 1, apart: 50 });
         assert_eq!(Turns::of(17, 50), Turns { steps: 50, slice: 25, apart: 50 });
         assert_eq!(Turns::of(60, 50), Turns { steps: 100, slice: 100, apart: 50 });
-        let with: Vec<usize> = (0..8).filter(|&step| Turns::of(2, 4).is_with(step)).collect();
-        assert_eq!(with, [2, 3, 6, 7]);
+        let turns = Turns::of(2, 4);
+        let kinds: Vec<Option<bool>> = (0..turns.epoch()).map(|step| turns.is_with(step)).collect();
+        let (lead, plain, seen) = ([None; 2], [Some(false); 2], [Some(true); 2]);
+        assert_eq!(kinds, [lead, plain, seen, plain, seen].concat());
     }
 }

@@ -31,7 +31,7 @@ pub enum Error {
     UnknownName {
         /// What was given.
         name: String,
-        /// `: did you mean ..?`, or nothing.
+        /// ` (did you mean ..?)`, or nothing.
         hint: String,
     },
     /// A recipe acknowledges what is no rule.

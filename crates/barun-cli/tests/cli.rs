@@ -172,7 +172,7 @@ fn a_name_is_explained_by_its_own_documentation() {
     assert!(out.contains("linear (layer)") && out.contains("linear (schedule)"), "{out}");
     let (code, out, err) = run(&["explain", "adm"]);
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(err.starts_with("error: nothing is called `adm`: did you mean `adam`?; `barun list`"), "{err}");
+    assert!(err.starts_with("error: nothing is called `adm` (did you mean `adam`?); `barun list`"), "{err}");
     let (_, json, _) = run(&["explain", "gelu", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json[0]["family"], &json[0]["settings"][0]["name"]), (&"activation".into(), &"form".into()));

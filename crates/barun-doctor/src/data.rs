@@ -21,7 +21,8 @@ fn rule_of(kind: Kind) -> Option<&'static str> {
         | Kind::TargetDrift
         | Kind::DistinguishableParts => "R25",
         Kind::ConflictingLabels => "R26",
-        // Constant columns are left out, and far values are met by scaling: `barun check` tells of both.
+        // Constant columns are left out, far values are met by scaling, and what a number stands for is not known: of these the check
+        // itself tells.
         _ => return None,
     })
 }
@@ -40,6 +41,7 @@ pub fn worst(history: &History, id: &str) -> Option<Found> {
     };
     let why = match id {
         "R24" => "Accuracy says little of a class that is rare, and nothing of one that is missing",
+        "R25" if level == Level::Info => "It is no fault, and good to know where it is meant to be otherwise",
         "R25" => "The figures on the test part do not say what the model is worth on new rows",
         _ => "At most one label of each input can be right",
     };

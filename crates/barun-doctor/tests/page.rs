@@ -8,7 +8,8 @@ const INTRODUCTION: &str = "\
 # The doctor
 
 The doctor looks into a network while it learns, tells what is wrong as it arises, and at the end the root cause first. It
-changes nothing, unless it is to [repair](#repair): a run ends with the same bits with and without it.
+changes nothing, unless it is to [repair](#repair): the weights of a run end with the same bits with and without it. (Files of
+weights also hold the recipe, which says `doctor.mode`: of `--doctor off` their checksums are others.)
 
 ```
 barun train digits                        the doctor advises, unless told otherwise

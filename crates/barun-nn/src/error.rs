@@ -39,14 +39,14 @@ pub enum Error {
     },
 }
 
-/// `, did you mean \`adam\`?` if a known name is near.
+/// ` (did you mean \`adam\`?)` if a known name is near.
 fn did_you_mean(name: &str, known: &[String]) -> String {
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .min()
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3);
-    nearest.map_or(String::new(), |(_, candidate)| format!(", did you mean `{candidate}`?"))
+    nearest.map_or(String::new(), |(_, candidate)| format!(" (did you mean `{candidate}`?)"))
 }
 
 #[cfg(test)]
@@ -57,6 +57,6 @@ mod tests {
     fn an_unknown_name_suggests_the_nearest_one() {
         let known = vec!["sgd".to_string(), "adam".to_string()];
         let error = Error::UnknownName { family: "optimizer".into(), name: "adm".into(), known };
-        assert_eq!(error.to_string(), "there is no optimizer `adm`, did you mean `adam`?; known: sgd, adam");
+        assert_eq!(error.to_string(), "there is no optimizer `adm` (did you mean `adam`?); known: sgd, adam");
     }
 }

@@ -191,10 +191,16 @@ impl Diagnosis {
         lines
     }
 
-    /// [`lines`](Diagnosis::lines) for the end of a run: of a healthy one what was watched, and no more.
+    /// [`lines`](Diagnosis::lines) for the end of a run: of a healthy one what was watched, and whether there are notes.
     pub fn closing_lines(&self) -> Vec<String> {
         match self.is_healthy() {
-            true => std::iter::once(self.healthy_line()).chain(self.repair_lines()).collect(),
+            true => {
+                let notes = match self.findings.len() {
+                    0 => String::new(),
+                    count => format!("; {} in the report", counted(count, "note")),
+                };
+                std::iter::once(self.healthy_line() + &notes).chain(self.repair_lines()).collect()
+            }
             false => self.lines(),
         }
     }

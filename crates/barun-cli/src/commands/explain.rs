@@ -129,7 +129,7 @@ fn called(name: &str) -> Result<Vec<Item>> {
     let of_rules: Vec<&str> =
         rules::all().iter().flat_map(|rule| [rule.about().id, rule.about().name]).collect();
     let names = names.chain(of_rules);
-    let hint = nearest(name, names).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+    let hint = nearest(name, names).map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
     Err(Error::UnknownName { name: name.to_string(), hint })
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cells::{self, CaredFor, Head, Holds};
 use super::finding::{Finding, Kind, Severity, drop_flags};
 use super::sample::Sampled;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Targets};
 use crate::error::Result;
 use crate::split::SplitData;
 
@@ -89,6 +89,11 @@ const LEAST_ROWS: usize = 30;
 /// A value so many quartile ranges beyond the quartiles is not of the same kind as the others.
 const FAR_OUT: f64 = 50.0;
 
+/// A number is a mark for what is missing where it is there so often, in so large a part of the rows, beside so many others.
+const LEAST_MARKS: usize = 10;
+const MARKED: f64 = 0.005;
+const OTHERS: usize = 10;
+
 /// Rows that are looked at.
 const MOST_ROWS: usize = 200_000;
 
@@ -111,8 +116,15 @@ pub(super) fn find(split: &SplitData, sampled: &mut Sampled) -> Result<Vec<Findi
                 findings.extend(constant(&head.name, &column).filter(|_| is_full && !no_constant));
                 findings.extend(identifier(&head.name, &column).filter(|_| !no_identifier));
                 findings.extend(extremes(&head.name, &column, &place));
+                findings.extend(
+                    lone_negative(&column).map(|found| marked_inputs(&head.name, found, column.len())),
+                );
             }
         }
+    }
+    if let Targets::Values { name, values } = split.dataset().targets() {
+        let values: Vec<f64> = rows.iter().map(|&row| f64::from(values[row])).collect();
+        findings.extend(lone_negative(&values).map(|found| marked_target(name, found, values.len())));
     }
     Ok(findings)
 }
@@ -146,6 +158,38 @@ fn identifier(name: &str, column: &[f64]) -> Option<Finding> {
     );
     let finding = Finding::new(Kind::Identifier, Severity::Warning, (1, 1));
     Some(finding.says(message, advice).columns(vec![name.to_string()]))
+}
+
+/// The one negative number among others that are not, and how often it is there, if that is often: what a file writes where it
+/// knows nothing, such as -999 or -1. It need not be far from the others.
+fn lone_negative(column: &[f64]) -> Option<(f64, usize)> {
+    let mut negative = column.iter().copied().filter(|value| *value < 0.0);
+    let first = negative.next()?;
+    let count = 1 + negative.clone().count();
+    let is_alone = negative.all(|other| other == first);
+    let is_often = count >= LEAST_MARKS && count as f64 >= MARKED * column.len() as f64;
+    // Of two or three numbers a negative one is as good as any: -1 and 1.
+    let mut others: Vec<f64> = column.iter().copied().filter(|value| *value >= 0.0).collect();
+    others.sort_by(f64::total_cmp);
+    others.dedup();
+    (is_alone && is_often && others.len() >= OTHERS).then_some((first, count))
+}
+
+fn marked_inputs(name: &str, (mark, count): (f64, usize), rows: usize) -> Finding {
+    let message =
+        format!("column '{name}' has {mark} in {count} of {rows} rows, and no other number below 0");
+    let advice = format!(
+        "If it stands for what is not known, name it as missing: --set 'data.table.missing=[\"{mark}\"]'"
+    );
+    let finding = Finding::new(Kind::MissingMark, Severity::Note, (count, rows));
+    finding.says(message, advice).columns(vec![name.to_string()])
+}
+
+fn marked_target(name: &str, (mark, count): (f64, usize), rows: usize) -> Finding {
+    let message = format!("the target '{name}' is {mark} in {count} of {rows} rows, and never else below 0");
+    let advice =
+        "If it stands for an answer that nobody knows, leave these rows out: it is learned as if it were one";
+    Finding::new(Kind::MissingMark, Severity::Warning, (count, rows)).says(message, advice)
 }
 
 fn extremes(name: &str, column: &[f64], rows: &[usize]) -> Option<Finding> {
@@ -193,6 +237,19 @@ mod tests {
         let column = Column::of(&head(Holds::Categories), vec![1.0, 0.0, 1.0]);
         assert_eq!((column.distinct, column.numbers), (2, None));
         assert_eq!(Column::of(&head(Holds::Numbers), vec![f64::NAN]).numbers, None);
+    }
+
+    #[test]
+    fn one_negative_number_among_others_that_are_not_is_a_mark() {
+        let prices: Vec<f64> =
+            (0..1000).map(|row| if row % 17 == 3 { -999.0 } else { f64::from(row * row % 57) }).collect();
+        assert_eq!(lone_negative(&prices), Some((-999.0, 59)));
+        let signs: Vec<f64> = (0..1000).map(|row| if row % 3 == 0 { -1.0 } else { 1.0 }).collect();
+        assert_eq!(lone_negative(&signs), None, "one of two");
+        let heights: Vec<f64> = (0..1000).map(|row| f64::from(row * row % 57) - 9.0).collect();
+        assert_eq!(lone_negative(&heights), None, "there are others");
+        let one: Vec<f64> = (0..1000).map(|row| f64::from(row) - 1.0).collect();
+        assert_eq!(lone_negative(&one), None, "once");
     }
 
     #[test]

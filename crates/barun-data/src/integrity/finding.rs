@@ -64,6 +64,8 @@ pub enum Kind {
     ConstantColumn,
     /// Values far from all others of their column.
     ExtremeValues,
+    /// A number that seems to stand for what is missing.
+    MissingMark,
     /// A class many times as frequent as another.
     ClassImbalance,
     /// A class that a part does not have.

@@ -16,6 +16,7 @@
 //!
 //! Cannot see: equal units of layers that cannot die, such as tanh, unless their values are all the same.
 
+use barun_nn::Role;
 use barun_train::diagnosis::Level;
 
 use super::{About, Found, Kind, Rule, short};
@@ -51,7 +52,16 @@ impl Rule for BadInit {
     }
 }
 
-fn cure(found: Found) -> Found {
+/// Biases that are as large as this on the whole decide what passes, and not the weights.
+const LARGE_BIAS: f64 = 1.0;
+
+fn cure(found: Found, history: &History, first: &Check) -> Found {
+    let is_bias = |at: &usize| history.weight(*at).is_some_and(|weight| weight.role == Role::Bias);
+    let biases = (0..history.parameters.len()).filter(is_bias).filter_map(|at| first.parameters.get(at));
+    let found = match biases.map(|bias| bias.weight).any(|size| size >= LARGE_BIAS) {
+        true => found.cure("Begin with biases of 0", &["model.bias_init=zeros".to_string()]),
+        false => found,
+    };
     found.cure(
         "Draw first weights by the rule for the activation: He for relu, Glorot for tanh and sigmoid, LeCun for selu",
         &["model.init=auto".to_string()],
@@ -75,7 +85,7 @@ fn constant(history: &History, first: &Check) -> Option<Found> {
     let message = format!("before the first step the layer {what}");
     let why = "Equal weights get equal gradients, so that many units learn as much as one";
     let found = Found::new(Level::Error, (first.activations[at].std, 0.0), message, why);
-    Some(cure(found.at(history.activations[at].0.clone())))
+    Some(cure(found.at(history.activations[at].0.clone()), history, first))
 }
 
 fn gains(history: &History, first: &Check) -> Option<Found> {
@@ -101,7 +111,7 @@ fn gains(history: &History, first: &Check) -> Option<Found> {
     );
     let why = "What passes through a layer grows or shrinks by the root of it, and the gradients on their way back too";
     let found = Found::new(Level::Warn, (gain, threshold), message, why);
-    Some(cure(found.at(history.parameters[at].clone())))
+    Some(cure(found.at(history.parameters[at].clone()), history, first))
 }
 
 /// What is remembered is multiplied by recurrent weights at each turn: their gain counts as often as the sequence is long.
@@ -142,7 +152,7 @@ fn spread(history: &History, first: &Check) -> Option<Found> {
         short(largest)
     );
     let why = "Gradients on their way back change as much, so that layers learn at speeds as different";
-    Some(cure(Found::new(level, (ratio, SPREAD.0), message, why).at(path.clone())))
+    Some(cure(Found::new(level, (ratio, SPREAD.0), message, why).at(path.clone()), history, first))
 }
 
 #[cfg(test)]
@@ -183,6 +193,22 @@ mod tests {
         let zero = judge(&[0.14, 0.0, 0.14], &[1.0, 0.0, 0.0]).unwrap();
         assert_eq!((zero.level, zero.layer.as_deref()), (Level::Error, Some("1")));
         assert!(judge(&[0.14; 3], &[300.0, 1.0, 1.0]).unwrap().message.contains("differs"));
+    }
+
+    #[test]
+    fn where_biases_are_large_they_are_to_be_mended_first() {
+        let cures = |bias: f64| {
+            let weight = |path: &str, role| Weight { path: path.into(), role, count: 100, fan_in: 100 };
+            let weights = vec![weight("0.weight", Role::Weight), weight("0.bias", Role::Bias)];
+            let mut history = History::of(Case { weights, ..Case::default() }, None);
+            let activations = [1.0, 0.001, 1.0].iter().enumerate();
+            let activations = activations.map(|(at, std)| layer(&at.to_string(), "Linear", *std)).collect();
+            let parameters = record(&[("0.weight", 0.14, 0.1, 0.01), ("0.bias", bias, 0.1, 0.01)]);
+            history.add_check((1, 32), step(1.0), &StepRecord { activations, ..parameters });
+            BadInit.judge(&history).unwrap().cure
+        };
+        assert_eq!(cures(5.0)[0].set, ["model.bias_init=zeros"]);
+        assert_eq!(cures(0.0)[0].set, ["model.init=auto"]);
     }
 
     #[test]

@@ -41,9 +41,9 @@ impl Rule for GradVanish {
         if weights.len() < 2 || of(last) == 0.0 {
             return None;
         }
-        let ratio = of(first) / of(last);
+        let fading = fades(history);
         let tiny = weights.iter().filter(|at| check.parameters[**at].mean_gradient < TINY).count();
-        let (value, threshold, message) = if ratio < RATIO {
+        let (value, threshold, message) = if let Some(ratio) = fading {
             let message = format!(
                 "the gradient of the first weights is {} times that of the last ({} against {})",
                 short(ratio),
@@ -60,9 +60,18 @@ impl Rule for GradVanish {
         let why = "The layers near the input stay as they were drawn, and what they lose the others cannot get back";
         let found = Found::new(Level::Warn, (value, threshold), message, why).at(history.parameters[first].clone());
         let found = found.cure("Use relu or another activation with slope 1", &["model.activation=relu".to_string()]);
-        let found = if ratio < RATIO && history.is_poor() { found.certain() } else { found };
+        let found = if fading.is_some() && history.is_poor() { found.certain() } else { found };
         Some(found.cure("Put batch normalisation after each weighted layer, or add each stage's input to its output", &["model.batch_norm=true".to_string()]))
     }
+}
+
+/// The gradient of the first weights over that of the last, where it is next to nothing.
+pub(super) fn fades(history: &History) -> Option<f64> {
+    let check = history.checks.back()?;
+    let weights = history.weight_indices();
+    let gradient = |at: &usize| check.parameters.get(*at).map(|parameter| parameter.gradient);
+    let (first, last) = (gradient(weights.first()?)?, gradient(weights.last()?)?);
+    (weights.len() > 1 && first < RATIO * last).then(|| first / last)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Rule for InputIgnored {
         if difference >= SAME || own < NO_PROGRESS * trivial {
             return None;
         }
-        let message = format!("with the inputs of the rows exchanged the loss is {} and not {}", short(exchanged), short(own));
+        let message = format!("the loss stays {} when the rows of a batch exchange their inputs", short(own));
         let why = "What does not look at its inputs knows no more than how frequent each answer is";
         let found = Found::new(Level::Warn, (difference, SAME), message, why);
         Some(found.cure("Look at the first layers: units that are dead, saturated, or whose gradients vanish", &[]))

@@ -74,7 +74,7 @@ fn inputs(history: &History) -> Option<Found> {
     };
     if inputs.most > FAR {
         let level = if inputs.most > VERY_FAR { Level::Error } else { Level::Warn };
-        let message = format!("a hundredth of the inputs is beyond {} in size", short(inputs.most));
+        let message = format!("1 % of all numbers of the inputs are larger than {} in size", short(inputs.most));
         return found(level, inputs.most, FAR, message);
     }
     let usual = inputs.most_of_nonzero;
@@ -143,7 +143,7 @@ fn answers(history: &History) -> Option<Found> {
     let Target::Numbers { spread, .. } = history.case.target else { return None };
     if let Some((value, share)) = spread.mark {
         let message = format!(
-            "{} of the numbers to predict are {} (as the network gets them), far from all others, as if nobody knew them",
+            "{} of the numbers to predict are one and the same, far from all others, as if nobody knew them ({} as the network gets them)",
             percent(share),
             short(value)
         );
@@ -217,7 +217,7 @@ mod tests {
         let own = |at: usize| f64::from(wave(at));
         assert_eq!(judge(&own), None);
         let missing = judge(&|at| if at % 5 == 0 { -99.0 } else { own(at) }).unwrap();
-        assert!(missing.message.starts_with("20 % of the numbers to predict are -99"), "{}", missing.message);
+        assert!(missing.message.starts_with("20 % of the numbers to predict are one and the same"), "{}", missing.message);
         let units = judge(&|at| if at % 2 == 0 { own(at) } else { 1e-3 * own(at) }).unwrap();
         assert!(units.message.ends_with("in another unit"), "{}", units.message);
     }

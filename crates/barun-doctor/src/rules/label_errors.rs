@@ -124,18 +124,19 @@ impl Rule for LabelErrors {
 /// Rows that were put together rightly in one stretch of the data and wrongly in the other.
 fn stretched(history: &History) -> Option<Found> {
     let Stretches { row, figures, of_guessing, deviations } = history.case.baseline?.stretches?;
-    let told = |side: usize| format!("{} of {}", short(figures[side]), if history.case.classes() > 0 { "right" } else { "the variance" });
+    let figure = if history.case.classes() > 0 { "accuracy" } else { "R2" };
     let (good, bad) = if figures[0] - of_guessing[0] > figures[1] - of_guessing[1] { (0, 1) } else { (1, 0) };
-    let [good_rows, bad_rows] = [good, bad].map(|side| if side == 0 { format!("before row {row}") } else { format!("from row {row} on") });
+    let [good_rows, bad_rows] = [good, bad].map(|side| if side == 0 { format!("before row {row}") } else { format!("from about row {row} on") });
     let message = format!(
-        "{bad_rows} of the data the answers do not follow from the inputs (a simple model gets {}, guessing {}), {good_rows} they do ({})",
-        told(bad),
+        "{bad_rows} of the data the answers do not follow from the inputs ({figure} of a simple model {}, of guessing {}), {good_rows} they do ({} and {})",
+        short(figures[bad]),
         short(of_guessing[bad]),
-        told(good)
+        short(figures[good]),
+        short(of_guessing[good])
     );
     let why = "So it is where a part of the rows was joined to the wrong answers, shifted by one, or is of another source";
     let found = Found::new(Level::Warn, (deviations, STRETCH_DEVIATIONS), message, why);
-    Some(found.cure("Look at the rows about this one with their answers, and join these rows anew, or leave them out", &[]))
+    Some(found.cure("Look at the rows about this one, counted from 0, with their answers, and join these rows anew, or leave them out", &[]))
 }
 
 /// What the answers to the validation rows say of their labels, once there is something to say.

@@ -85,12 +85,12 @@ fn dropout(history: &History) -> Option<Found> {
     }
     let message = match (last, stands_still) {
         (Some((train, valid)), false) => format!(
-            "it silences {} of what it gets, and the loss is {} with it and {} without",
+            "dropout silences {} of what this layer gets, and the loss is {} with it and {} without",
             percent(share),
             short(train),
             short(valid)
         ),
-        _ => format!("it silences {} of what it gets, and nothing is learned", percent(share)),
+        _ => format!("dropout silences {} of what this layer gets, and nothing is learned", percent(share)),
     };
     let why = "Of what is left too little gets through to learn from";
     let found = Found::new(Level::Warn, (share, DROPPED), message, why).at(history.activations[at].0.clone());

@@ -67,11 +67,16 @@ impl Rule for Overfit {
         );
         let why = "What is learned by heart does not help with new rows; the weights of the best epoch are kept";
         let found = Found::new(level, (valid / best, ABOVE_BEST), message, why)
-            .cure("Stop when it no longer gets better", &["train.early_stopping.patience=10".to_string()])
-            .cure("Decay the weights", &["train.optimizer.name=adamw".to_string(), "train.optimizer.weight_decay=0.1".to_string()])
-            .cure("Drop units at random", &["model.dropout=0.2".to_string()])
-            .cure("Vary the images, get more rows, or take a smaller network", &[]);
-        Some(found)
+            .cure("Stop when it no longer gets better", &["train.early_stopping.patience=10".to_string()]);
+        let decay = ["train.optimizer.name=adamw".to_string(), "train.optimizer.weight_decay=0.1".to_string()];
+        let found = match history.case.decays {
+            true => found.cure("Decay the weights more", &[]),
+            false => found.cure("Decay the weights", &decay),
+        };
+        let is_of_images = history.case.inputs.shape.len() == 3;
+        let rows = if is_of_images { "Vary the images, get more rows" } else { "Get more rows" };
+        let found = found.cure("Drop units at random", &["model.dropout=0.2".to_string()]);
+        Some(found.cure(format!("{rows}, or take a smaller network"), &[]))
     }
 }
 

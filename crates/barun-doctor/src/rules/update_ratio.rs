@@ -18,7 +18,8 @@
 //! trivial one, is that of a warm-up that does not fit into the run: WARN, whatever the loss does.
 //!
 //! Nothing is said of steps that go up the loss (`LOSS_DIVERGE`), that old gradients are added to (`FROZEN_PARAM`), or of weights that
-//! are held within bounds (`OVER_REGULARIZED`): there another rate mends nothing.
+//! are held within bounds (`OVER_REGULARIZED`), nor that steps are too small where the last layer learns and gradients vanish on their
+//! way to the first (`GRAD_VANISH`): there another rate mends nothing.
 //!
 //! Cannot see: a rate that is too large for a narrow valley and yet moves the weights by little; `SHARPNESS` measures that.
 
@@ -26,6 +27,7 @@ use barun_train::diagnosis::Level;
 use barun_train::recipe::usual_lr;
 
 use super::frozen_param::added_up;
+use super::grad_vanish;
 use super::loss_diverge::goes_uphill;
 use super::over_regularized::held;
 use super::{About, Found, Kind, Plateau, Rule, lr_times, percent, short};
@@ -95,7 +97,7 @@ impl Pace {
                 check.parameters.get(*at).is_some_and(|own| own.weight > 0.0 && (own.update > 0.0 || own.gradient > 0.0))
             })
             .collect();
-        let ratio = |at: &usize| check.parameters[*at].update / check.parameters[*at].weight;
+        let ratio = |at: &usize| Pace::ratio(check, *at).unwrap_or(0.0);
         // What stands still beside others that move is frozen, and not slow.
         let some_move = weights.iter().any(|at| ratio(at) > MOVES);
         let ratios: Vec<f64> = weights.iter().map(ratio).filter(|ratio| *ratio > 0.0 || !some_move).collect();
@@ -112,6 +114,11 @@ impl Pace {
             .map(|(now, first)| now / first)
             .collect();
         Some(Pace { ratios, growth: if growths.is_empty() { 1.0 } else { median(&growths) } })
+    }
+
+    /// The size of a parameter's update over its own.
+    fn ratio(check: &Check, at: usize) -> Option<f64> {
+        check.parameters.get(at).map(|own| own.update / own.weight)
     }
 
     /// How many weights change by more than a tenth of themselves.
@@ -158,6 +165,11 @@ fn too_slow(history: &History, pace: &Pace) -> Option<Found> {
     if 2 * slow < all || pace.growth > GROWN || is_coming_down(history, lr) && !has_died {
         return None;
     }
+    // Where gradients fade on their way back while the last layer learns, no rate is right for both.
+    let last = history.weight_indices().last().and_then(|at| Pace::ratio(history.checks.back()?, *at));
+    if grad_vanish::fades(history).is_some() && last.is_some_and(|ratio| ratio >= limit) {
+        return None;
+    }
     let usual = median(&pace.ratios);
     let since = if has_died { ", since before the middle of the run" } else { "" };
     let message = format!(
@@ -199,8 +211,10 @@ pub(super) fn has_died(history: &History) -> bool {
 fn still_warming_up(history: &History) -> Option<Found> {
     let (total, planned) = (history.case.total_steps(), history.case.optimizer.lr);
     let (first, last) = (history.first_check.as_ref()?, history.checks.back()?);
-    let rises = history.checks.iter().zip(history.checks.iter().skip(1)).all(|(a, b)| a.lr <= b.lr) && first.lr < last.lr;
-    if 2 * last.step < total || !rises || last.lr >= WARM * planned || !is_unlearned(history) {
+    let steps = || history.checks.iter().zip(history.checks.iter().skip(1)).map(|(a, b)| b.lr - a.lr);
+    // It rises again and again, and not once, as where the run was mended.
+    let rises = steps().all(|rise| rise >= 0.0) && steps().filter(|rise| *rise > 0.0).count() >= OFTEN;
+    if 2 * last.step < total || !(rises && first.lr < last.lr) || last.lr >= WARM * planned || !is_unlearned(history) {
         return None;
     }
     let share = last.lr / planned;
@@ -272,15 +286,27 @@ mod tests {
     }
 
     #[test]
+    fn slow_layers_below_one_that_learns_are_left_to_the_rule_of_vanishing_gradients() {
+        let judge = |last: f64| {
+            let mut history = history_of_updates(&[1e-3, 1e-3, 1e-3]);
+            let weights = [("0.weight", 0.1, 1e-8, 1e-10), ("1.weight", 0.1, 1e-6, 1e-8), ("2.weight", 0.1, 1e-2, last)];
+            history.add_check((2, 32), crate::testing::step(1.0), &crate::testing::record(&weights));
+            UpdateRatio.judge(&history)
+        };
+        assert_eq!(judge(1e-3), None);
+        assert!(judge(1e-8).is_some(), "none of them learns");
+    }
+
+    #[test]
     fn a_warm_up_that_does_not_fit_into_the_run_is_told() {
-        let judge = |warm_up: f64, loss: f64| {
+        let judge_rates = |lr_at: &dyn Fn(f64) -> f64, loss: f64| {
             let mut history = history_of_updates(&[1e-3, 1e-3]);
             history.case.optimizer.lr = 1.0;
             (0..1500).for_each(|_| history.add_step(crate::testing::step(loss)));
             for number in 1..=10 {
                 let step = 150 * number;
                 let scalars = crate::history::StepScalars {
-                    lr: 0.1 + (step as f64 / warm_up).min(1.0) * 0.9,
+                    lr: lr_at(step as f64),
                     ..crate::testing::step(loss)
                 };
                 let weights = [("0.weight", 0.1, 0.01, 1e-4), ("1.weight", 0.1, 0.01, 1e-4)];
@@ -288,6 +314,9 @@ mod tests {
             }
             UpdateRatio.judge(&history)
         };
+        let judge = |warm_up: f64, loss: f64| judge_rates(&|step| 0.1 + (step / warm_up).min(1.0) * 0.9, loss);
+        let mended = judge_rates(&|step| if step < 800.0 { 0.1 } else { 0.3 }, 1.5);
+        assert_eq!(mended, None, "another rate from one step on is no warm-up");
         let found = judge(1e5, 1.5).unwrap();
         assert!(found.is_certain && found.message.contains("and rises"), "{}", found.message);
         assert_eq!(judge(100.0, 1.5), None, "it was warm early on");

@@ -63,7 +63,10 @@ impl fmt::Display for NonFinite {
                 write!(f, "{way}, {found}")
             }
             NonFinite::Norm { norm } => {
-                write!(f, "every gradient is finite, but their norm of {norm:.1e} is more than f32 can hold")
+                write!(
+                    f,
+                    "every gradient is finite, but together they are too large: f32 cannot hold the square of their norm, {norm:.1e}"
+                )
             }
         }
     }
