@@ -39,7 +39,7 @@ use crate::vitals::vitals;
 const EVERY: usize = 20;
 const LOOKS: usize = 40;
 const MOST_APART: usize = 50;
-const MOST_APART_OF_SHORT: usize = 400;
+const MOST_APART_OF_SHORT: usize = 800;
 /// A step is short if parameters times rows are fewer than this.
 const SHORT: usize = 1 << 21;
 /// How many steps apart the looks of a long run are, for a network of `parameters` trainable numbers and batches of `rows`.

@@ -83,8 +83,7 @@ fn causes_of(at: usize, parents: &[Vec<usize>]) -> BTreeSet<usize> {
 }
 
 fn sentence(symptom: &Finding) -> String {
-    let layer = symptom.layer.as_ref().map_or(String::new(), |layer| format!(" at {layer}"));
-    format!("{} {}{layer}: {}", symptom.rule, symptom.name, symptom.message)
+    format!("{} {}{}: {}", symptom.rule, symptom.name, symptom.place(), symptom.message)
 }
 
 #[cfg(test)]

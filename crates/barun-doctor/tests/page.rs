@@ -40,7 +40,7 @@ that do them. `--json` of `barun train` has them under `doctor.findings`. A run'
 ## How it judges
 
 Every step of the first 50 is looked at from inside, then every 20th; in runs of more than 800 steps 40 times in the run, but no
-more than 50 steps apart (400 where parameters times rows of a batch are fewer than two million). A rule must be true in some of its last looks. A
+more than 50 steps apart (800 where parameters times rows of a batch are fewer than two million). A rule must be true in some of its last looks. A
 *symptom* rises above `info` only while the run is in *trouble*: while `R06`, `R08`, `R15`, `R16` or `R27` holds, or a part of the network has
 died (`R11`, `R14`). What explains another finding takes it as its evidence; what explains something
 comes first, then what is nearer to the beginning: data, head and loss, first weights and architecture, optimiser, schedule

@@ -90,11 +90,26 @@ pub struct Cure {
 }
 
 impl Finding {
-    /// A line for people: `warning R11 DEAD_UNITS at 2 (step 400): ...`.
+    /// A line for people: `warning R11 DEAD_UNITS at layer 2 (step 400): ...`.
     pub fn headline(&self) -> String {
-        let layer = self.layer.as_ref().map_or(String::new(), |layer| format!(" at {layer}"));
+        format!("{} {}.", self.level, self.sentence())
+    }
+
+    /// What is wrong, where and since when: `R11 DEAD_UNITS at layer 2 (step 400): ...`, without a full stop.
+    pub fn sentence(&self) -> String {
         let step = self.step.map_or(String::new(), |step| format!(" (step {step})"));
-        format!("{} {} {}{layer}{step}: {}.", self.level, self.rule, self.name, self.message)
+        format!("{} {}{}{step}: {}", self.rule, self.name, self.place(), self.message)
+    }
+
+    /// ` at layer 2`, ` at head.weight`, or nothing. Layers of a list have numbers for names.
+    pub fn place(&self) -> String {
+        match &self.layer {
+            None => String::new(),
+            Some(layer) if layer.bytes().all(|letter| letter.is_ascii_digit()) => {
+                format!(" at layer {layer}")
+            }
+            Some(layer) => format!(" at {layer}"),
+        }
     }
 
     /// The headline, why it matters, the evidence and the cures, each in a line of its own.

@@ -53,13 +53,11 @@ fn notice(finding: &Finding) -> Notice {
         Level::Warn => Severity::Warning,
         Level::Error => Severity::Error,
     };
-    let layer = finding.layer.as_ref().map_or(String::new(), |layer| format!(" at {layer}"));
-    let step = finding.step.map_or(String::new(), |step| format!(" (step {step})"));
     let mut details = vec![format!("Why it matters: {}.", finding.why)];
     details.extend(finding.evidence.iter().map(|evidence| format!("Also: {evidence}.")));
     Notice {
         severity,
-        text: format!("{} {}{layer}{step}: {}.", finding.rule, finding.name, finding.message),
+        text: format!("{}.", finding.sentence()),
         details,
         advice: finding.cure.iter().map(advice).collect(),
     }
@@ -98,9 +96,18 @@ fn chart(vitals: &Vitals, (title, label, scale): (&str, &str, Scale), signs: &[S
         return None;
     }
     let shown = spread_out(&seen);
-    let caption = match shown.len() < seen.len() {
+    let mut caption = match shown.len() < seen.len() {
         true => format!("{} of {} layers, from the first to the last.", shown.len(), seen.len()),
         false => String::new(),
+    };
+    // What is nothing everywhere has a place on no logarithmic axis.
+    let is_something = |sign: &&&Sign| sign.values.iter().flatten().any(|value| *value > 0.0);
+    let scale = match shown.iter().find(is_something) {
+        Some(_) => scale,
+        None => {
+            caption = ["All are exactly 0.", &caption].join(" ").trim_end().to_string();
+            Scale::FromZero
+        }
     };
     let chart = LineChart {
         title: title.into(),
@@ -137,6 +144,16 @@ fn series(steps: &[usize], sign: &Sign, scale: Scale) -> Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gradients_that_are_all_0_are_drawn_at_0() {
+        let still = Sign { path: "0.weight".into(), values: vec![Some(0.0); 3], ..Sign::default() };
+        let vitals = Vitals { steps: vec![1, 2, 3], gradients: vec![still], ..Vitals::default() };
+        let drawn = charts(&vitals);
+        let Chart::Line(chart) = &drawn[0].chart else { panic!("a line chart") };
+        assert_eq!(chart.series[0].points, [(1.0, 0.0), (2.0, 0.0), (3.0, 0.0)]);
+        assert_eq!(drawn[0].caption, "All are exactly 0.");
+    }
 
     #[test]
     fn of_many_layers_a_few_are_drawn_with_the_first_and_the_last() {
