@@ -145,13 +145,13 @@ fn watched_steps_are_measured_in_turns_with_plain_ones() {
 }
 
 #[test]
-fn the_doctor_is_measured_in_epochs_in_turns_and_finds_nothing_wrong() {
+fn the_doctor_is_measured_in_turns_with_plain_steps_and_finds_nothing_wrong() {
     let workload = workloads::by_name("tab32").unwrap();
     let pace = Pace { rounds: 2, ..Pace::glance() };
     let measure = |stop: bool| doctor(&[workload], Some(1), &pace, &Arc::new(stop.into()), &mut |_| Ok(()));
     let report = measure(false).unwrap();
     let row = &report.workloads[0];
-    assert_eq!((row.workload.as_str(), row.steps, row.alarms.len()), ("tab32", 400, 0));
+    assert_eq!((row.workload.as_str(), row.steps, row.alarms.len()), ("tab32", 800, 0));
     assert!(row.us_per_step > 0.0 && row.overhead_percent.is_finite() && row.watched > 0, "{row:?}");
     assert!(matches!(measure(true), Err(barun_bench::Error::Stopped)));
 }

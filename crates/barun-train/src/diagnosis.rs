@@ -352,12 +352,14 @@ mod tests {
     fn a_finding_reads_as_a_few_lines_of_plain_words() {
         assert_eq!(
             finding().lines().join("\n"),
-            "warning R11 DEAD_UNITS at 2 (step 400): 60 of 100 units give nothing.\n\
+            "warning R11 DEAD_UNITS at layer 2 (step 400): 60 of 100 units give nothing.\n\
              \x20 why: They learn nothing any more.\n\
              \x20 also: the gradients before it are 0.\n\
              \x20 cure 1: Lower the learning rate: --set train.lr=0.001\n\
              \x20 cure 2: Use another activation."
         );
+        let of = |layer: Option<&str>| Finding { layer: layer.map(String::from), ..finding() }.place();
+        assert_eq!([of(None), of(Some("head.weight"))], ["", " at head.weight"]);
     }
 
     #[test]
