@@ -168,11 +168,14 @@ fn lone_negative(column: &[f64]) -> Option<(f64, usize)> {
     let count = 1 + negative.clone().count();
     let is_alone = negative.all(|other| other == first);
     let is_often = count >= LEAST_MARKS && count as f64 >= MARKED * column.len() as f64;
+    if !is_alone || !is_often {
+        return None;
+    }
     // Of two or three numbers a negative one is as good as any: -1 and 1.
     let mut others: Vec<f64> = column.iter().copied().filter(|value| *value >= 0.0).collect();
     others.sort_by(f64::total_cmp);
     others.dedup();
-    (is_alone && is_often && others.len() >= OTHERS).then_some((first, count))
+    (others.len() >= OTHERS).then_some((first, count))
 }
 
 fn marked_inputs(name: &str, (mark, count): (f64, usize), rows: usize) -> Finding {
